@@ -1,0 +1,349 @@
+//! Evidence: all facts on one app, and the texts that came with it. Facts and results, never file contents.
+
+use crate::read::callsites::CallSites;
+use crate::read::cms::Signer;
+use crate::read::crash::CrashReport;
+use crate::read::entitlements::Entitlements;
+use crate::read::info_plist::InfoPlist;
+use crate::read::log::LogLine;
+use crate::read::macho::{Arch, MachO};
+use crate::read::signature::{PageResult, Signature};
+use std::path::PathBuf;
+
+/// What is being examined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetKind {
+    /// `.app`
+    App,
+    /// `.framework`
+    Framework,
+    /// `.xpc`
+    Xpc,
+    /// `.appex`
+    Appex,
+    /// Another bundle (`.bundle`, `.plugin`, `.component`, `.vst3` …)
+    Bundle,
+    /// A folder without bundle structure.
+    Folder,
+    /// A single Mach-O.
+    MachO,
+    /// A script.
+    Script,
+    /// No target: evidence only.
+    None,
+}
+
+impl TargetKind {
+    /// The word of the JSON report.
+    pub fn word(self) -> &'static str {
+        match self {
+            TargetKind::App => "app",
+            TargetKind::Framework => "framework",
+            TargetKind::Xpc => "xpc",
+            TargetKind::Appex => "appex",
+            TargetKind::Bundle => "bundle",
+            TargetKind::Folder => "folder",
+            TargetKind::MachO => "mach-o",
+            TargetKind::Script => "script",
+            TargetKind::None => "none",
+        }
+    }
+}
+
+/// What is being examined, and where. All other paths in [`Evidence`] are relative to `root`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// As the user named it (an `.xcarchive` or build folder becomes the one app in it).
+    pub path: PathBuf,
+    /// Folder that relative paths start from: the bundle or folder itself; for a single Mach-O its folder.
+    pub root: PathBuf,
+    /// Kind.
+    pub kind: TargetKind,
+    /// CFBundleIdentifier, or the signing identifier of a bare Mach-O.
+    pub identifier: Option<String>,
+    /// Main executable relative to `root`.
+    pub executable: Option<PathBuf>,
+}
+
+impl Target {
+    /// No target.
+    pub fn none() -> Self {
+        Self { path: PathBuf::new(), root: PathBuf::new(), kind: TargetKind::None, identifier: None, executable: None }
+    }
+
+    /// File name for titles: `Demo.app`.
+    pub fn name(&self) -> String {
+        self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned()
+    }
+}
+
+/// How a slice is signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signed {
+    /// No LC_CODE_SIGNATURE.
+    No,
+    /// There is one that cannot be read; why.
+    Unreadable(String),
+    /// Signed.
+    Yes(Box<SignatureFacts>),
+}
+
+/// A readable signature and who stands behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignatureFacts {
+    /// Blobs, directories, entitlements, CMS.
+    pub signature: Signature,
+    /// Who signed.
+    pub signer: Signer,
+    /// Pages against digests; `None` when they were not compared (unsupported page size, unreadable file: a gap says so).
+    pub pages: Option<PageResult>,
+    /// Slot −1 against the bundle's Info.plist or `__info_plist`: `None` when the slot is empty or there is nothing to compare.
+    pub info_plist_matches: Option<bool>,
+    /// Slot −3 against `_CodeSignature/CodeResources`; `None` when the slot is empty. `Some(false)` too when the file is missing.
+    pub resources_match: Option<bool>,
+}
+
+/// A string that was looked for and found in `__cstring`-like sections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StringHit {
+    /// Which wanted string (an id of the table in `scan`).
+    pub wanted: &'static str,
+    /// The whole C string, at most 256 bytes.
+    pub text: String,
+    /// Offset in the slice.
+    pub offset: u64,
+}
+
+/// One Mach-O slice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Path relative to the target's root.
+    pub path: PathBuf,
+    /// Index of the slice in its file, and whether the file is universal.
+    pub slice: usize,
+    /// The file is universal.
+    pub universal: bool,
+    /// Load commands and symbols.
+    pub macho: MachO,
+    /// Signature.
+    pub signed: Signed,
+    /// Calls to chosen functions.
+    pub calls: CallSites,
+    /// Chosen strings; at most 64 of each.
+    pub strings: Vec<StringHit>,
+    /// Index into [`Evidence::bundles`] of the bundle whose main executable this is.
+    pub main_of: Option<usize>,
+    /// Index into [`Evidence::bundles`] of the innermost bundle it lies in.
+    pub bundle: Option<usize>,
+    /// Value of `com.apple.quarantine`; `None` when absent or unknown (extended attributes are lost by most copies).
+    pub quarantine: Option<String>,
+}
+
+impl Image {
+    /// Architecture of the slice.
+    pub fn arch(&self) -> Arch {
+        self.macho.arch
+    }
+
+    /// The readable signature.
+    pub fn facts(&self) -> Option<&SignatureFacts> {
+        match &self.signed {
+            Signed::Yes(facts) => Some(facts),
+            _ => None,
+        }
+    }
+
+    /// Embedded entitlements.
+    pub fn entitlements(&self) -> Option<&Entitlements> {
+        self.facts()?.signature.entitlements.as_ref()
+    }
+
+    /// True when an entitlement is embedded and `true`.
+    pub fn has_entitlement(&self, key: &str) -> bool {
+        self.entitlements().is_some_and(|e| e.is_true(key))
+    }
+
+    /// CodeDirectory flags; 0 when unsigned.
+    pub fn flags(&self) -> u32 {
+        self.facts().and_then(|f| f.signature.directory()).map_or(0, |d| d.flags.0)
+    }
+
+    /// The runtime flag is set on this slice.
+    pub fn is_hardened(&self) -> bool {
+        self.flags() & crate::read::signature::CodeSignatureFlags::RUNTIME != 0
+    }
+
+    /// MH_EXECUTE.
+    pub fn is_executable(&self) -> bool {
+        self.macho.file_type == crate::read::macho::FileType::Execute
+    }
+
+    /// Team that counts for library validation; `None` for ad hoc, self-signed, unsigned, and Apple's own code.
+    pub fn team(&self) -> Option<&str> {
+        self.facts()?.signer.team.as_deref()
+    }
+}
+
+/// A bundle in the target (the target itself too).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bundle {
+    /// Path relative to the root; empty for the target itself.
+    pub path: PathBuf,
+    /// Kind.
+    pub kind: TargetKind,
+    /// Path of its Info.plist, relative to the root.
+    pub info_path: PathBuf,
+    /// Info.plist; `None` when missing or unreadable (a gap or defect says so).
+    pub info: Option<InfoPlist>,
+    /// Main executable relative to the root, whether or not it exists.
+    pub executable: Option<PathBuf>,
+    /// `embedded.provisionprofile` is there.
+    pub has_profile: bool,
+    /// `_CodeSignature/CodeResources` is there.
+    pub has_seal: bool,
+}
+
+/// An assignment or command of a launcher script that matters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptLine {
+    /// Line, from 1.
+    pub line: u32,
+    /// The line, at most 500 characters.
+    pub text: String,
+    /// What it does.
+    pub does: ScriptAct,
+}
+
+/// What a line of a script does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScriptAct {
+    /// Sets an environment variable for what follows (`X=…; export X`, `export X=…`, `env X=… cmd`, `X=… cmd`).
+    Sets {
+        /// Variable name.
+        name: String,
+        /// Value as written.
+        value: String,
+    },
+    /// Starts a program (`exec "$DIR/App"`, last command); path relative to the root when it could be resolved.
+    Starts {
+        /// Command word as written.
+        command: String,
+        /// The file in the target it means.
+        image: Option<PathBuf>,
+    },
+    /// Overwrites a file in place (`cp`, `sed -i`, `rsync --inplace`, `cat >`).
+    Overwrites {
+        /// Destination as written.
+        file: String,
+    },
+}
+
+/// A script in a place for code, or the main executable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    /// Path relative to the root.
+    pub path: PathBuf,
+    /// Interpreter line without `#!`.
+    pub interpreter: String,
+    /// What matters in it.
+    pub lines: Vec<ScriptLine>,
+    /// It is the main executable of its bundle.
+    pub is_main: bool,
+}
+
+/// What an evidence text turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TextFacts {
+    /// A crash report, and the facts of dyld, TCC and runtime messages in it.
+    Crash(Box<CrashReport>, Vec<LogLine>),
+    /// A log or terminal text; also a notary log.
+    Log(Vec<LogLine>),
+    /// An entitlements file of the project.
+    Entitlements(Box<Entitlements>),
+    /// Nothing that Temper can use; why ("a spindump, not a crash report").
+    Unusable(String),
+}
+
+/// A text the user gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvidenceText {
+    /// File name as given; `stdin` for standard input.
+    pub source: String,
+    /// Where the text can be read again (standard input is spooled); `None` when it was given in memory.
+    pub path: Option<PathBuf>,
+    /// `crash-report`, `log`, `notary-log`, `entitlements`, `unusable`.
+    pub kind: &'static str,
+    /// Facts.
+    pub facts: TextFacts,
+}
+
+/// What could not be read or decided, and why. Never a failed run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Gap {
+    /// Relative path, or the name of an evidence text; empty for the whole run.
+    pub path: PathBuf,
+    /// Why, lower case, no full stop.
+    pub why: String,
+}
+
+/// All facts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// Target.
+    pub target: Target,
+    /// Mach-O slices, by path, then slice.
+    pub images: Vec<Image>,
+    /// Bundles, outermost first, then by path.
+    pub bundles: Vec<Bundle>,
+    /// Scripts.
+    pub scripts: Vec<Script>,
+    /// Texts in the order given.
+    pub texts: Vec<EvidenceText>,
+    /// What could not be looked at; sorted, no duplicates.
+    pub gaps: Vec<Gap>,
+    /// `Apple`, or the name of the extra root that was allowed.
+    pub trust_anchor: String,
+    /// When it was examined (seconds since 1970 UTC); certificate expiry asks this.
+    pub examined_at: i64,
+    /// macOS version asked for with `--os`, (major, minor).
+    pub os: Option<(u16, u16)>,
+    /// Architecture asked for with `--arch`.
+    pub arch: Option<Arch>,
+    /// Relative paths of all regular files seen, sorted, at most 200,000: for fingerprints and loads.
+    pub files: Vec<PathBuf>,
+}
+
+impl Evidence {
+    /// Nothing known yet.
+    pub fn empty() -> Self {
+        Self {
+            target: Target::none(),
+            images: Vec::new(),
+            bundles: Vec::new(),
+            scripts: Vec::new(),
+            texts: Vec::new(),
+            gaps: Vec::new(),
+            trust_anchor: "Apple".into(),
+            examined_at: 0,
+            os: None,
+            arch: None,
+            files: Vec::new(),
+        }
+    }
+
+    /// Slices of the file at `path`.
+    pub fn images_at<'a>(&'a self, path: &'a std::path::Path) -> impl Iterator<Item = &'a Image> {
+        self.images.iter().filter(move |image| image.path == path)
+    }
+
+    /// Slices of executables.
+    pub fn executables(&self) -> impl Iterator<Item = &Image> {
+        self.images.iter().filter(|image| image.is_executable())
+    }
+
+    /// Slices of the target's main executable.
+    pub fn main_images(&self) -> impl Iterator<Item = &Image> {
+        let main = self.target.executable.as_deref();
+        self.images.iter().filter(move |image| Some(image.path.as_path()) == main)
+    }
+}

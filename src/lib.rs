@@ -1,0 +1,55 @@
+//! Temper: finds out why a hardened macOS app breaks, and walks its owner through the least change that mends it.
+//!
+//! The modules stand in the order the data flows; each may use only what stands above it (a test holds that).
+//! Start reading at [`examine`]: the whole pipeline on one screen.
+
+// GROUND FLOOR: bytes in, facts out. No I/O, no clock, no panic, no text for people.
+pub mod read;
+// All facts on one app, and what can be said about them.
+pub mod evidence;
+pub mod finding;
+// The only door to disk, processes, environment and clock.
+pub mod system;
+// System + target → Evidence.
+pub mod scan;
+// Is what was signed still what is there?
+pub mod verify;
+// The model of macOS.
+pub mod policy;
+// Which image loads which.
+pub mod dyld;
+// Evidence → findings.
+pub mod detect;
+// The documented issues, in words.
+pub mod scenario;
+// Findings and refusals → diagnoses. The only decider.
+pub mod diagnose;
+pub mod report;
+// Diagnosis → exact diff, exact argv; and the one thing that writes.
+pub mod fix;
+// Practice apps.
+pub mod lab;
+// Faces. Neither decides anything.
+pub mod cli;
+pub mod tui;
+
+/// Facts and the report made of them.
+#[derive(Debug, Clone)]
+pub struct Examination {
+    /// Facts.
+    pub evidence: evidence::Evidence,
+    /// What they mean.
+    pub report: report::Report,
+}
+
+/// The whole pipeline: scan, then decide. Everything else is a face.
+pub fn examine(
+    system: &dyn system::System,
+    request: &scan::Request,
+    progress: &(dyn Fn(&scan::Progress) + Sync),
+    cancel: &std::sync::atomic::AtomicBool,
+) -> Result<Examination, scan::ScanError> {
+    let evidence = scan::scan(system, request, progress, cancel)?;
+    let report = diagnose::diagnose(&evidence, &diagnose::Change::default());
+    Ok(Examination { evidence, report })
+}

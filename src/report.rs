@@ -1,0 +1,358 @@
+//! The report: everything a face shows. Serialized as it stands to JSON (`temper-report/1`); the JSON Schema is `docs/report.schema.json`.
+//!
+//! Fields may be added, never change meaning without a new `schema`.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// The document.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// `temper-report/1`.
+    pub schema: &'static str,
+    /// What was examined.
+    pub target: Target,
+    /// `Apple`, or the name of the extra root.
+    pub trust_anchor: String,
+    /// Verdict.
+    pub verdict: Verdict,
+    /// Texts that were given.
+    pub evidence: Vec<EvidenceItem>,
+    /// Best first.
+    pub diagnoses: Vec<Diagnosis>,
+    /// All findings; diagnoses name them by index.
+    pub findings: Vec<Finding>,
+    /// Entitlements of each executable slice.
+    pub entitlements: Vec<EntitlementState>,
+    /// Every slice.
+    pub code: Vec<Code>,
+    /// Who loads what.
+    pub loads: Vec<Load>,
+    /// Will macOS start it?
+    pub spawn: Vec<Spawn>,
+    /// What the notary would refuse.
+    pub notary: Vec<Notary>,
+    /// Lines that look alarming and are not the cause.
+    pub noise: Vec<Noise>,
+    /// What to get next.
+    pub collect: Vec<Collect>,
+    /// What could not be looked at.
+    pub gaps: Vec<GapItem>,
+}
+
+/// Verdict, first that holds (design §5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The reported failure is accounted for.
+    Explained,
+    /// It is, and not by the hardened runtime or the signature.
+    OtherCause,
+    /// Evidence was given and does not decide.
+    Undetermined,
+    /// No evidence; a refusal or defect was found.
+    AtRisk,
+    /// No evidence; nothing found.
+    Clear,
+}
+
+/// What was examined.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Target {
+    /// As named.
+    pub path: String,
+    /// Base64 of a path that is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_bytes: Option<String>,
+    /// app, framework, …
+    pub kind: &'static str,
+    /// Identifier.
+    pub identifier: Option<String>,
+    /// Main executable, relative.
+    pub executable: Option<String>,
+    /// Runtime flag of the main executable (of every slice); `None` when unknown.
+    pub hardened: Option<bool>,
+    /// Signer of the main executable.
+    pub signer: Option<&'static str>,
+    /// Team.
+    pub team: Option<String>,
+}
+
+/// A text that was given.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EvidenceItem {
+    /// File name.
+    pub source: String,
+    /// crash-report, log, notary-log, entitlements, unusable.
+    pub kind: &'static str,
+    /// Process it is about.
+    pub process: Option<String>,
+    /// UUID of the slice that ran.
+    pub uuid: Option<String>,
+    /// this-build, another-build, unknown.
+    pub matches: &'static str,
+}
+
+/// One diagnosis.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Diagnosis {
+    /// Id of design §6.
+    pub cause: &'static str,
+    /// Scenario file stem.
+    pub scenario: String,
+    /// certain, likely, possible.
+    pub confidence: &'static str,
+    /// Executable or image it is about, relative; empty when unknown.
+    pub subject: String,
+    /// Slice.
+    pub arch: Option<&'static str>,
+    /// One sentence.
+    pub summary: String,
+    /// developer, other-developer, user, nobody.
+    pub mended_by: &'static str,
+    /// Indexes into [`Report::findings`], decisive first.
+    pub findings: Vec<usize>,
+    /// The rule of macOS that refuses, in words; `None` when no refusal is part of it.
+    pub rule: Option<String>,
+    /// Where the rule comes from.
+    pub source: Option<String>,
+    /// In the document's order.
+    pub remedies: Vec<Remedy>,
+}
+
+/// One way to mend.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Remedy {
+    /// recommended, alternative, fallback.
+    pub rank: &'static str,
+    /// The least change that mends the app as built. At most one remedy of a diagnosis.
+    pub least: bool,
+    /// It applies here.
+    pub applies: bool,
+    /// Why not.
+    pub why_not: Option<String>,
+    /// Code must be rewritten.
+    pub needs_new_code: bool,
+    /// Title.
+    pub title: String,
+    /// Executable (or file) it changes, relative.
+    pub on: Option<String>,
+    /// More executables it must be done on too, relative (helpers).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also_on: Vec<String>,
+    /// Keys to add.
+    pub add_entitlements: Vec<String>,
+    /// Keys to take out.
+    pub remove_entitlements: Vec<String>,
+    /// Info.plist keys to add.
+    pub add_info_plist: Vec<String>,
+    /// What it gives away; `None` when nothing.
+    pub weakens: Option<String>,
+    /// Why it mends, and when it does not; a few sentences for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<String>,
+    /// Steps.
+    pub steps: Vec<Step>,
+}
+
+/// One step of a remedy.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Step {
+    /// edit, run, manual.
+    #[serde(rename = "do")]
+    pub action: &'static str,
+    /// File to edit.
+    pub file: Option<String>,
+    /// Unified diff of an edit.
+    pub diff: Option<String>,
+    /// Command as an argument list.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub argv: Vec<String>,
+    /// What to do, for people.
+    pub text: String,
+}
+
+/// A finding as the report shows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[allow(missing_docs)] // The same fields as finding::Finding, in words.
+pub struct Finding {
+    pub id: &'static str,
+    pub kind: &'static str,
+    pub subject: String,
+    pub arch: Option<&'static str>,
+    pub severity: &'static str,
+    pub confidence: &'static str,
+    pub message: String,
+    pub location: Location,
+    pub proof: Vec<Proof>,
+}
+
+/// Where a finding belongs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct Location {
+    pub path: String,
+    pub place: String,
+}
+
+/// What was seen.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct Proof {
+    pub source: String,
+    pub line: Option<u32>,
+    pub offset: Option<u64>,
+    pub address: Option<String>,
+    pub quote: String,
+}
+
+/// Entitlements of one executable slice.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EntitlementState {
+    /// Executable, relative.
+    pub executable: String,
+    /// Slice.
+    pub arch: &'static str,
+    /// As embedded.
+    pub present: Map<String, Value>,
+    /// Keys its code needs, with proof or by a symptom.
+    pub needed: Vec<String>,
+    /// Needed and not there.
+    pub missing: Vec<String>,
+    /// There and proven not to be needed.
+    pub excess: Vec<String>,
+    /// There and without effect.
+    pub inert: Vec<String>,
+    /// There and covered by another.
+    pub redundant: Vec<String>,
+}
+
+/// One slice.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Code {
+    /// Path, relative.
+    pub path: String,
+    /// Base64 of a path that is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_bytes: Option<String>,
+    /// Slice.
+    pub arch: &'static str,
+    /// execute, dylib, bundle …
+    #[serde(rename = "type")]
+    pub file_type: &'static str,
+    /// `0x10000`; `0x0` when unsigned.
+    pub flags: String,
+    /// Names of the flags.
+    pub flag_names: Vec<&'static str>,
+    /// Signing identifier.
+    pub identifier: Option<String>,
+    /// TeamIdentifier of the CodeDirectory.
+    pub team: Option<String>,
+    /// Signer kind.
+    pub signer: &'static str,
+    /// Leaf's common name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authority: Option<String>,
+    /// Runtime version.
+    pub runtime_version: Option<String>,
+    /// 40 hex digits.
+    pub cdhash: Option<String>,
+    /// LC_UUID.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uuid: Option<String>,
+    /// Keys in order.
+    pub entitlements: Vec<String>,
+    /// Runtime flag.
+    pub hardened: bool,
+    /// valid, invalid, unsigned, unchecked.
+    pub signature: &'static str,
+    /// Ids of findings about it.
+    pub problems: Vec<&'static str>,
+}
+
+/// One load.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[allow(missing_docs)] // The fields of dyld::Load, in words.
+pub struct Load {
+    pub from: String,
+    pub executable: String,
+    pub arch: &'static str,
+    pub name: String,
+    pub to: Option<String>,
+    pub verdict: &'static str,
+    pub rule: String,
+}
+
+/// Will macOS start it?
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Spawn {
+    /// Executable.
+    pub executable: String,
+    /// Slice.
+    pub arch: &'static str,
+    /// runs, refused, unknown.
+    pub verdict: &'static str,
+    /// Why.
+    pub why: String,
+}
+
+/// What the notary would refuse.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Notary {
+    /// Path.
+    pub path: String,
+    /// The notary's words.
+    pub message: String,
+}
+
+/// A line that is not the cause.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Noise {
+    /// Text.
+    pub source: String,
+    /// Line.
+    pub line: u32,
+    /// Why not.
+    pub why: String,
+}
+
+/// What to get next.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Collect {
+    /// Why.
+    pub why: String,
+    /// Command; empty when it is not one.
+    pub argv: Vec<String>,
+}
+
+/// What could not be looked at.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GapItem {
+    /// Path or text; empty for the whole run.
+    pub path: String,
+    /// Base64 of a path that is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_bytes: Option<String>,
+    /// Why.
+    pub why: String,
+}
+
+impl Verdict {
+    /// The word of the JSON report.
+    pub fn word(self) -> &'static str {
+        match self {
+            Verdict::Explained => "explained",
+            Verdict::OtherCause => "other-cause",
+            Verdict::Undetermined => "undetermined",
+            Verdict::AtRisk => "at-risk",
+            Verdict::Clear => "clear",
+        }
+    }
+}
+
+impl Report {
+    /// Exit status of a face that only reports: 0 nothing to report, 1 something found.
+    pub fn exit_status(&self) -> u8 {
+        u8::from(!(self.verdict == Verdict::Clear && self.diagnoses.is_empty()))
+    }
+}

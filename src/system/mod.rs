@@ -1,0 +1,86 @@
+//! The only door to disk, processes, environment and clock.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub mod disk;
+pub mod fake;
+
+/// What a path is, without following a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryKind {
+    /// Regular file with its size.
+    File(u64),
+    /// Directory.
+    Directory,
+    /// Symbolic link.
+    Link,
+    /// FIFO, socket, device: never opened.
+    Special,
+}
+
+/// One entry of a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Full path.
+    pub path: PathBuf,
+    /// Kind.
+    pub kind: EntryKind,
+}
+
+/// An open file: positioned reads, from any thread.
+pub trait OpenFile: Send + Sync {
+    /// Length at the time of opening.
+    fn len(&self) -> u64;
+    /// True when empty.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// Reads at most `buf.len()` bytes at `offset`; 0 at the end.
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize>;
+}
+
+/// Disk, environment and clock. Tests use [`fake::FakeSystem`] or the real one on a temporary folder.
+pub trait System: Send + Sync {
+    /// What `path` is; links are not followed.
+    fn entry(&self, path: &Path) -> io::Result<EntryKind>;
+    /// Entries of a directory, sorted by name.
+    fn list(&self, path: &Path) -> io::Result<Vec<Entry>>;
+    /// Opens a regular file for reading. Never blocks on a FIFO, never follows a link in the last component.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn OpenFile>>;
+    /// Target of a link.
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf>;
+    /// Absolute path with links resolved.
+    fn canonical(&self, path: &Path) -> io::Result<PathBuf>;
+    /// Value of an extended attribute; `None` when absent or not supported.
+    fn attribute(&self, path: &Path, name: &str) -> Option<Vec<u8>>;
+    /// Environment variable.
+    fn variable(&self, name: &str) -> Option<String>;
+    /// Seconds since 1970 UTC.
+    fn now(&self) -> i64;
+    /// All of standard input, at most `cap` bytes.
+    fn standard_input(&self, cap: usize) -> io::Result<Vec<u8>>;
+    /// Writes a file atomically: a new file beside it, then a rename; the old or the new content, never half. Keeps the mode of an existing file.
+    fn write_atomic(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+    /// Number of threads worth starting.
+    fn threads(&self) -> usize;
+
+    /// Reads a whole small file, at most `cap` bytes (an error of kind `InvalidData` when larger).
+    fn read_small(&self, path: &Path, cap: usize) -> io::Result<Vec<u8>> {
+        let file = self.open(path)?;
+        let size = usize::try_from(file.len())
+            .ok()
+            .filter(|&n| n <= cap)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "larger than Temper reads"))?;
+        let mut bytes = vec![0; size];
+        let mut done = 0;
+        while done < size {
+            match file.read_at(done as u64, &mut bytes[done..])? {
+                0 => break,
+                n => done += n,
+            }
+        }
+        bytes.truncate(done);
+        Ok(bytes)
+    }
+}
