@@ -186,7 +186,402 @@ pub struct Decision {
     pub lifts: Vec<Lift>,
 }
 
+/// A resource that the hardened runtime guards (document, "Protected resource access"; TCC services).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resource {
+    /// Stem of its scenario file.
+    pub scenario: &'static str,
+    /// Name for people.
+    pub name: &'static str,
+    /// TCC services.
+    pub services: &'static [&'static str],
+    /// Entitlement of the hardened runtime.
+    pub entitlement: &'static str,
+    /// Usage keys that count on macOS; the first is the one to add.
+    pub usage_keys: &'static [&'static str],
+    /// Keys without effect that people write instead.
+    pub wrong_usage_keys: &'static [&'static str],
+    /// Entitlements without effect that people write instead.
+    pub wrong_entitlements: &'static [&'static str],
+    /// Undefined symbols that show use.
+    pub symbols: &'static [&'static str],
+}
+
+/// The seven resources of the document.
+pub const RESOURCES: &[Resource] = &[
+    Resource {
+        scenario: "microphone",
+        name: "the microphone",
+        services: &["kTCCServiceMicrophone"],
+        entitlement: key::AUDIO_INPUT,
+        usage_keys: &["NSMicrophoneUsageDescription"],
+        wrong_usage_keys: &["NSMicrophoneDescription"],
+        wrong_entitlements: &["com.apple.security.device.microphone"],
+        symbols: &["_AudioQueueNewInput", "_alcCaptureOpenDevice"],
+    },
+    Resource {
+        scenario: "camera",
+        name: "the camera",
+        services: &["kTCCServiceCamera"],
+        entitlement: key::CAMERA,
+        usage_keys: &["NSCameraUsageDescription"],
+        wrong_usage_keys: &["NSCameraDescription"],
+        wrong_entitlements: &[],
+        symbols: &[],
+    },
+    Resource {
+        scenario: "location",
+        name: "the location",
+        services: &["kTCCServiceLocation"],
+        entitlement: key::LOCATION,
+        usage_keys: &["NSLocationUsageDescription"],
+        wrong_usage_keys: &["NSLocationWhenInUseUsageDescription", "NSLocationAlwaysUsageDescription"],
+        wrong_entitlements: &[],
+        symbols: &["_OBJC_CLASS_$_CLLocationManager"],
+    },
+    Resource {
+        scenario: "contacts",
+        name: "the contacts",
+        services: &["kTCCServiceAddressBook"],
+        entitlement: key::CONTACTS,
+        usage_keys: &["NSContactsUsageDescription"],
+        wrong_usage_keys: &["NSContactUsageDescription", "NSAddressBookUsageDescription"],
+        wrong_entitlements: &[],
+        symbols: &["_OBJC_CLASS_$_CNContactStore", "_OBJC_CLASS_$_ABAddressBook"],
+    },
+    Resource {
+        scenario: "calendars",
+        name: "calendars and reminders",
+        services: &["kTCCServiceCalendar", "kTCCServiceReminders"],
+        entitlement: key::CALENDARS,
+        usage_keys: &[
+            "NSCalendarsUsageDescription",
+            "NSCalendarsFullAccessUsageDescription",
+            "NSCalendarsWriteOnlyAccessUsageDescription",
+            "NSRemindersUsageDescription",
+            "NSRemindersFullAccessUsageDescription",
+        ],
+        wrong_usage_keys: &["NSCalendarUsageDescription", "NSReminderUsageDescription"],
+        wrong_entitlements: &[],
+        symbols: &["_OBJC_CLASS_$_EKEventStore"],
+    },
+    Resource {
+        scenario: "photos",
+        name: "the Photos library",
+        services: &["kTCCServicePhotos", "kTCCServicePhotosAdd"],
+        entitlement: key::PHOTOS,
+        usage_keys: &["NSPhotoLibraryUsageDescription"],
+        wrong_usage_keys: &["NSPhotoLibraryAddUsageDescription", "NSPhotosUsageDescription"],
+        wrong_entitlements: &["com.apple.security.assets.pictures.read-only", "com.apple.security.assets.pictures.read-write"],
+        symbols: &["_OBJC_CLASS_$_PHPhotoLibrary", "_OBJC_CLASS_$_PHAsset"],
+    },
+    Resource {
+        scenario: "apple-events",
+        name: "Apple events to other apps",
+        services: &["kTCCServiceAppleEvents"],
+        entitlement: key::APPLE_EVENTS,
+        usage_keys: &["NSAppleEventsUsageDescription"],
+        wrong_usage_keys: &["NSAppleEventUsageDescription", "NSAppleScriptUsageDescription"],
+        wrong_entitlements: &["com.apple.security.scripting-targets", "com.apple.security.temporary-exception.apple-events"],
+        symbols: &[
+            "_OBJC_CLASS_$_NSAppleScript",
+            "_OBJC_CLASS_$_SBApplication",
+            "_AESend",
+            "_AESendMessage",
+            "_AEDeterminePermissionToAutomateTarget",
+            "_OBJC_CLASS_$_OSAScript",
+        ],
+    },
+];
+
+/// The resource a TCC service, entitlement or usage key belongs to.
+pub fn resource(word: &str) -> Option<&'static Resource> {
+    RESOURCES.iter().find(|r| r.services.contains(&word) || r.entitlement == word || r.usage_keys.contains(&word))
+}
+
+/// Keys that a `com.apple.security.*` name needs no provisioning profile for on macOS (TN3125), by prefix.
+const UNRESTRICTED: &[&str] = &["com.apple.security."];
+
+/// Keys under an unrestricted prefix that need a profile all the same.
+const RESTRICTED_SECURITY: &[&str] = &["com.apple.security.vmnet"];
+
+/// A key that must be authorised by a provisioning profile (TN3125): everything but `com.apple.security.*`, with the app-sandbox and hardened-runtime keys.
+pub fn is_restricted(key: &str) -> bool {
+    let unrestricted = UNRESTRICTED.iter().any(|prefix| key.starts_with(prefix)) || key == "com.apple.private.noprofile";
+    (!unrestricted || RESTRICTED_SECURITY.contains(&key)) && key != "get-task-allow" && key.contains(['.', '-'])
+}
+
 /// Asks the model.
-pub fn decide(_process: &Process, _action: &Action) -> Decision {
-    Decision { allowed: true, rule: "", source: "", certainty: Confidence::Possible, shows: None, lifts: Vec::new() }
+pub fn decide(process: &Process, action: &Action) -> Decision {
+    match action {
+        Action::MapJit => map_jit(process),
+        Action::MapWriteExecute | Action::ProtectWriteExecute => write_execute(process),
+        Action::ExecuteFlippedPage => flipped_page(process),
+        Action::ReprotectJitRegion => reprotect_jit(process),
+        Action::PatchCode => patch_code(process),
+        Action::Load(library) => load(process, library),
+        Action::HonourDyld { .. } => honour_dyld(process),
+        Action::HonourDyldPath { path } => honour_path(process, path),
+        Action::BeDebugged => be_debugged(process),
+        Action::DebugOther => debug_other(process),
+        Action::UseResource { entitlement, usage_present } => use_resource(process, entitlement, *usage_present),
+    }
+}
+
+const CERTAIN: Confidence = Confidence::Certain;
+const LIKELY: Confidence = Confidence::Likely;
+
+fn allow(rule: &'static str, source: &'static str, certainty: Confidence) -> Decision {
+    Decision { allowed: true, rule, source, certainty, shows: None, lifts: Vec::new() }
+}
+
+fn deny(rule: &'static str, source: &'static str, certainty: Confidence, shows: Shows, lifts: Vec<Lift>) -> Decision {
+    Decision { allowed: false, rule, source, certainty, shows: Some(shows), lifts }
+}
+
+const VM_MAP: &str = "XNU osfmk/vm/vm_map.c (vm_map_enter, vm_map_protect)";
+const JIT_PAGE: &str = "Apple: Allow execution of JIT-compiled code entitlement; XNU bsd/kern/kern_mman.c";
+const UNSIGNED_PAGE: &str = "Apple: Allow unsigned executable memory entitlement; XNU osfmk/vm/vm_fault.c";
+
+/// The Intel column of the memory table: Intel code, also under Rosetta (its maps count as "exotic" to XNU).
+fn intel_rules(process: &Process) -> bool {
+    process.rosetta || !process.arch.is_arm64()
+}
+
+/// CS_ENFORCEMENT: unsigned executable pages are a violation.
+fn enforced(process: &Process) -> bool {
+    let lifted = process.has(key::UNSIGNED_MEMORY) || process.has(key::PAGE_PROTECTION);
+    (process.is_hardened() && !lifted) || process.flags & crate::read::signature::CodeSignatureFlags::ENFORCEMENT != 0
+}
+
+fn map_jit(process: &Process) -> Decision {
+    if !process.is_hardened() {
+        return allow("a process that is not hardened may map MAP_JIT memory", VM_MAP, CERTAIN);
+    }
+    if process.has(key::ALLOW_JIT) {
+        return allow("allow-jit permits MAP_JIT memory", JIT_PAGE, CERTAIN);
+    }
+    let broader = process.has(key::UNSIGNED_MEMORY) || process.has(key::PAGE_PROTECTION);
+    if broader && intel_rules(process) {
+        return allow("on Intel the broader memory keys include MAP_JIT", UNSIGNED_PAGE, CERTAIN);
+    }
+    if broader {
+        // Sources disagree (public reports against the superset chain of the entitlement pages): never called certain.
+        return deny(
+            "on Apple silicon MAP_JIT memory needs allow-jit, also where allow-unsigned-executable-memory is present",
+            "public reports on Electron for Apple silicon, against the entitlement pages",
+            LIKELY,
+            Shows::Errno("EINVAL"),
+            vec![Lift::Entitlements(vec![key::ALLOW_JIT])],
+        );
+    }
+    let mut lifts = vec![Lift::Entitlements(vec![key::ALLOW_JIT])];
+    if intel_rules(process) {
+        lifts.push(Lift::Entitlements(vec![key::UNSIGNED_MEMORY]));
+    }
+    deny("a hardened process may map MAP_JIT memory only with allow-jit", JIT_PAGE, CERTAIN, Shows::Errno("EINVAL"), lifts)
+}
+
+fn write_execute(process: &Process) -> Decision {
+    const ADOPT: Lift = Lift::Code("map with MAP_JIT and switch between writing and running per thread");
+    if !intel_rules(process) {
+        return deny(
+            "on Apple silicon no process may have memory that is writable and executable at once without MAP_JIT, hardened or not",
+            VM_MAP,
+            CERTAIN,
+            Shows::Errno("EACCES"),
+            vec![ADOPT],
+        );
+    }
+    if !enforced(process) {
+        return allow("without enforcement Intel code may map writable and executable memory", VM_MAP, CERTAIN);
+    }
+    deny(
+        "a hardened process may not map memory that is writable and executable at once",
+        VM_MAP,
+        CERTAIN,
+        Shows::Errno("EACCES"),
+        vec![Lift::Entitlements(vec![key::UNSIGNED_MEMORY]), ADOPT],
+    )
+}
+
+fn flipped_page(process: &Process) -> Decision {
+    if !enforced(process) {
+        return allow("without enforcement written pages may be run", UNSIGNED_PAGE, CERTAIN);
+    }
+    deny(
+        "a hardened process is killed when it runs a page that no signature covers; allow-jit covers only MAP_JIT memory",
+        UNSIGNED_PAGE,
+        CERTAIN,
+        Shows::KilledInvalidPage,
+        vec![Lift::Entitlements(vec![key::UNSIGNED_MEMORY]), Lift::Code("map the code area with MAP_JIT; then allow-jit is enough")],
+    )
+}
+
+fn reprotect_jit(process: &Process) -> Decision {
+    if intel_rules(process) {
+        return allow("on Intel a MAP_JIT region may be protected anew", VM_MAP, CERTAIN);
+    }
+    deny(
+        "since macOS 11.2 a region mapped read-write-execute with MAP_JIT cannot be protected anew on Apple silicon",
+        VM_MAP,
+        CERTAIN,
+        Shows::Errno("EACCES"),
+        vec![Lift::Code("use pthread_jit_write_protect_np instead of mprotect")],
+    )
+}
+
+fn patch_code(process: &Process) -> Decision {
+    const STOP: Lift = Lift::Code("stop patching code pages; interpose or hook through data pointers instead");
+    if !intel_rules(process) {
+        return deny(
+            "on Apple silicon signed code pages cannot be written; a changed page kills every signed process",
+            "XNU osfmk/vm/vm_fault.c, bsd/kern/kern_cs.c",
+            CERTAIN,
+            Shows::KilledInvalidPage,
+            vec![STOP],
+        );
+    }
+    if !enforced(process) {
+        return allow("without enforcement Intel code may patch its pages", UNSIGNED_PAGE, CERTAIN);
+    }
+    deny(
+        "a hardened process is killed when a signed code page was changed in memory",
+        "Apple: Disable executable memory protection entitlement; XNU osfmk/vm/vm_fault.c",
+        CERTAIN,
+        Shows::KilledInvalidPage,
+        vec![STOP, Lift::Entitlements(vec![key::UNSIGNED_MEMORY]), Lift::Entitlements(vec![key::PAGE_PROTECTION])],
+    )
+}
+
+const LV_SOURCE: &str = "Apple: Disable Library Validation entitlement; dyld (fcntl F_CHECK_LV)";
+
+fn load(process: &Process, library: &Library) -> Decision {
+    if process.platform && !library.platform {
+        return deny(
+            "Apple's own programs load only Apple's libraries",
+            LV_SOURCE,
+            CERTAIN,
+            Shows::LoadError,
+            vec![Lift::Signing("use a host of your own")],
+        );
+    }
+    let forced = process.flags & crate::read::signature::CodeSignatureFlags::REQUIRE_LV != 0;
+    let validates = (process.is_hardened() && !process.has(key::LIBRARY_VALIDATION)) || (forced && !process.has(key::LIBRARY_VALIDATION));
+    if !validates {
+        return allow("library validation is off for this process", LV_SOURCE, CERTAIN);
+    }
+    if library.platform {
+        return allow("Apple's libraries may always be loaded", LV_SOURCE, CERTAIN);
+    }
+    if process.team.is_some() && process.team == library.team {
+        return allow("the library carries the same team", LV_SOURCE, CERTAIN);
+    }
+    let rule = if library.signer == SignerKind::Unsigned {
+        "library validation: the library is not signed at all"
+    } else if process.team.is_none() {
+        "library validation: the program has no team (signed ad hoc or by itself), so no library can match"
+    } else if library.team.is_none() {
+        "library validation: the library has no team (signed ad hoc or by itself)"
+    } else {
+        "library validation: the library was signed by another team"
+    };
+    let lifts = vec![
+        Lift::Signing("sign the library with the identity of the program that loads it"),
+        Lift::Entitlements(vec![key::LIBRARY_VALIDATION]),
+    ];
+    deny(rule, LV_SOURCE, CERTAIN, Shows::LoadError, lifts)
+}
+
+const DYLD_SOURCE: &str = "Apple: Allow DYLD environment variables entitlement; dyld DyldProcessConfig.cpp";
+
+fn honour_dyld(process: &Process) -> Decision {
+    let marked = process.restricted || process.flags & crate::read::signature::CodeSignatureFlags::RESTRICT != 0;
+    if process.platform {
+        return deny("Apple's own programs drop every DYLD_ variable", DYLD_SOURCE, CERTAIN, Shows::Silence, Vec::new());
+    }
+    if !process.is_hardened() && !marked {
+        return allow("a process that is not hardened or restricted honours DYLD_ variables", DYLD_SOURCE, CERTAIN);
+    }
+    if process.has(key::DYLD_VARIABLES) {
+        return allow("allow-dyld-environment-variables is present", DYLD_SOURCE, CERTAIN);
+    }
+    if process.has(key::GET_TASK_ALLOW) {
+        return allow("get-task-allow also lifts the limit on DYLD_ variables", "Apple: Hardened Runtime; inferred", LIKELY);
+    }
+    let lifts = vec![
+        Lift::Code("use @rpath or @loader_path install names"),
+        Lift::Entitlements(vec![key::GET_TASK_ALLOW]),
+        Lift::Entitlements(vec![key::DYLD_VARIABLES]),
+    ];
+    deny("dyld deletes every DYLD_ variable in a hardened process, without a message", DYLD_SOURCE, CERTAIN, Shows::Silence, lifts)
+}
+
+fn honour_path(process: &Process, path: &str) -> Decision {
+    let relative = !path.starts_with('/') && (!path.starts_with('@') || path.starts_with("@@"));
+    if !relative || !process.is_hardened() || process.has(key::DYLD_VARIABLES) {
+        return allow("dyld takes this path", DYLD_SOURCE, LIKELY);
+    }
+    deny(
+        "dyld refuses a relative library path in a hardened program",
+        "dyld (\"relative path not allowed in hardened program\")",
+        CERTAIN,
+        Shows::LoadError,
+        vec![Lift::Signing("set an absolute or @rpath install name")],
+    )
+}
+
+fn be_debugged(process: &Process) -> Decision {
+    const SOURCE: &str = "Apple: Hardened Runtime; kernel message \"is hardened, doesn't have get-task-allow\"";
+    if process.platform {
+        return deny(
+            "Apple's own programs cannot be debugged while System Integrity Protection is on",
+            SOURCE,
+            CERTAIN,
+            Shows::RefusedToOther,
+            Vec::new(),
+        );
+    }
+    if !process.is_hardened() || process.has(key::GET_TASK_ALLOW) {
+        return allow("a debugger may attach", SOURCE, CERTAIN);
+    }
+    deny(
+        "no debugger may attach to a hardened process without get-task-allow, not even as root",
+        SOURCE,
+        CERTAIN,
+        Shows::RefusedToOther,
+        vec![Lift::Entitlements(vec![key::GET_TASK_ALLOW])],
+    )
+}
+
+fn debug_other(process: &Process) -> Decision {
+    const SOURCE: &str = "Apple: Debugging tool entitlement; XNU bsd/kern/kern_proc.c";
+    if !process.is_hardened() || process.has(key::DEBUGGER) {
+        return allow("may ask for the task port of programs that allow it", SOURCE, LIKELY);
+    }
+    deny(
+        "a hardened tool may ask for other task ports only with cs.debugger",
+        SOURCE,
+        LIKELY,
+        Shows::Errno("KERN_FAILURE"),
+        vec![Lift::Entitlements(vec![key::DEBUGGER])],
+    )
+}
+
+fn use_resource(process: &Process, entitlement: &str, usage_present: Option<bool>) -> Decision {
+    const SOURCE: &str = "Apple: Hardened Runtime, resource access; Requesting access to protected resources";
+    let known = RESOURCES.iter().find(|r| r.entitlement == entitlement).map(|r| r.entitlement);
+    if let Some(entitlement) = known.filter(|key| process.is_hardened() && !process.has(key)) {
+        return deny(
+            "a hardened program is never allowed to ask for this without the entitlement: no prompt, no message",
+            SOURCE,
+            CERTAIN,
+            Shows::Silence,
+            vec![Lift::Entitlements(vec![entitlement])],
+        );
+    }
+    if usage_present == Some(false) {
+        return deny("a program that asks without a usage description is ended", SOURCE, CERTAIN, Shows::Abort, vec![Lift::UsageString]);
+    }
+    allow("the user is asked", SOURCE, CERTAIN)
 }
