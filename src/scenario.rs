@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 /// When a remedy applies. A closed set: an unknown name in a scenario file is refused. Decided by `diagnose`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Condition {
     /// The slice is arm64 or arm64e and runs natively.

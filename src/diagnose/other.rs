@@ -1,0 +1,111 @@
+//! The rest: debuggers, the sandbox, launch constraints, Gatekeeper, and faults that signing has no part in.
+
+use super::case::{Candidate, Case, MendedBy};
+use super::memory::own_fault_words;
+use crate::detect::{Clue, Detected, OwnFault};
+use crate::evidence::TargetKind;
+use crate::finding::Confidence;
+use crate::policy::{Action, Process, decide};
+
+pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
+    case.clues(|_| true).filter_map(|(index, detected)| of_clue(case, index, detected)).collect()
+}
+
+fn start(case: &Case<'_>, cause: &'static str, index: usize, detected: &Detected, summary: String) -> Candidate {
+    let image = case.image_of(detected).or_else(|| case.scene.main().filter(|_| detected.finding.subject.is_empty()));
+    let mut candidate = Candidate::new(cause, cause, Confidence::Likely, summary).about(image).like(&detected.finding);
+    candidate.findings.push(index);
+    candidate.accounts = true;
+    candidate.order = 27;
+    candidate
+}
+
+fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candidate> {
+    let message = detected.finding.message.clone();
+    match &detected.clue {
+        Clue::AttachRefused(said) => Some(attach(case, index, detected, *said)),
+        Clue::SandboxDenied { operation } => {
+            let decided = case.any(|c| matches!(c, Clue::ResourceEntitlementMissing(_) | Clue::LoadFailed { .. }));
+            let mut candidate = start(
+                case,
+                "sandbox",
+                index,
+                detected,
+                format!("the App Sandbox denied {operation}; the hardened runtime has no part in it"),
+            );
+            candidate.accounts = decided.is_none() && !case.unread_death();
+            candidate.confidence = if candidate.accounts { Confidence::Likely } else { Confidence::Possible };
+            Some(candidate)
+        }
+        Clue::LaunchConstraint => Some(start(case, "launch-constraint", index, detected, message)),
+        Clue::Gatekeeper => {
+            let mut candidate = start(case, "gatekeeper", index, detected, message);
+            candidate.mended_by = MendedBy::User;
+            Some(candidate)
+        }
+        Clue::AppManagement => {
+            let summary =
+                "macOS keeps one developer's app from changing another's (App Management); no entitlement changes that".to_owned();
+            Some(start(case, "gatekeeper", index, detected, summary))
+        }
+        Clue::Own(fault) => own(case, index, detected, fault),
+        _ => None,
+    }
+}
+
+fn attach(case: &Case<'_>, index: usize, detected: &Detected, said: bool) -> Candidate {
+    let plug_in = case.scene.evidence.target.kind == TargetKind::Bundle;
+    let cause = if plug_in { "plugin-debugging" } else { "debugger-attach" };
+    let image = case.image_of(detected).or_else(|| case.scene.main());
+    let decision = image.map(|image| decide(&Process::of(image), &Action::BeDebugged));
+    let refused = decision.as_ref().is_some_and(|d| !d.allowed);
+    let summary = "no debugger may attach: the program is hardened and lacks get-task-allow".to_owned();
+    let mut candidate = start(case, cause, index, detected, summary).about(image);
+    candidate.confidence = match (said, refused, &decision) {
+        (true, true, _) => Confidence::Certain,
+        (true, false, None) | (false, true, _) => Confidence::Likely,
+        (false, false, None) => Confidence::Possible,
+        _ => Confidence::Possible,
+    };
+    candidate.accounts = candidate.confidence >= Confidence::Likely;
+    candidate.order = 16;
+    if plug_in {
+        candidate.mended_by = MendedBy::OtherDeveloper;
+    }
+    match &decision {
+        Some(decision) => candidate.refused_by(decision),
+        None => candidate,
+    }
+}
+
+/// A fault of the program's own: three facts say that signing is not to blame. Said only when nothing about signing was seen.
+fn own(case: &Case<'_>, index: usize, detected: &Detected, fault: &OwnFault) -> Option<Candidate> {
+    let stronger = case.any(|c| {
+        matches!(
+            c,
+            Clue::KilledAnonymousPage
+                | Clue::KilledFilePage { .. }
+                | Clue::KilledPatchedPage { .. }
+                | Clue::LaunchRefused
+                | Clue::RestrictedRefused(_)
+                | Clue::EntitlementsUnparsable { .. }
+                | Clue::LoadFailed { .. }
+                | Clue::EngineRefused { .. }
+                | Clue::LaunchConstraint
+                | Clue::UsageMissing { .. }
+                | Clue::AttachRefused(_)
+        )
+    });
+    if stronger.is_some() {
+        return None;
+    }
+    let from_report = detected.text.is_some_and(|text| matches!(case.scene.evidence.texts.get(text).map(|t| t.kind), Some("crash-report")));
+    let (remedy, words) = own_fault_words(fault);
+    let summary = format!("{words}; neither the hardened runtime nor the signature is to blame");
+    let mut candidate = start(case, "not-signing", index, detected, summary);
+    candidate.only = vec![remedy];
+    candidate.confidence = if from_report { Confidence::Likely } else { Confidence::Possible };
+    candidate.accounts = from_report;
+    candidate.order = 35;
+    Some(candidate)
+}
