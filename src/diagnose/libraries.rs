@@ -67,6 +67,7 @@ fn of_failure(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Cand
         TriedReason::NotMachO | TriedReason::Missing => {
             return super::environment::missing(case, index, detected).or_else(|| Some(failure.missing()));
         }
+        reason => failure.refused(*reason),
     };
     if *inserted {
         candidate.facts.insert(Condition::OutsideBundle);
