@@ -10,6 +10,8 @@ pub(in crate::read) mod imports;
 pub(in crate::read) mod integers;
 pub(in crate::read) mod symtab;
 #[cfg(test)]
+pub(in crate::read) mod test_image;
+#[cfg(test)]
 mod tests;
 
 /// Longest `__TEXT,__info_plist` that is kept.
@@ -257,7 +259,7 @@ pub struct MachO {
     pub segments: Vec<Segment>,
     /// Sections in order.
     pub sections: Vec<Section>,
-    /// Symbols taken from other images: chained fixups, bind opcodes or symbol table, whichever the image has; sorted by name, no duplicates.
+    /// Symbols taken from other images: the union of chained fixups, bind opcodes and symbol table; sorted by name, no duplicates.
     pub undefined: Vec<Undefined>,
     /// LC_CODE_SIGNATURE.
     pub signature: Option<FileRange>,

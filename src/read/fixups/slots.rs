@@ -113,7 +113,8 @@ fn walk_segment(
         let (offset, fixup) = fixup.map_err(|e| e.to_string())?;
         *left = left.checked_sub(1).ok_or("more fixups than Temper reads")?;
         if let Fixup::Bind(bind) = fixup {
-            let import = usize::try_from(bind.ordinal).ok().and_then(|ordinal| imports.get(ordinal)).ok_or("bind to an import that is not there")?;
+            let import =
+                usize::try_from(bind.ordinal).ok().and_then(|ordinal| imports.get(ordinal)).ok_or("bind to an import that is not there")?;
             if !slots.put(address.wrapping_add(offset), import.name.as_bytes()) {
                 return Ok(false);
             }

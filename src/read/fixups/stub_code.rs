@@ -20,7 +20,9 @@ pub(super) fn name_the_rest(image: &Image, bindings: &mut Bindings) {
         }
         match image.source.read_vec(section.offset, section.size, MAX_SECTION) {
             Ok(code) => name_section(image.macho.arch, section, &code, bindings),
-            Err(fault) => bindings.faults.push(ReadError::new(format!("{},{}: {}", section.segment, section.name, fault.what), section.offset)),
+            Err(fault) => {
+                bindings.faults.push(ReadError::new(format!("{},{}: {}", section.segment, section.name, fault.what), section.offset))
+            }
         }
     }
 }

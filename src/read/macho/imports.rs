@@ -28,8 +28,7 @@ pub(in crate::read) struct ChainedImport {
 
 /// The bytes of LC_DYLD_CHAINED_FIXUPS.
 pub(in crate::read) fn chained_bytes(source: &dyn Source, range: FileRange) -> Result<Vec<u8>, ReadError> {
-    let bytes = source.read_vec(range.offset, range.size, MAX_TABLE).map_err(|e| ReadError::new(format!("chained fixups: {}", e.what), e.offset))?;
-    Ok(bytes)
+    source.read_vec(range.offset, range.size, MAX_TABLE).map_err(|e| ReadError::new(format!("chained fixups: {}", e.what), e.offset))
 }
 
 /// The imports of chained fixups, in order, at most 500,000. Read here and not by `object`, which searches for the end of a name without a bound:
@@ -185,13 +184,20 @@ fn symbols(source: &dyn Source, macho: &mut MachO, tables: &Tables, found: &mut 
     let Some(table) = tables.symbols.filter(|table| table.count > 0) else { return };
     let mut undefined: Vec<Symbol> = Vec::new();
     let mut defined: Vec<Symbol> = Vec::new();
+    let mut exported: Vec<u32> = Vec::new();
+    let look_for_own = found.may_hold_own_symbols();
     let walked = table.walk(source, tables.layout, |symbol| {
         if symbol.is_undefined() {
             if undefined.len() < MAX_UNDEFINED {
                 undefined.push(symbol);
             }
-        } else if symbol.is_in_section() && defined.len() < 8 {
-            defined.push(symbol);
+        } else if symbol.is_in_section() {
+            if defined.len() < 8 {
+                defined.push(symbol);
+            }
+            if look_for_own && symbol.is_external() && exported.len() < MAX_UNDEFINED {
+                exported.push(symbol.name);
+            }
         }
     });
     macho.faults.extend(walked.err());
@@ -204,6 +210,9 @@ fn symbols(source: &dyn Source, macho: &mut MachO, tables: &Tables, found: &mut 
         let name = names.get(symbol.name).unwrap_or_default();
         !(name.is_empty() || name == b"__dyld_private" || (name.starts_with(b"__mh_") && name.ends_with(b"_header")))
     });
+    for name in exported {
+        found.remove_own(names.get(name).unwrap_or_default());
+    }
     let two_level = macho.flags & MH_TWOLEVEL != 0 && macho.file_type != FileType::Object;
     for symbol in undefined {
         let Some(name) = names.get(symbol.name) else {
@@ -240,9 +249,27 @@ impl Found {
         }
     }
 
+    /// Weak lookup binds and binds to the image itself also name what the image defines.
+    fn may_hold_own_symbols(&self) -> bool {
+        self.by_name.values().any(|&(ordinal, _)| is_own(ordinal))
+    }
+
+    /// Forgets a symbol that the image defines, unless it is bound to a library.
+    fn remove_own(&mut self, name: &[u8]) {
+        let name = String::from_utf8_lossy(name);
+        if self.by_name.get(name.as_ref()).is_some_and(|&(ordinal, _)| is_own(ordinal)) {
+            self.by_name.remove(name.as_ref());
+        }
+    }
+
     fn finish(self, tables: &Tables) -> Vec<Undefined> {
         self.by_name.into_iter().map(|(name, (ordinal, weak))| Undefined { name, library: tables.library(ordinal), weak }).collect()
     }
+}
+
+/// BIND_SPECIAL_DYLIB_SELF or BIND_SPECIAL_DYLIB_WEAK_LOOKUP.
+fn is_own(ordinal: i32) -> bool {
+    matches!(ordinal, 0 | -3)
 }
 
 impl Tables {
