@@ -18,8 +18,8 @@ mod tests;
 
 /// Most slots or stubs that are kept.
 const MAX_SLOTS: usize = 1_000_000;
-/// Bytes of names kept in one map of slots (128 MiB): one name can be bound to many places.
-const MAX_NAME_BYTES: usize = 128 << 20;
+/// Bytes of names kept in one map of slots (64 MiB): one name can be bound to many places.
+const MAX_NAME_BYTES: usize = 64 << 20;
 
 /// Names bound to addresses of one slice.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -10,14 +10,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const MAX_DEFINED: usize = 300_000;
 const MAX_FUNCTIONS: usize = 4_000_000;
-/// Bytes of export names put together in one walk (128 MiB), and of one name.
-const MAX_EXPORT_BYTES: usize = 128 << 20;
+/// Bytes of export names put together in one walk (64 MiB), and of one name.
+const MAX_EXPORT_BYTES: usize = 64 << 20;
 const MAX_EXPORT_NAME: usize = 64 << 10;
 
 /// Fills `defined`, and gives the names of the wanted symbols by index.
 pub(super) fn symbols(image: &Image, wanted: &[Wanted], bindings: &mut Bindings) -> BTreeMap<u32, String> {
     let names = symbol_table(image, wanted, bindings);
-    if !image.macho.has_symbols
+    if (!image.macho.has_symbols || bindings.defined.is_empty())
         && let Some(range) = image.tables.exports.filter(|range| range.size > 0)
     {
         exports(image, range, bindings);

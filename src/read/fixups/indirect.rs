@@ -38,9 +38,10 @@ pub(super) fn wanted(image: &Image, faults: &mut Vec<ReadError>) -> Vec<Wanted> 
             return wanted;
         }
     };
+    let mut left = MAX_SLOTS;
     for section in &image.macho.sections {
-        section_entries(image, section, &table, &mut wanted);
-        if wanted.len() >= MAX_SLOTS {
+        section_entries(image, section, &table, &mut left, &mut wanted);
+        if left == 0 {
             faults.push(ReadError::new("more stubs and symbol pointers than Temper reads", offset));
             break;
         }
@@ -48,7 +49,7 @@ pub(super) fn wanted(image: &Image, faults: &mut Vec<ReadError>) -> Vec<Wanted> 
     wanted
 }
 
-fn section_entries(image: &Image, section: &Section, table: &[u8], wanted: &mut Vec<Wanted>) {
+fn section_entries(image: &Image, section: &Section, table: &[u8], left: &mut usize, wanted: &mut Vec<Wanted>) {
     let step = match section.flags & 0xff {
         S_SYMBOL_STUBS => u64::from(section.reserved2),
         S_NON_LAZY_SYMBOL_POINTERS | S_LAZY_SYMBOL_POINTERS | S_LAZY_DYLIB_SYMBOL_POINTERS | S_THREAD_LOCAL_VARIABLE_POINTERS => {
@@ -58,15 +59,14 @@ fn section_entries(image: &Image, section: &Section, table: &[u8], wanted: &mut 
     };
     let Some(entries) = section.size.checked_div(step) else { return };
     for index in 0..entries {
-        // Both ends bound the loop: the table's length and the number of entries kept.
+        // Sections may claim the same entries again and again.
+        let Some(rest) = left.checked_sub(1) else { return };
+        *left = rest;
         let at = index.saturating_add(u64::from(section.reserved1)).saturating_mul(4);
         let Some(symbol) = usize::try_from(at).ok().and_then(|at| u32_at(table, at, image.tables.layout.big_endian)) else { return };
         if symbol & NO_SYMBOL == 0 {
             let address = section.address.wrapping_add(index.saturating_mul(step));
             wanted.push(Wanted { address, symbol, is_stub: is_stubs(section) });
-            if wanted.len() >= MAX_SLOTS {
-                return;
-            }
         }
     }
 }

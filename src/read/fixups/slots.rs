@@ -11,6 +11,8 @@ use object::read::macho::{DyldChainedFixups, DyldChainedSegment, Fixup};
 
 /// Fixups looked at in one image; binds and rebases both count.
 const MAX_FIXUPS: usize = 16_000_000;
+/// Bytes of segments read for their chains (256 MiB): many segments may claim the same part of the file.
+const MAX_CHAINED_BYTES: u64 = 256 << 20;
 
 /// Slots with what they may still cost.
 struct Slots<'a> {
@@ -84,7 +86,7 @@ fn walk_chains(image: &Image, bytes: &[u8], imports: &[ChainedImport], bindings:
     let endian = if image.tables.layout.big_endian { Endianness::Big } else { Endianness::Little };
     let fixups = DyldChainedFixups::parse(endian, bytes).map_err(|e| e.to_string())?;
     let mut slots = Slots::new(bindings);
-    let mut left = MAX_FIXUPS;
+    let mut left = Left { fixups: MAX_FIXUPS, bytes: MAX_CHAINED_BYTES };
     // An image has a handful of segments; the table can claim millions that all share one list of pages.
     for chain in fixups.segments(endian).map_err(|e| e.to_string())?.take(image.tables.segments.len()) {
         let chain = chain.map_err(|e| e.to_string())?;
@@ -95,6 +97,12 @@ fn walk_chains(image: &Image, bytes: &[u8], imports: &[ChainedImport], bindings:
     Ok(())
 }
 
+/// What the chains of an image may still cost.
+struct Left {
+    fixups: usize,
+    bytes: u64,
+}
+
 /// Walks the chains of one segment; false when there is no room for more.
 fn walk_segment(
     image: &Image,
@@ -102,16 +110,17 @@ fn walk_segment(
     endian: Endianness,
     imports: &[ChainedImport],
     slots: &mut Slots,
-    left: &mut usize,
+    left: &mut Left,
 ) -> Result<bool, String> {
     // `segment_offset` counts from the header and is what dyld goes by; the index only has to agree.
     let address = image.tables.base.wrapping_add(chain.header().segment_offset.get(endian));
     let segment = image.tables.segments.iter().find(|s| s.address == address && s.file_size > 0);
     let segment = segment.ok_or("chain of a segment that is not there")?;
+    left.bytes = left.bytes.checked_sub(segment.file_size).ok_or("segments larger than Temper reads")?;
     let data = image.source.read_vec(segment.offset, segment.file_size, MAX_TABLE).map_err(|e| e.what)?;
     for fixup in chain.fixups(endian, image.tables.base, &data) {
         let (offset, fixup) = fixup.map_err(|e| e.to_string())?;
-        *left = left.checked_sub(1).ok_or("more fixups than Temper reads")?;
+        left.fixups = left.fixups.checked_sub(1).ok_or("more fixups than Temper reads")?;
         if let Fixup::Bind(bind) = fixup {
             let import =
                 usize::try_from(bind.ordinal).ok().and_then(|ordinal| imports.get(ordinal)).ok_or("bind to an import that is not there")?;

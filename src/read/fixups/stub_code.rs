@@ -5,21 +5,26 @@ use crate::read::ReadError;
 use crate::read::macho::integers::u32_at;
 use crate::read::macho::{Arch, Section};
 
-/// Largest section of stubs that is decoded (16 MiB: over a million stubs).
-const MAX_SECTION: usize = 16 << 20;
+/// Bytes of stubs that are decoded in one image (16 MiB: over a million stubs); sections may overlap.
+const MAX_STUB_BYTES: usize = 16 << 20;
 
 /// Names the stubs that the indirect symbol table left out, from the bound slots.
 pub(super) fn name_the_rest(image: &Image, bindings: &mut Bindings) {
+    let mut left = MAX_STUB_BYTES;
     for section in image.macho.sections.iter().filter(|section| indirect::is_stubs(section)) {
         let step = u64::from(section.reserved2);
         let Some(count) = section.size.checked_div(step) else { continue };
         // What the table covered completely needs no code.
         let end = section.address.saturating_add(section.size);
-        if bindings.stubs.range(section.address..end).count() as u64 >= count {
+        let most = usize::try_from(count).unwrap_or(usize::MAX);
+        if bindings.stubs.range(section.address..end).take(most).count() == most {
             continue;
         }
-        match image.source.read_vec(section.offset, section.size, MAX_SECTION) {
-            Ok(code) => name_section(image.macho.arch, section, &code, bindings),
+        match image.source.read_vec(section.offset, section.size, left) {
+            Ok(code) => {
+                left = left.saturating_sub(code.len());
+                name_section(image.macho.arch, section, &code, bindings);
+            }
             Err(fault) => {
                 bindings.faults.push(ReadError::new(format!("{},{}: {}", section.segment, section.name, fault.what), section.offset))
             }

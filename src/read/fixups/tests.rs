@@ -129,3 +129,19 @@ fn a_trie_that_shares_nodes_is_not_walked_twice() {
     let trie: Vec<u8> = (1..=60).flat_map(node).chain([0, 0]).collect();
     assert!(defined::walk_trie(&trie, 0, &mut BTreeMap::new()).is_err());
 }
+
+#[test]
+fn sections_that_claim_the_same_stubs_again_and_again_are_a_fault() {
+    let mut section = stubs(0x1_0000_0900, 0x900, 0);
+    section.size = 4_000_000;
+    section.reserved[1] = 1;
+    let sections = vec![section; 16_000];
+    let image = TestImage::arm64()
+        .segment("__TEXT", 0x1_0000_0000, 0x60_0000, 0, &sections)
+        .command(0xb, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x20_0000, 900_000, 0, 0, 0, 0], &[])
+        .at(0x20_0000, &[0xff; 3_600_000])
+        .at(0x5f_ffff, &[0]);
+    let found = bindings(&image);
+    assert!(found.stubs.is_empty());
+    assert!(found.faults.iter().any(|fault| fault.what.contains("more stubs and symbol pointers")), "{:?}", found.faults);
+}

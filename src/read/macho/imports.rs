@@ -201,12 +201,13 @@ fn symbols(source: &dyn Source, macho: &mut MachO, tables: &Tables, found: &mut 
         }
     });
     macho.faults.extend(walked.err());
+    // `strip` leaves the header's own symbol; the linker adds it and `__dyld_private` to every image. Eight are more than those.
+    macho.has_symbols = defined.len() >= 8;
     let mut names = match table.names(source) {
         Ok(names) => names,
         Err(fault) => return macho.faults.push(fault),
     };
-    // `strip` leaves the header's own symbol; the linker adds it and `__dyld_private` to every image.
-    macho.has_symbols = defined.iter().any(|symbol| {
+    macho.has_symbols |= defined.iter().any(|symbol| {
         let name = names.get(symbol.name).unwrap_or_default();
         !(name.is_empty() || name == b"__dyld_private" || (name.starts_with(b"__mh_") && name.ends_with(b"_header")))
     });

@@ -6,8 +6,8 @@ use crate::read::{ReadError, Source};
 
 /// A table of the link-edit data that is larger than this (64 MiB) is not read.
 pub(in crate::read) const MAX_TABLE: usize = 64 << 20;
-/// Bytes of names looked up in one table (128 MiB): names may overlap, so the table's size alone bounds nothing.
-const MAX_NAME_BYTES: usize = 128 << 20;
+/// Bytes of names looked up in one table (64 MiB): names may overlap, so the table's size alone bounds nothing.
+const MAX_NAME_BYTES: usize = MAX_TABLE;
 const SYMBOLS_AT_ONCE: u64 = 16_384;
 
 /// Byte order and pointer width of an image.

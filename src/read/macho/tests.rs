@@ -282,8 +282,9 @@ fn check_file(path: &std::path::Path) -> usize {
         if tables.chained.is_some() && macho.file_type == FileType::Execute {
             assert!(!macho.undefined.is_empty(), "{}", path.display());
         }
+        // Stubs of 32-bit images may lead to functions of the image itself.
         let stubs: u64 = macho.sections.iter().filter(|s| s.flags & 0xff == 8).filter_map(|s| s.size.checked_div(s.reserved2.into())).sum();
-        assert_eq!(bindings.stubs.len() as u64, stubs, "stubs without a name in {}", path.display());
+        assert!(!macho.is_64 || bindings.stubs.len() as u64 == stubs, "stubs without a name in {}", path.display());
     }
     found.slices.len()
 }
