@@ -1,8 +1,21 @@
-//! Mach-O: slices, load commands, libraries, rpaths, sections, undefined symbols. goblin lives only here.
+//! Mach-O: slices, load commands, libraries, rpaths, sections, undefined symbols. goblin lives only here (in `commands`).
 //!
-//! Reads through a [`Source`], headers only; never goblin's `MachO::parse`, `imports`, `exports` or `symbols` (they panic, loop or abort on small crafted files).
+//! Reads through a [`Source`]: the commands, and the tables they name within bounds. Never goblin's `MachO::parse`, `imports`, `exports` or `symbols` (they panic, loop or abort on small crafted files).
 
 use super::{ReadError, Source};
+
+pub(in crate::read) mod commands;
+mod fat;
+pub(in crate::read) mod imports;
+pub(in crate::read) mod integers;
+pub(in crate::read) mod symtab;
+#[cfg(test)]
+pub(in crate::read) mod test_image;
+#[cfg(test)]
+mod tests;
+
+/// Longest `__TEXT,__info_plist` that is kept.
+const MAX_INFO_PLIST: usize = 1 << 20;
 
 /// Architecture of a slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,6 +33,17 @@ pub enum Arch {
 }
 
 impl Arch {
+    /// From `cputype` and `cpusubtype` (`<mach/machine.h>`); the subtype's high byte holds capabilities.
+    pub fn of(cputype: u32, cpusubtype: u32) -> Self {
+        match (cputype, cpusubtype & 0xff) {
+            (7, _) => Arch::I386,
+            (0x0100_0007, _) => Arch::X86_64,
+            (0x0100_000c, 2) => Arch::Arm64e,
+            (0x0100_000c, _) => Arch::Arm64,
+            _ => Arch::Other(cputype, cpusubtype),
+        }
+    }
+
     /// Apple's name, as `lipo -archs` prints it.
     pub fn name(self) -> &'static str {
         match self {
@@ -81,6 +105,20 @@ pub enum FileType {
 }
 
 impl FileType {
+    /// From the header's `filetype`.
+    pub fn of(value: u32) -> Self {
+        match value {
+            1 => FileType::Object,
+            2 => FileType::Execute,
+            6 => FileType::Dylib,
+            7 => FileType::Dylinker,
+            8 => FileType::Bundle,
+            10 => FileType::Dsym,
+            11 => FileType::Kext,
+            other => FileType::Other(other),
+        }
+    }
+
     /// Lower-case name as the report uses it: execute, dylib, bundle …
     pub fn name(self) -> &'static str {
         match self {
@@ -121,7 +159,7 @@ pub enum LinkKind {
     Lazy,
 }
 
-/// A library named by a load command, in command order (ordinal = index + 1).
+/// A library named by a load command, in command order (ordinal = index + 1, unless a command before it could not be read).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Library {
     /// Install name as written (`@rpath/…`, absolute, or relative).
@@ -221,7 +259,7 @@ pub struct MachO {
     pub segments: Vec<Segment>,
     /// Sections in order.
     pub sections: Vec<Section>,
-    /// Symbols taken from other images: chained fixups, bind opcodes or symbol table, whichever the image has; sorted by name, no duplicates.
+    /// Symbols taken from other images: the union of chained fixups, bind opcodes and symbol table; sorted by name, no duplicates.
     pub undefined: Vec<Undefined>,
     /// LC_CODE_SIGNATURE.
     pub signature: Option<FileRange>,
@@ -253,16 +291,24 @@ impl MachO {
 }
 
 /// Tells whether the first bytes of a file (at least 8, or all there are) can begin a Mach-O or universal file.
-pub fn looks_like_macho(_head: &[u8]) -> bool {
-    false
+pub fn looks_like_macho(head: &[u8]) -> bool {
+    fat::looks_like_macho(head)
 }
 
-/// The slices of a file; an error when it is not a Mach-O at all.
-pub fn slices(_source: &dyn Source) -> Result<Slices, ReadError> {
-    Err(ReadError::new("not a Mach-O file", 0))
+/// The slices of a file; an error when it is not a Mach-O at all. A universal file may hold things that are no Mach-O (static archives): [`read`] tells.
+pub fn slices(source: &dyn Source) -> Result<Slices, ReadError> {
+    fat::slices(source)
 }
 
 /// Reads one slice (`source` is a [`super::source::Window`] on it, or the whole thin file).
-pub fn read(_source: &dyn Source) -> Result<MachO, ReadError> {
-    Err(ReadError::new("not a Mach-O file", 0))
+pub fn read(source: &dyn Source) -> Result<MachO, ReadError> {
+    let commands::Commands { mut macho, tables } = commands::read(source)?;
+    imports::fill(source, &mut macho, &tables);
+    let plist = macho.section("__TEXT", "__info_plist").filter(|section| section.size > 0);
+    match plist.map(|section| source.read_vec(section.offset, section.size, MAX_INFO_PLIST)) {
+        Some(Ok(bytes)) => macho.info_plist = Some(bytes),
+        Some(Err(fault)) => macho.faults.push(ReadError::new(format!("__TEXT,__info_plist: {}", fault.what), fault.offset)),
+        None => {}
+    }
+    Ok(macho)
 }
