@@ -9,6 +9,9 @@
 pub(in crate::read) mod ber;
 mod certificate;
 mod keys;
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::arithmetic_side_effects)]
+pub(in crate::read) mod practice;
 mod signed_data;
 #[cfg(test)]
 mod tests;
