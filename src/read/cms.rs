@@ -2,6 +2,20 @@
 //!
 //! Apple's blob is BER with indefinite lengths. A name in a certificate counts only when the chain's signatures verify up to a trusted root
 //! (TN3127): anyone can mint Apple's extension OIDs.
+//!
+//! Left out: full verification of the timestamp token (its time is read, its signer is not judged), revocation, and validity dates (a reader has
+//! no clock; macOS accepts an expired certificate when the timestamp falls into its validity).
+
+pub(in crate::read) mod ber;
+mod certificate;
+mod keys;
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::arithmetic_side_effects)]
+pub(in crate::read) mod practice;
+mod signed_data;
+#[cfg(test)]
+mod tests;
+mod trust;
 
 use super::ReadError;
 
@@ -116,16 +130,28 @@ pub struct Signer {
 }
 
 /// Parses the CMS bytes (without the blob wrapper's 8-byte header). `directories`: (raw CodeDirectory blob bytes) in slot order, the primary first.
-pub fn read(_bytes: &[u8], _directories: &[&[u8]]) -> Result<Cms, ReadError> {
-    Err(ReadError::new("no CMS", 0))
+///
+/// An error when the outer structure is not a SignedData with a signer; a part that cannot be read (one certificate, one attribute) is kept as
+/// a fault instead.
+pub fn read(bytes: &[u8], directories: &[&[u8]]) -> Result<Cms, ReadError> {
+    signed_data::read(bytes, directories)
 }
 
-/// Judges who signed.
-pub fn judge(_cms: &Cms, _anchors: &TrustAnchors) -> Signer {
-    Signer { kind: SignerKind::Other, name: None, team: None, anchor: None, problem: None }
+/// A CMS that is there but cannot be read: no chain, nothing verifies. [`judge`] calls its signer [`SignerKind::Other`].
+pub(in crate::read) fn unreadable(length: usize, fault: ReadError) -> Cms {
+    Cms { faults: vec![fault], ..signed_data::empty(length) }
 }
 
-/// Reads a root certificate, PEM or DER, as `--trust-anchor` takes it: (common name, DER).
-pub fn read_anchor(_bytes: &[u8]) -> Result<(String, Vec<u8>), ReadError> {
-    Err(ReadError::new("no certificate", 0))
+/// Judges who signed, by the chain alone: each link is verified with the issuer's key up to a trusted root, and only then the extension OIDs
+/// of TN3127 decide the kind. A chain that ends in one of `anchors.extra` is classified as if it were Apple's.
+///
+/// Whether the signature over the code verifies is not part of the verdict: see [`Cms::signature_verifies`] and [`Cms::digest_matches`].
+/// The team is `None` for App Store and TestFlight signatures, whose team stands only in the CodeDirectory: the caller fills it from there.
+pub fn judge(cms: &Cms, anchors: &TrustAnchors) -> Signer {
+    trust::judge(cms, anchors)
+}
+
+/// Reads a root certificate, PEM or DER, as `--trust-anchor` takes it: (common name, DER). Of several PEM blocks the first counts.
+pub fn read_anchor(bytes: &[u8]) -> Result<(String, Vec<u8>), ReadError> {
+    trust::read_anchor(bytes)
 }

@@ -1,11 +1,22 @@
 //! The embedded code signature: SuperBlob, BlobIndex, slots, CodeDirectory, flags.
 //!
-//! Formats: `xnu osfmk/kern/cs_blobs.h`, `Security libsecurity_codesigning/lib/codedirectory.h`. Integers are big-endian.
+//! Formats: `xnu osfmk/kern/cs_blobs.h`, `Security libsecurity_codesigning/lib/codedirectory.h`. Integers are big-endian. What the kernel
+//! refuses (`bsd/kern/ubc_subr.c`) is a fault here, so that the rest can still be shown.
 
+mod directory;
+mod pages;
+mod superblob;
+#[cfg(test)]
+mod tests;
+
+pub use pages::{PageCheck, PageResult, check_pages};
+
+pub(in crate::read) use directory::raw_digest as directory_digest;
+
+use super::ReadError;
 use super::cms::Cms;
 use super::entitlements::Entitlements;
 use super::macho::Version;
-use super::{ReadError, Source};
 
 /// Largest signature that is read (bytes). A 1 GiB executable has about 8 MiB of page hashes.
 pub const MAX_SIGNATURE: usize = 256 << 20;
@@ -140,7 +151,8 @@ pub struct Signature {
     pub requirements: Option<u32>,
     /// Slots 8–11 that are present (launch and library constraints).
     pub constraints: Vec<u32>,
-    /// Special slots whose embedded blob does not match the chosen directory's digest (−2, −5, −7 …), or a blob without a digest. Positive slot numbers.
+    /// Special slots whose embedded blob does not match the chosen directory's digest (−2, −5, −7 …), a blob without a digest, or an
+    /// entitlements digest (−5, −7) without a blob, which the kernel refuses too. Positive slot numbers, ascending.
     pub bad_slots: Vec<u32>,
     /// Blobs that could not be read, two directories of one digest type, …
     pub faults: Vec<ReadError>,
@@ -154,42 +166,6 @@ impl Signature {
 }
 
 /// Reads the signature blob (`bytes` is the range of LC_CODE_SIGNATURE). An error when there is no usable CodeDirectory in it.
-pub fn read(_bytes: &[u8]) -> Result<Signature, ReadError> {
-    Err(ReadError::new("no signature", 0))
-}
-
-/// Checks the pages of one slice against the chosen directory, fed in order. Bytes beyond the code limit are ignored.
-pub struct PageCheck {
-    _private: (),
-}
-
-impl PageCheck {
-    /// A check for `directory`; `None` when its digest or page size is not one the kernel accepts.
-    pub fn new(_directory: &CodeDirectory) -> Option<Self> {
-        None
-    }
-
-    /// The next bytes of the slice.
-    pub fn feed(&mut self, _bytes: &[u8]) {}
-
-    /// Indexes of pages that do not match (ascending; missing pages too); at most 4,096 are kept, the count is exact.
-    pub fn finish(self) -> PageResult {
-        PageResult::default()
-    }
-}
-
-/// Outcome of a page check.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct PageResult {
-    /// Pages compared.
-    pub checked: u64,
-    /// How many did not match.
-    pub bad_count: u64,
-    /// The first of them.
-    pub bad: Vec<u64>,
-}
-
-/// Convenience for tests and small files: checks the pages of a whole slice.
-pub fn check_pages(_source: &dyn Source, _directory: &CodeDirectory) -> Result<PageResult, ReadError> {
-    Ok(PageResult::default())
+pub fn read(bytes: &[u8]) -> Result<Signature, ReadError> {
+    superblob::read(bytes)
 }

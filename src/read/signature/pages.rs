@@ -1,0 +1,151 @@
+//! Page hashes: is the code still what was signed?
+
+use super::{CodeDirectory, HashType};
+use crate::read::{ReadError, Source};
+use sha1::Sha1;
+use sha2::{Digest as _, Sha256, Sha384};
+
+/// Indexes of bad pages that are kept.
+const MAX_BAD: usize = 4_096;
+/// Bytes read at once.
+const CHUNK: u64 = 1 << 20;
+
+/// Checks the pages of one slice against the chosen directory, fed in order. Bytes beyond the code limit are ignored.
+pub struct PageCheck {
+    expected: Vec<Vec<u8>>,
+    digest: Digest,
+    page_bytes: u64,
+    code_limit: u64,
+    /// Bytes fed so far, up to the code limit.
+    fed: u64,
+    result: PageResult,
+}
+
+/// Outcome of a page check.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PageResult {
+    /// Pages that the code limit covers: compared, or missing.
+    pub checked: u64,
+    /// How many did not match.
+    pub bad_count: u64,
+    /// The first of them.
+    pub bad: Vec<u64>,
+}
+
+/// A digest under way.
+enum Digest {
+    Sha1(Sha1),
+    Sha256(Sha256),
+    Sha256Truncated(Sha256),
+    Sha384(Box<Sha384>),
+}
+
+impl Digest {
+    fn new(hash_type: HashType) -> Option<Self> {
+        match hash_type {
+            HashType::Sha1 => Some(Digest::Sha1(Sha1::new())),
+            HashType::Sha256 => Some(Digest::Sha256(Sha256::new())),
+            HashType::Sha256Truncated => Some(Digest::Sha256Truncated(Sha256::new())),
+            HashType::Sha384 => Some(Digest::Sha384(Box::new(Sha384::new()))),
+            HashType::Other(_) => None,
+        }
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Digest::Sha1(state) => state.update(bytes),
+            Digest::Sha256(state) | Digest::Sha256Truncated(state) => state.update(bytes),
+            Digest::Sha384(state) => state.update(bytes),
+        }
+    }
+
+    /// Whether what was fed has the digest `expected`; starts anew.
+    fn matches(&mut self, expected: &[u8]) -> bool {
+        match self {
+            Digest::Sha1(state) => state.finalize_reset().as_slice() == expected,
+            Digest::Sha256(state) => state.finalize_reset().as_slice() == expected,
+            Digest::Sha256Truncated(state) => state.finalize_reset().get(..20) == Some(expected),
+            Digest::Sha384(state) => state.finalize_reset().as_slice() == expected,
+        }
+    }
+}
+
+impl PageCheck {
+    /// A check for `directory`; `None` when its digest or page size is not one the kernel accepts (4 KiB or 16 KiB; no paging at all is
+    /// refused with `disallowing unsupported code signature page shift`, `ubc_subr.c`).
+    pub fn new(directory: &CodeDirectory) -> Option<Self> {
+        if !matches!(directory.page_size, 12 | 14) {
+            return None;
+        }
+        Some(Self {
+            expected: directory.code_slots.clone(),
+            digest: Digest::new(directory.hash_type)?,
+            page_bytes: 1_u64.checked_shl(u32::from(directory.page_size))?,
+            code_limit: directory.code_limit,
+            fed: 0,
+            result: PageResult::default(),
+        })
+    }
+
+    /// The next bytes of the slice.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while !rest.is_empty() && self.fed < self.code_limit {
+            let in_page = self.fed.checked_rem(self.page_bytes).unwrap_or(0);
+            let room = self.page_bytes.saturating_sub(in_page).min(self.code_limit.saturating_sub(self.fed));
+            let take = usize::try_from(room).unwrap_or(usize::MAX).min(rest.len());
+            let (now, later) = rest.split_at_checked(take).unwrap_or((rest, &[]));
+            self.digest.update(now);
+            self.fed = self.fed.saturating_add(now.len() as u64);
+            rest = later;
+            if now.len() as u64 == room {
+                self.end_page();
+            }
+        }
+    }
+
+    fn end_page(&mut self) {
+        let index = self.result.checked;
+        let expected = usize::try_from(index).ok().and_then(|index| self.expected.get(index));
+        let matches = self.digest.matches(expected.map(Vec::as_slice).unwrap_or_default());
+        if !matches {
+            self.result.note_bad(index);
+        }
+        self.result.checked = index.saturating_add(1);
+    }
+
+    /// Indexes of pages that do not match (ascending; missing pages too); at most 4,096 are kept, the count is exact.
+    pub fn finish(mut self) -> PageResult {
+        let pages = self.code_limit.div_ceil(self.page_bytes.max(1));
+        let first_missing = self.result.checked;
+        let missing = pages.saturating_sub(first_missing);
+        let kept = missing.min(MAX_BAD.saturating_sub(self.result.bad.len()) as u64);
+        self.result.bad.extend(first_missing..first_missing.saturating_add(kept));
+        self.result.bad_count = self.result.bad_count.saturating_add(missing);
+        self.result.checked = pages;
+        self.result
+    }
+}
+
+impl PageResult {
+    fn note_bad(&mut self, index: u64) {
+        self.bad_count = self.bad_count.saturating_add(1);
+        if self.bad.len() < MAX_BAD {
+            self.bad.push(index);
+        }
+    }
+}
+
+/// Convenience for tests and small files: checks the pages of a whole slice. An error when the kernel would not take the directory's page size
+/// or digest, or the source cannot be read.
+pub fn check_pages(source: &dyn Source, directory: &CodeDirectory) -> Result<PageResult, ReadError> {
+    let mut check = PageCheck::new(directory).ok_or_else(|| ReadError::new("page size or digest that the kernel does not accept", 0))?;
+    let end = source.len().min(directory.code_limit);
+    let mut offset = 0_u64;
+    while offset < end {
+        let len = end.saturating_sub(offset).min(CHUNK);
+        check.feed(&source.read_vec(offset, len, usize::try_from(CHUNK).unwrap_or(usize::MAX))?);
+        offset = offset.saturating_add(len);
+    }
+    Ok(check.finish())
+}
