@@ -1,0 +1,3 @@
+//! What integration tests build their inputs with.
+
+pub mod sign;
