@@ -15,7 +15,7 @@ fn blob(magic: u32, payload: &[u8]) -> Vec<u8> {
 /// Blobs with their numbers, behind an index.
 fn indexed(magic: u32, blobs: &[(u32, Vec<u8>)]) -> Vec<u8> {
     let mut index = (blobs.len() as u32).to_be_bytes().to_vec();
-    let mut body = Vec::new();
+    let mut body: Vec<u8> = Vec::new();
     let start = 12 + blobs.len() * 8;
     for (number, bytes) in blobs {
         index.extend(number.to_be_bytes());
@@ -43,7 +43,7 @@ fn entitlements(options: &SignOptions) -> Vec<(u32, Vec<u8>)> {
     let Some(xml) = &options.entitlements else { return Vec::new() };
     let mut blobs = vec![(5, blob(0xfade_7171, xml))];
     let bytes = match &options.der {
-        DerForm::FromXml => Some(der::entitlements(&plist::from_bytes(xml).unwrap())),
+        DerForm::FromXml => Some(der::entitlements(&plist::Value::from_reader_xml(xml.as_slice()).unwrap())),
         DerForm::Omitted => None,
         DerForm::Bytes(bytes) => Some(bytes.clone()),
     };

@@ -33,8 +33,8 @@ fn sign_folder(bundle: &Path, options: &SignOptions) -> io::Result<()> {
 }
 
 fn main_executable(bundle: &Path) -> io::Result<PathBuf> {
-    let info: Dictionary = plist::from_file(bundle.join("Contents/Info.plist")).map_err(io::Error::other)?;
-    let name = info.get("CFBundleExecutable").and_then(Value::as_string).ok_or_else(|| io::Error::other("no CFBundleExecutable"))?;
+    let info = Value::from_file(bundle.join("Contents/Info.plist")).map_err(io::Error::other)?;
+    let name = info.as_dictionary().and_then(|info| info.get("CFBundleExecutable")).and_then(Value::as_string).ok_or_else(|| io::Error::other("no CFBundleExecutable"))?;
     Ok(bundle.join("Contents/MacOS").join(name))
 }
 
