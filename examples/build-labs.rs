@@ -22,6 +22,9 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
+/// macOS 15.5, packed.
+const SDK: u32 = 0x000f_0500;
+
 type Lab = (&'static str, &'static str, Vec<(&'static str, SignOptions)>);
 
 /// Every practice app with its bundle and how its code is signed, inner code first.
@@ -52,11 +55,7 @@ fn labs() -> Vec<Lab> {
             ],
         ),
         ("silent-microphone", "Voicenote.app", vec![("", hardened("com.example.voicenote"))]),
-        (
-            "no-usage-string",
-            "Cardfile.app",
-            vec![("", entitled("com.example.cardfile", "no-usage-string/Cardfile.entitlements"))],
-        ),
+        ("no-usage-string", "Cardfile.app", vec![("", entitled("com.example.cardfile", "no-usage-string/Cardfile.entitlements"))]),
     ]
 }
 
@@ -74,7 +73,10 @@ fn build(id: &str, bundle: &str, codes: &[(&str, SignOptions)]) -> std::io::Resu
     assert!(status.success(), "{id}: build.sh failed");
     for path in programs(&out.join("arm64"), Path::new(""))? {
         // The order of lipo: x86_64, then arm64.
-        let parts: Vec<Vec<u8>> = ["x86_64", "arm64"].iter().filter_map(|arch| std::fs::read(out.join(arch).join(&path)).ok()).collect();
+        let mut parts: Vec<Vec<u8>> =
+            ["x86_64", "arm64"].iter().filter_map(|arch| std::fs::read(out.join(arch).join(&path)).ok()).collect();
+        // zig cannot be told an SDK version; its own is newer than the systems in the evidence.
+        parts.iter_mut().for_each(|part| sign::set_sdk(part, SDK));
         let bytes = if parts.len() == 1 { parts[0].clone() } else { sign::join(&parts) };
         write_program(&lab.join(bundle).join(&path), &bytes)?;
     }

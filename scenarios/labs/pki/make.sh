@@ -44,6 +44,12 @@ subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
 # Developer ID Application (TN3127).
 1.2.840.113635.100.6.1.13 = critical, DER:05:00
+[timestamp]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = critical, timeStamping
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
 CONF
 export WORK="$work"
 : > "$work/index.txt"
@@ -66,4 +72,5 @@ issue root "/C=US/O=Temper Practice/CN=Temper Practice Root CA" root root
 issue authority "/C=US/O=Temper Practice/CN=Practice Developer ID Certification Authority" authority root
 issue practice "/CN=Developer ID Application: Practice Software (PRACTICE01)/OU=PRACTICE01/O=Practice Software/C=US" leaf authority
 issue other-team "/CN=Developer ID Application: Other Team (OTHERTEAM1)/OU=OTHERTEAM1/O=Other Team/C=US" leaf authority
+issue timestamp "/C=US/O=Temper Practice/CN=Practice Timestamp Authority" timestamp root
 openssl x509 -in root.cert.pem -outform DER -out root.cert.der

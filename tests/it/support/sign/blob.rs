@@ -33,7 +33,7 @@ pub fn super_blob(image: &Image, options: &SignOptions) -> Vec<u8> {
         blobs.extend(entitlements(options));
     }
     let directory = code_directory(image, options, &blobs);
-    let cms = cms::signed_data(options.identity, &directory, options.signing_time);
+    let cms = cms::signed_data(options.identity, &directory, options.signing_time, options.timestamp);
     blobs.insert(0, (0, directory));
     blobs.push((0x10000, blob(0xfade_0b01, &cms)));
     indexed(0xfade_0cc0, &blobs)

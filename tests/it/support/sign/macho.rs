@@ -88,6 +88,13 @@ pub fn uuid(slice: &[u8]) -> Option<String> {
     Some([&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-"))
 }
 
+/// Enters an SDK version (packed) into LC_BUILD_VERSION of a thin slice.
+pub fn set_sdk(slice: &mut [u8], version: u32) {
+    if let Some((_, at)) = commands(slice).into_iter().find(|(command, _)| *command == LC_BUILD_VERSION) {
+        put(slice, at + 16, version.to_le_bytes());
+    }
+}
+
 /// A thin slice that is being signed.
 pub struct Image {
     bytes: Vec<u8>,

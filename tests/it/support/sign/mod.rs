@@ -10,6 +10,8 @@ mod macho;
 mod seal;
 
 pub use cms::Identity;
+#[allow(unused_imports, reason = "only the builder of practice apps needs it")]
+pub use macho::set_sdk;
 pub use macho::{arch_name, join, slices, uuid};
 pub use seal::sign_bundle;
 
@@ -55,6 +57,8 @@ pub struct SignOptions {
     pub code_resources: Option<Vec<u8>>,
     /// Signing time as UTCTime, "YYMMDDhhmmssZ".
     pub signing_time: &'static str,
+    /// Adds a secure timestamp of that time, by the practice timestamp authority.
+    pub timestamp: bool,
 }
 
 impl SignOptions {
@@ -72,6 +76,7 @@ impl SignOptions {
             info_plist: None,
             code_resources: None,
             signing_time: "260105120000Z",
+            timestamp: true,
         }
     }
 
@@ -118,9 +123,10 @@ pub fn sign(bytes: &[u8], options: &SignOptions) -> Vec<u8> {
 
 fn sign_slice(slice: &[u8], options: &SignOptions) -> Vec<u8> {
     let mut image = macho::Image::prepare(slice);
-    // The load commands lie in the first hashed page, so the room must be known before the real hashes are. An ECDSA signature varies by
-    // a few bytes.
-    let room = (blob::super_blob(&image, options).len() + 32).next_multiple_of(16);
+    image.make_room(0); // No trace of an older signature in what is measured.
+    // The load commands lie in the first hashed page, so the room must be known before the real hashes are. ECDSA signatures vary
+    // by a few bytes.
+    let room = (blob::super_blob(&image, options).len() + 64).next_multiple_of(16);
     image.make_room(room);
     let signature = blob::super_blob(&image, options);
     image.finish(&signature)

@@ -34,7 +34,11 @@ fn sign_folder(bundle: &Path, options: &SignOptions) -> io::Result<()> {
 
 fn main_executable(bundle: &Path) -> io::Result<PathBuf> {
     let info = Value::from_file(bundle.join("Contents/Info.plist")).map_err(io::Error::other)?;
-    let name = info.as_dictionary().and_then(|info| info.get("CFBundleExecutable")).and_then(Value::as_string).ok_or_else(|| io::Error::other("no CFBundleExecutable"))?;
+    let name = info
+        .as_dictionary()
+        .and_then(|info| info.get("CFBundleExecutable"))
+        .and_then(Value::as_string)
+        .ok_or_else(|| io::Error::other("no CFBundleExecutable"))?;
     Ok(bundle.join("Contents/MacOS").join(name))
 }
 
@@ -49,8 +53,16 @@ enum Rule {
 
 fn rule(path: &str) -> Rule {
     const NESTED: [&str; 10] = [
-        "Frameworks/", "SharedFrameworks/", "PlugIns/", "Plug-ins/", "XPCServices/", "Helpers/", "MacOS/", "Library/Automator/",
-        "Library/Spotlight/", "Library/LoginItems/",
+        "Frameworks/",
+        "SharedFrameworks/",
+        "PlugIns/",
+        "Plug-ins/",
+        "XPCServices/",
+        "Helpers/",
+        "MacOS/",
+        "Library/Automator/",
+        "Library/Spotlight/",
+        "Library/LoginItems/",
     ];
     if path.ends_with(".DS_Store") || path == "Info.plist" || path == "PkgInfo" || path.starts_with("_CodeSignature") {
         Rule::Omit
@@ -173,7 +185,8 @@ fn rules() -> Value {
 }
 
 fn rules2() -> Value {
-    const CODE: &str = "^(Frameworks|SharedFrameworks|PlugIns|Plug-ins|XPCServices|Helpers|MacOS|Library/(Automator|Spotlight|LoginItems))/";
+    const CODE: &str =
+        "^(Frameworks|SharedFrameworks|PlugIns|Plug-ins|XPCServices|Helpers|MacOS|Library/(Automator|Spotlight|LoginItems))/";
     dictionary([
         (".*\\.dSYM($|/)", weighed(None, 11.0)),
         ("^(.*/)?\\.DS_Store$", weighed(Some("omit"), 2000.0)),
