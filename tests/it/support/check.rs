@@ -59,6 +59,9 @@ pub fn slice(slice: &[u8], info: Option<&[u8]>, seal: Option<&[u8]>) -> Result<C
     })
 }
 
+/// 1.2.840.113549.1.9.4
+const MESSAGE_DIGEST: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 4];
+
 /// Elements of a DER body: (tag, body, whole).
 fn elements(mut bytes: &[u8]) -> Vec<(u8, &[u8], &[u8])> {
     let mut found = Vec::new();
@@ -93,8 +96,10 @@ fn signer(cms: &[u8], directory: &[u8]) -> Result<String, String> {
     let signer = elements(elements(signed[4].1)[0].1);
     let attributes: Vec<u8> = [&[0x31], &signer[3].2[1..]].concat();
     verify(leaf, &attributes, signer[5].1)?;
-    let digest = Sha256::digest(directory);
-    if !signer[3].1.windows(32).any(|window| window == &digest[..]) {
+    let message_digest =
+        elements(signer[3].1).into_iter().map(|(_, attribute, _)| elements(attribute)).find(|parts| parts[0].1 == MESSAGE_DIGEST);
+    let digest = message_digest.map(|parts| elements(parts[1].1)[0].1).ok_or("no messageDigest")?;
+    if digest != &Sha256::digest(directory)[..] {
         return Err("messageDigest".into());
     }
     Ok(leaf.tbs_certificate().subject().to_string())

@@ -68,7 +68,7 @@ fn rule(path: &str) -> Rule {
         Rule::Omit
     } else if path.starts_with("Resources/") {
         match path.split_once(".lproj/") {
-            Some((language, _)) if language == "Resources/Base" => Rule::Include,
+            Some(("Resources/Base", _)) => Rule::Include,
             Some((_, "locversion.plist")) => Rule::Omit,
             Some(_) => Rule::Optional,
             None => Rule::Include,
