@@ -1,1 +1,6 @@
+//! Integration tests: one binary.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
+mod labs;
+mod signer;
+mod support;

@@ -1,0 +1,4 @@
+// An effect, made and signed by another developer.
+int effect_process(int sample) {
+    return sample + sample / 4;
+}

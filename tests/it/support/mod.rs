@@ -1,0 +1,4 @@
+//! What integration tests build their inputs with.
+
+pub mod check;
+pub mod sign;
