@@ -1,6 +1,62 @@
 //! The documented issues, in words: `scenarios/*.toml`, embedded and checked. Every string for people about an issue lives there, not in code.
 
 use serde::Deserialize;
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+/// Cause ids that a scenario may name (design: causes), the documented issues first.
+pub const CAUSES: [&str; 20] = [
+    "jit",
+    "framework-patching",
+    "in-place-update",
+    "library-validation",
+    "dyld-debug",
+    "dyld-shipping",
+    "dyld-path",
+    "debugger-attach",
+    "plugin-debugging",
+    "protected-resource",
+    "not-hardened",
+    "entitlements-malformed",
+    "signature-invalid",
+    "restricted-entitlement",
+    "misplaced-entitlement",
+    "sandbox",
+    "launch-constraint",
+    "gatekeeper",
+    "notarization",
+    "not-signing",
+];
+
+/// Scenario files: (file stem, text). A new file is one line here.
+const FILES: [(&str, &str); 26] = [
+    ("jit", include_str!("../scenarios/jit.toml")),
+    ("framework-patching", include_str!("../scenarios/framework-patching.toml")),
+    ("in-place-update", include_str!("../scenarios/in-place-update.toml")),
+    ("library-validation", include_str!("../scenarios/library-validation.toml")),
+    ("dyld-debug", include_str!("../scenarios/dyld-debug.toml")),
+    ("dyld-shipping", include_str!("../scenarios/dyld-shipping.toml")),
+    ("dyld-path", include_str!("../scenarios/dyld-path.toml")),
+    ("debugger-attach", include_str!("../scenarios/debugger-attach.toml")),
+    ("plugin-debugging", include_str!("../scenarios/plugin-debugging.toml")),
+    ("microphone", include_str!("../scenarios/microphone.toml")),
+    ("camera", include_str!("../scenarios/camera.toml")),
+    ("location", include_str!("../scenarios/location.toml")),
+    ("contacts", include_str!("../scenarios/contacts.toml")),
+    ("calendars", include_str!("../scenarios/calendars.toml")),
+    ("photos", include_str!("../scenarios/photos.toml")),
+    ("apple-events", include_str!("../scenarios/apple-events.toml")),
+    ("not-hardened", include_str!("../scenarios/not-hardened.toml")),
+    ("entitlements-malformed", include_str!("../scenarios/entitlements-malformed.toml")),
+    ("signature-invalid", include_str!("../scenarios/signature-invalid.toml")),
+    ("restricted-entitlement", include_str!("../scenarios/restricted-entitlement.toml")),
+    ("misplaced-entitlement", include_str!("../scenarios/misplaced-entitlement.toml")),
+    ("sandbox", include_str!("../scenarios/sandbox.toml")),
+    ("launch-constraint", include_str!("../scenarios/launch-constraint.toml")),
+    ("gatekeeper", include_str!("../scenarios/gatekeeper.toml")),
+    ("notarization", include_str!("../scenarios/notarization.toml")),
+    ("not-signing", include_str!("../scenarios/not-signing.toml")),
+];
 
 /// When a remedy applies. A closed set: an unknown name in a scenario file is refused. Decided by `diagnose`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
@@ -9,6 +65,7 @@ pub enum Condition {
     /// The slice is arm64 or arm64e and runs natively.
     Arm64,
     /// The slice is x86_64 (or runs under Rosetta).
+    #[serde(rename = "x86-64")]
     X86_64,
     /// The code maps with MAP_JIT (proven or by the engine).
     UsesMapJit,
@@ -46,6 +103,34 @@ pub enum Condition {
     ThroughScript,
     /// There is no bundle that could hold a provisioning profile.
     BareExecutable,
+}
+
+impl Condition {
+    /// The name in a scenario file (`uses-map-jit`), which `why_not` uses as its key.
+    pub fn word(self) -> &'static str {
+        match self {
+            Condition::Arm64 => "arm64",
+            Condition::X86_64 => "x86-64",
+            Condition::UsesMapJit => "uses-map-jit",
+            Condition::FlipsPages => "flips-pages",
+            Condition::MapsWriteExecute => "maps-write-execute",
+            Condition::PatchesCode => "patches-code",
+            Condition::HasAllowJit => "has-allow-jit",
+            Condition::HasKey => "has-key",
+            Condition::Hardened => "hardened",
+            Condition::Sandboxed => "sandboxed",
+            Condition::InsideBundle => "inside-bundle",
+            Condition::OutsideBundle => "outside-bundle",
+            Condition::NoTeam => "no-team",
+            Condition::HasTeam => "has-team",
+            Condition::UsageMissing => "usage-missing",
+            Condition::EntitlementMissing => "entitlement-missing",
+            Condition::DevelopmentBuild => "development-build",
+            Condition::DistributionBuild => "distribution-build",
+            Condition::ThroughScript => "through-script",
+            Condition::BareExecutable => "bare-executable",
+        }
+    }
 }
 
 /// Rank of a remedy: the document's word.
@@ -112,7 +197,7 @@ pub struct Scenario {
 pub struct Resource {
     /// Name for people ("the microphone").
     pub name: String,
-    /// TCC services (`kTCCServiceMicrophone`).
+    /// TCC services (`kTCCServiceMicrophone`); empty for the location, which `locationd` guards.
     pub services: Vec<String>,
     /// Hardened-runtime entitlement.
     pub entitlement: String,
@@ -177,11 +262,32 @@ pub struct Remedy {
     /// The remedy ends in signing again.
     #[serde(default)]
     pub resign: bool,
+    /// How the signing differs from the present one; by default it does not.
+    #[serde(default)]
+    pub signing: Signing,
+}
+
+/// How a remedy signs, where that differs from the present signature.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signing {
+    /// Runtime flag: `true` switches it on for every executable that is signed, `false` signs without it. As it is when absent.
+    #[serde(default)]
+    pub runtime: Option<bool>,
+    /// With a Developer ID and a secure timestamp, whoever signed before.
+    #[serde(default)]
+    pub distribution: bool,
+    /// Every code object of the target, not only the changed ones and what holds them.
+    #[serde(default)]
+    pub everything: bool,
 }
 
 /// All scenarios, embedded, in file order. A user's own folder is added by the caller.
 pub fn all() -> &'static [Scenario] {
-    &[]
+    static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
+        FILES.iter().map(|(id, text)| parse(id, text).expect("the embedded scenarios parse: a test reads every one of them")).collect()
+    });
+    &ALL
 }
 
 /// The scenario with that file stem.
@@ -189,9 +295,92 @@ pub fn by_id(id: &str) -> Option<&'static Scenario> {
     all().iter().find(|scenario| scenario.id == id)
 }
 
+impl Scenario {
+    /// The remedy with that id.
+    pub fn remedy(&self, id: &str) -> Option<&Remedy> {
+        self.remedies.iter().find(|remedy| remedy.id == id)
+    }
+
+    /// The remedy with that title; titles are unique in a scenario.
+    pub fn remedy_titled(&self, title: &str) -> Option<&Remedy> {
+        self.remedies.iter().find(|remedy| remedy.title == title)
+    }
+}
+
 /// Parses one file; an error names the line and what is wrong.
-pub fn parse(_id: &str, _text: &str) -> Result<Scenario, String> {
-    Err("not implemented".into())
+pub fn parse(id: &str, text: &str) -> Result<Scenario, String> {
+    let mut scenario: Scenario = toml::from_str(text).map_err(|error| at_line(id, text, &error))?;
+    scenario.id = id.to_owned();
+    check(&scenario).map_err(|fault| format!("{id}.toml, line {}: {}", line_of(text, &fault.near), fault.what))?;
+    Ok(scenario)
+}
+
+/// A rule of scenario files that was broken, and a text that stands near the place.
+struct RuleFault {
+    near: String,
+    what: String,
+}
+
+/// Entitlements that take a protection away, so that a remedy adding one must say what is lost. The resource keys only allow the user to be asked.
+fn takes_protection_away(key: &str) -> bool {
+    key.starts_with("com.apple.security.cs.") || key == "com.apple.security.get-task-allow"
+}
+
+/// The rules every scenario keeps, embedded or a user's own.
+fn check(scenario: &Scenario) -> Result<(), RuleFault> {
+    if !CAUSES.contains(&scenario.cause.as_str()) {
+        return Err(RuleFault { near: format!("\"{}\"", scenario.cause), what: format!("unknown cause `{}`", scenario.cause) });
+    }
+    if scenario.document_issue.is_some_and(|number| !(1..=8).contains(&number)) {
+        return Err(RuleFault { near: "document_issue".into(), what: "document_issue is a number from 1 to 8".into() });
+    }
+    let mut ids = BTreeSet::new();
+    let mut titles = BTreeSet::new();
+    let mut rank = Rank::Recommended;
+    for remedy in &scenario.remedies {
+        let broken = if !ids.insert(remedy.id.as_str()) {
+            Some("two remedies have this id")
+        } else if !titles.insert(remedy.title.as_str()) {
+            Some("two remedies have the title of this one")
+        } else if remedy.rank < rank {
+            Some("remedies stand in the order recommended, alternative, fallback")
+        } else {
+            broken_rule(remedy)
+        };
+        if let Some(what) = broken {
+            return Err(RuleFault { near: format!("\"{}\"", remedy.id), what: format!("remedy `{}`: {what}", remedy.id) });
+        }
+        rank = remedy.rank;
+    }
+    Ok(())
+}
+
+/// The rules one remedy keeps; the broken one, if any.
+fn broken_rule(remedy: &Remedy) -> Option<&'static str> {
+    let weakening = remedy.add_entitlements.iter().any(|key| takes_protection_away(key)) || remedy.signing.runtime == Some(false);
+    if remedy.needs_new_code && remedy.may_be_least {
+        return Some("what needs new code is never the least change");
+    }
+    if weakening && remedy.weakens.as_deref().unwrap_or_default().trim().is_empty() {
+        return Some("it takes a protection away and does not say which (`weakens`)");
+    }
+    let named = |name: &String| remedy.when.iter().chain(&remedy.unless).any(|condition| condition.word() == name);
+    if !remedy.why_not.keys().all(named) {
+        return Some("`why_not` names a condition that is neither in `when` nor in `unless`");
+    }
+    None
+}
+
+/// A TOML error with file and line.
+fn at_line(id: &str, text: &str, error: &toml::de::Error) -> String {
+    let offset = error.span().map_or(0, |span| span.start);
+    let line = text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1;
+    format!("{id}.toml, line {line}: {}", error.message().trim_end())
+}
+
+/// Line of the first occurrence of `near`, from 1.
+fn line_of(text: &str, near: &str) -> usize {
+    text.lines().position(|line| line.contains(near)).unwrap_or(0) + 1
 }
 
 /// The interview: a tree of questions that leads from a symptom to a scenario.
@@ -234,8 +423,42 @@ pub struct Answer {
     pub scenario: Option<String>,
 }
 
+impl Interview {
+    /// The question with that id.
+    pub fn question(&self, id: &str) -> Option<&Question> {
+        self.questions.iter().find(|question| question.id == id)
+    }
+}
+
+/// Parses an interview; an error names the line, or the question whose answer leads nowhere.
+pub fn parse_interview(text: &str) -> Result<Interview, String> {
+    let interview: Interview = toml::from_str(text).map_err(|error| at_line("interview", text, &error))?;
+    if interview.question(&interview.start).is_none() {
+        return Err(format!("interview.toml: there is no question `{}` to start from", interview.start));
+    }
+    for question in &interview.questions {
+        for answer in &question.answers {
+            let leads = match (&answer.next, &answer.scenario) {
+                (Some(next), None) => interview.question(next).is_some(),
+                (None, Some(scenario)) => FILES.iter().any(|(id, _)| id == scenario),
+                _ => false,
+            };
+            if !leads {
+                let line = line_of(text, &answer.text);
+                return Err(format!("interview.toml, line {line}: an answer to `{}` leads nowhere: {}", question.id, answer.text));
+            }
+        }
+    }
+    Ok(interview)
+}
+
 /// The embedded interview.
 pub fn interview() -> &'static Interview {
-    static EMPTY: std::sync::LazyLock<Interview> = std::sync::LazyLock::new(|| Interview { start: String::new(), questions: Vec::new() });
-    &EMPTY
+    static INTERVIEW: LazyLock<Interview> = LazyLock::new(|| {
+        parse_interview(include_str!("../scenarios/interview.toml")).expect("the embedded interview parses: a test walks all of it")
+    });
+    &INTERVIEW
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,16 @@
 //! Edits an entitlements file as text: order, spacing, unknown keys and comments are kept. Pure.
+//!
+//! The places to change come from [`outline`], a reader of its own that only knows where the entries of the root dictionary stand; what macOS would
+//! think of the text is asked of [`read_file`]. The result is outlined again before it is handed out, so a wrong edit is an error, never a file.
 
-use crate::read::entitlements::Fault;
+mod diff;
+mod outline;
+
+pub use diff::unified_diff;
+
+use crate::read::entitlements::{Fault, FaultKind, Value, read_file};
+use outline::{Entry, EntryValue, Outline, outline};
+use std::ops::Range;
 use thiserror::Error;
 
 /// Why a text cannot be edited.
@@ -19,7 +29,7 @@ pub enum EditError {
 pub struct Edits {
     /// Keys to set to `<true/>`.
     pub add: Vec<String>,
-    /// Keys to take out with their values.
+    /// Keys to take out with their values. A key that is also in `add` stays.
     pub remove: Vec<String>,
 }
 
@@ -34,17 +44,231 @@ pub struct Edited {
     pub warnings: Vec<Fault>,
 }
 
-/// Edits an existing text.
-pub fn edit(_text: &str, _edits: &Edits) -> Result<Edited, EditError> {
-    unimplemented!()
+/// A piece of the text and what takes its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Replacement {
+    range: Range<usize>,
+    with: String,
 }
+
+/// Edits an existing text. An error when macOS would not read the text either, or when a key to add has another type.
+pub fn edit(text: &str, edits: &Edits) -> Result<Edited, EditError> {
+    let faults = read_file(text.as_bytes()).xml_faults;
+    if let Some(fault) = faults.iter().find(|fault| fault.kind.is_fatal() && !concerns(fault, edits)) {
+        return Err(EditError::Fault(fault.clone()));
+    }
+    let before = outline(text).map_err(EditError::Fault)?;
+    let changed = replace(text, replacements(text, &before, edits)?);
+    confirm(&before, &changed, edits)?;
+    let warnings = faults.into_iter().filter(|fault| !fault.kind.is_fatal()).collect();
+    Ok(Edited { diff: unified_diff(text, &changed, "entitlements"), text: changed, warnings })
+}
+
+/// A fault of a value that this edit takes out or answers with [`EditError::NotBoolean`]: it must not stand in the way of mending it.
+fn concerns(fault: &Fault, edits: &Edits) -> bool {
+    fault.kind == FaultKind::WrongType && edits.add.iter().chain(&edits.remove).any(|key| fault.detail.contains(key.as_str()))
+}
+
+fn replacements(text: &str, outline: &Outline, edits: &Edits) -> Result<Vec<Replacement>, EditError> {
+    let mut all = Vec::new();
+    for entry in outline.entries.iter().filter(|entry| edits.remove.contains(&entry.key) && !edits.add.contains(&entry.key)) {
+        all.push(Replacement { range: removal_range(text, outline, entry), with: String::new() });
+    }
+    let mut new = Vec::new();
+    for key in &edits.add {
+        match outline.entries.iter().find(|entry| entry.key == *key) {
+            None if new.contains(&key) => {}
+            None => new.push(key),
+            Some(Entry { value: EntryValue::True, .. }) => {}
+            Some(entry @ Entry { value: EntryValue::False, .. }) => {
+                all.push(Replacement { range: entry.value_range.clone(), with: "<true/>".into() });
+            }
+            Some(_) => return Err(EditError::NotBoolean(key.clone())),
+        }
+    }
+    if !new.is_empty() {
+        all.push(insertion(text, outline, &new));
+    }
+    Ok(all)
+}
+
+/// Applies the replacements from the end, so that earlier offsets stay true.
+fn replace(text: &str, mut all: Vec<Replacement>) -> String {
+    all.sort_by_key(|replacement| replacement.range.start);
+    let mut result = text.to_owned();
+    for replacement in all.iter().rev() {
+        result.replace_range(replacement.range.clone(), &replacement.with);
+    }
+    result
+}
+
+/// Reads the result again: every entry that was not to change has its old text, every added key is true, every removed one is gone.
+fn confirm(before: &Outline, changed: &str, edits: &Edits) -> Result<(), EditError> {
+    let after = outline(changed).map_err(EditError::Fault)?;
+    let touched = |key: &String| edits.add.contains(key) || edits.remove.contains(key);
+    let kept = |outline: &Outline| -> Vec<(String, String)> {
+        outline.entries.iter().filter(|entry| !touched(&entry.key)).map(|entry| (entry.key.clone(), entry.source.clone())).collect()
+    };
+    let added = edits.add.iter().all(|key| after.entries.iter().any(|entry| entry.key == *key && entry.value == EntryValue::True));
+    let removed = edits.remove.iter().all(|key| edits.add.contains(key) || after.entries.iter().all(|entry| entry.key != *key));
+    if kept(before) == kept(&after) && added && removed {
+        return Ok(());
+    }
+    Err(EditError::Fault(Fault { kind: FaultKind::Syntax, line: 0, column: 0, detail: "the text cannot be edited safely".into() }))
+}
+
+/// The entry with its lines when it has them for itself.
+fn removal_range(text: &str, outline: &Outline, entry: &Entry) -> Range<usize> {
+    let (start, end) = (entry.key_range.start, entry.value_range.end);
+    let Some(indent) = indent_before(text, start) else { return start..end };
+    let line_start = start - indent.len();
+    let rest = &text[end..];
+    let blank = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+    let after = &rest[blank..];
+    if let Some(line_end) = ["\r\n", "\n", "\r"].into_iter().find(|line_end| after.starts_with(line_end)) {
+        return line_start..end + blank + line_end.len();
+    }
+    if end == outline.close_range.start {
+        // `<true/></dict>`: the line break before the entry goes with it.
+        let head = &text[..line_start];
+        let head = ["\r\n", "\n", "\r"].into_iter().find_map(|line_end| head.strip_suffix(line_end)).unwrap_or(head);
+        return head.len()..end;
+    }
+    start..end
+}
+
+/// The blanks between the line's start and `at`; `None` when something else stands there.
+fn indent_before(text: &str, at: usize) -> Option<&str> {
+    let line_start = text[..at].rfind(['\n', '\r']).map_or(0, |position| position + 1);
+    let indent = &text[line_start..at];
+    indent.chars().all(|character| character == ' ' || character == '\t').then_some(indent)
+}
+
+/// The new entries, in the file's own indentation and line ends.
+fn insertion(text: &str, outline: &Outline, keys: &[&String]) -> Replacement {
+    let line_end = line_end_of(text);
+    let close = outline.close_range.start;
+    let open_indent = indent_before(text, outline.open_range.start);
+    let last = outline.entries.last();
+    let indent = match last {
+        Some(entry) => indent_before(text, entry.key_range.start).map(str::to_owned),
+        None => Some(format!("{}\t", open_indent.unwrap_or_default())),
+    };
+    let entry = |key: &String, between: &str| format!("<key>{}</key>{between}<true/>", escape(key));
+    let Some(indent) = indent else {
+        // Everything on one line, as `codesign --xml` prints it.
+        let at = last.map_or(close, |entry| entry.value_range.end);
+        return Replacement { range: at..at, with: keys.iter().map(|key| entry(key, "")).collect() };
+    };
+    // A file that writes key and value on one line goes on doing so.
+    let same_line = last.is_some_and(|entry| !text[entry.key_range.end..entry.value_range.start].contains(['\n', '\r']));
+    let between = if same_line { String::new() } else { format!("{line_end}{indent}") };
+    let lines = |key: &&String| format!("{indent}{}{line_end}", entry(key, &between));
+    if outline.self_closing {
+        let body: String = keys.iter().map(lines).collect();
+        let with = format!("<dict>{line_end}{body}{}</dict>", open_indent.unwrap_or_default());
+        return Replacement { range: outline.open_range.clone(), with };
+    }
+    match indent_before(text, close) {
+        Some(close_indent) if text[outline.open_range.end..close].contains(['\n', '\r']) => {
+            let line_start = close - close_indent.len();
+            Replacement { range: line_start..line_start, with: keys.iter().map(lines).collect() }
+        }
+        _ if last.is_none() => {
+            let body: String = keys.iter().map(lines).collect();
+            Replacement { range: close..close, with: format!("{line_end}{body}{}", open_indent.unwrap_or_default()) }
+        }
+        _ => Replacement { range: close..close, with: keys.iter().map(|key| format!("{line_end}{indent}{}", entry(key, &between))).collect() },
+    }
+}
+
+/// The line end that the text uses first; LF when it has none.
+fn line_end_of(text: &str) -> &'static str {
+    match text.find(['\n', '\r']) {
+        Some(position) if text[position..].starts_with("\r\n") => "\r\n",
+        Some(position) if text[position..].starts_with('\r') => "\r",
+        _ => "\n",
+    }
+}
+
+/// A text as XML content. What XML 1.0 cannot hold becomes U+FFFD.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '\r' => escaped.push_str("&#13;"),
+            '\t' | '\n' => escaped.push(character),
+            character if character.is_control() || matches!(character, '\u{fffe}' | '\u{ffff}') => escaped.push('\u{fffd}'),
+            character => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+/// How deep values are written; readers stop well before.
+const MAX_DEPTH: usize = 64;
 
 /// A new file from key/value pairs (as embedded in a signature), without comments, LF, tab-indented as Xcode writes it.
-pub fn create(_entries: &[(String, crate::read::entitlements::Value)]) -> String {
-    String::new()
+///
+/// [`Value::Other`] (a real, a date, data) is written as a string, since its type is not known any more: [`is_exact`] tells when that happens.
+pub fn create(entries: &[(String, Value)]) -> String {
+    let mut text = String::from(concat!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n",
+        "<!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n",
+        "<plist version=\"1.0\">\n"
+    ));
+    write_dict(&mut text, entries, 0);
+    text.push_str("</plist>\n");
+    text
 }
 
-/// Unified diff of two texts (three lines of context), empty when equal.
-pub fn unified_diff(_old: &str, _new: &str, _name: &str) -> String {
-    String::new()
+/// True when [`create`] keeps every type.
+pub fn is_exact(entries: &[(String, Value)]) -> bool {
+    fn exact(value: &Value, depth: usize) -> bool {
+        match value {
+            _ if depth > MAX_DEPTH => false,
+            Value::Other(_) => false,
+            Value::Array(values) => values.iter().all(|value| exact(value, depth + 1)),
+            Value::Dict(entries) => entries.iter().all(|(_, value)| exact(value, depth + 1)),
+            Value::Bool(_) | Value::Integer(_) | Value::String(_) => true,
+        }
+    }
+    entries.iter().all(|(_, value)| exact(value, 0))
 }
+
+fn write_dict(text: &mut String, entries: &[(String, Value)], depth: usize) {
+    let indent = "\t".repeat(depth);
+    if entries.is_empty() || depth > MAX_DEPTH {
+        text.push_str(&format!("{indent}<dict/>\n"));
+        return;
+    }
+    text.push_str(&format!("{indent}<dict>\n"));
+    for (key, value) in entries {
+        text.push_str(&format!("{indent}\t<key>{}</key>\n", escape(key)));
+        write_value(text, value, depth + 1);
+    }
+    text.push_str(&format!("{indent}</dict>\n"));
+}
+
+fn write_value(text: &mut String, value: &Value, depth: usize) {
+    let indent = "\t".repeat(depth);
+    match value {
+        Value::Bool(true) => text.push_str(&format!("{indent}<true/>\n")),
+        Value::Bool(false) => text.push_str(&format!("{indent}<false/>\n")),
+        Value::Integer(number) => text.push_str(&format!("{indent}<integer>{number}</integer>\n")),
+        Value::String(string) | Value::Other(string) => text.push_str(&format!("{indent}<string>{}</string>\n", escape(string))),
+        Value::Array(values) if values.is_empty() || depth > MAX_DEPTH => text.push_str(&format!("{indent}<array/>\n")),
+        Value::Array(values) => {
+            text.push_str(&format!("{indent}<array>\n"));
+            values.iter().for_each(|value| write_value(text, value, depth + 1));
+            text.push_str(&format!("{indent}</array>\n"));
+        }
+        Value::Dict(entries) => write_dict(text, entries, depth),
+    }
+}
+
+#[cfg(test)]
+mod tests;
