@@ -3,32 +3,6 @@
 use crate::scenario::Condition;
 
 impl Condition {
-    /// The kebab-case word of scenario files.
-    pub fn word(self) -> &'static str {
-        match self {
-            Condition::Arm64 => "arm64",
-            Condition::X86_64 => "x86-64",
-            Condition::UsesMapJit => "uses-map-jit",
-            Condition::FlipsPages => "flips-pages",
-            Condition::MapsWriteExecute => "maps-write-execute",
-            Condition::PatchesCode => "patches-code",
-            Condition::HasAllowJit => "has-allow-jit",
-            Condition::HasKey => "has-key",
-            Condition::Hardened => "hardened",
-            Condition::Sandboxed => "sandboxed",
-            Condition::InsideBundle => "inside-bundle",
-            Condition::OutsideBundle => "outside-bundle",
-            Condition::NoTeam => "no-team",
-            Condition::HasTeam => "has-team",
-            Condition::UsageMissing => "usage-missing",
-            Condition::EntitlementMissing => "entitlement-missing",
-            Condition::DevelopmentBuild => "development-build",
-            Condition::DistributionBuild => "distribution-build",
-            Condition::ThroughScript => "through-script",
-            Condition::BareExecutable => "bare-executable",
-        }
-    }
-
     /// Why a remedy does not apply, when the scenario does not say it better: `holds` tells whether the condition is there.
     pub fn sentence(self, holds: bool) -> &'static str {
         match (self, holds) {

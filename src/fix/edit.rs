@@ -178,7 +178,10 @@ fn insertion(text: &str, outline: &Outline, keys: &[&String]) -> Replacement {
             let body: String = keys.iter().map(lines).collect();
             Replacement { range: close..close, with: format!("{line_end}{body}{}", open_indent.unwrap_or_default()) }
         }
-        _ => Replacement { range: close..close, with: keys.iter().map(|key| format!("{line_end}{indent}{}", entry(key, &between))).collect() },
+        _ => Replacement {
+            range: close..close,
+            with: keys.iter().map(|key| format!("{line_end}{indent}{}", entry(key, &between))).collect(),
+        },
     }
 }
 

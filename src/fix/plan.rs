@@ -47,7 +47,12 @@ pub struct Plan {
 }
 
 /// Makes the plan of a remedy. `existing`: (executable relative path, file name, its text) of an entitlements file the user has for it.
-pub fn plan(evidence: &Evidence, diagnosis: &Diagnosis, remedy: &Remedy, existing: &[(PathBuf, PathBuf, String)]) -> Result<Plan, EditError> {
+pub fn plan(
+    evidence: &Evidence,
+    diagnosis: &Diagnosis,
+    remedy: &Remedy,
+    existing: &[(PathBuf, PathBuf, String)],
+) -> Result<Plan, EditError> {
     let described = scenario::by_id(&diagnosis.scenario).and_then(|scenario| scenario.remedy_titled(&remedy.title));
     let on = subjects(evidence, diagnosis, remedy);
     let mut plan = Plan { manual: described.map(|described| described.manual.clone()).unwrap_or_default(), ..Plan::default() };
@@ -78,7 +83,12 @@ fn subjects(evidence: &Evidence, diagnosis: &Diagnosis, remedy: &Remedy) -> Vec<
 }
 
 /// One edit for each executable whose entitlements change, or whose file says already what its signature does not.
-fn edits(evidence: &Evidence, remedy: &Remedy, on: &[PathBuf], existing: &[(PathBuf, PathBuf, String)]) -> Result<Vec<FileEdit>, EditError> {
+fn edits(
+    evidence: &Evidence,
+    remedy: &Remedy,
+    on: &[PathBuf],
+    existing: &[(PathBuf, PathBuf, String)],
+) -> Result<Vec<FileEdit>, EditError> {
     let wanted = Edits { add: remedy.add_entitlements.clone(), remove: remedy.remove_entitlements.clone() };
     let mut edits: Vec<FileEdit> = Vec::new();
     for executable in on {
@@ -113,7 +123,10 @@ fn edit_existing(evidence: &Evidence, executable: &Path, file: &Path, text: &str
     let (signed, _) = signed_entitlements(evidence, executable);
     for (key, _) in &signed {
         // Xcode adds get-task-allow by itself when it signs for debugging, so it stands in no file.
-        let known = entries.is_empty() || entries.iter().any(|(other, _)| other == key) || wanted.remove.contains(key) || key == key::GET_TASK_ALLOW;
+        let known = entries.is_empty()
+            || entries.iter().any(|(other, _)| other == key)
+            || wanted.remove.contains(key)
+            || key == key::GET_TASK_ALLOW;
         if !known {
             warnings.push(format!("{key} is in the signature and not in this file: signing with the file takes it away"));
         }
@@ -252,7 +265,8 @@ fn whole(evidence: &Evidence) -> Option<String> {
 
 fn checks(evidence: &Evidence, plan: &Plan) -> Vec<Vec<String>> {
     let Some(whole) = whole(evidence) else { return Vec::new() };
-    let argv = |words: &[&str], object: String| words.iter().map(|word| (*word).to_owned()).chain(std::iter::once(object)).collect::<Vec<_>>();
+    let argv =
+        |words: &[&str], object: String| words.iter().map(|word| (*word).to_owned()).chain(std::iter::once(object)).collect::<Vec<_>>();
     let mut checks = Vec::new();
     if !plan.sign.is_empty() {
         let verify = ["codesign", "--verify", "--strict", "--verbose=2"];
@@ -277,7 +291,9 @@ fn cautions(evidence: &Evidence, remedy: &Remedy, job: Option<&Job>, plan: &Plan
     }
     let Some(job) = job else { return cautions };
     if evidence.target.kind == TargetKind::None {
-        cautions.push("No app was given, so Temper cannot say what must be signed, and in which order. Give the app to get the commands.".into());
+        cautions.push(
+            "No app was given, so Temper cannot say what must be signed, and in which order. Give the app to get the commands.".into(),
+        );
         return cautions;
     }
     if !plan.info_plist.is_empty() {
@@ -300,15 +316,21 @@ fn identity_cautions(evidence: &Evidence, remedy: &Remedy, job: &Job, plan: &Pla
         cautions.push("An ad hoc signature has no team. With the runtime flag, library validation then refuses every library that is not Apple's, the app's own included.".into());
     }
     if matches!(signer, Some(SignerKind::Apple | SignerKind::AppStore | SignerKind::TestFlight)) {
-        cautions.push("This copy was signed by Apple. Nobody else can sign it the same way: change the project, build it and submit it again.".into());
+        cautions.push(
+            "This copy was signed by Apple. Nobody else can sign it the same way: change the project, build it and submit it again.".into(),
+        );
     } else if !identity.known {
-        cautions.push(format!("Put your own identity in place of \"{}\" (`security find-identity -v -p codesigning` lists them).", sign::PLACEHOLDER));
+        cautions.push(format!(
+            "Put your own identity in place of \"{}\" (`security find-identity -v -p codesigning` lists them).",
+            sign::PLACEHOLDER
+        ));
     }
     if signer == Some(SignerKind::DeveloperId) && !plan.sign.is_empty() {
         cautions.push("Signing again voids the notarization ticket: notarize and staple the app again before you ship it.".into());
     }
     if plan.sign.iter().any(|step| step.why == "signed by another team") {
-        cautions.push("Code of another developer gets your signature: make sure that its licence allows that, and that you trust it.".into());
+        cautions
+            .push("Code of another developer gets your signature: make sure that its licence allows that, and that you trust it.".into());
     }
     if plan.edits.iter().any(|edit| evidence.images_at(&edit.executable).next().is_some_and(|image| !image.is_executable())) {
         cautions.push("Entitlements count only on executables; codesign does not put them on a library.".into());
@@ -332,7 +354,10 @@ pub fn steps(plan: &Plan) -> Vec<Step> {
     }
     steps.extend(plan.cautions.iter().map(|caution| step("manual", format!("Note: {caution}"))));
     for sign in &plan.sign {
-        steps.push(Step { argv: sign.argv.clone(), ..step("run", format!("Sign {}: {}", sign.argv.last().map_or("", String::as_str), sign.why)) });
+        steps.push(Step {
+            argv: sign.argv.clone(),
+            ..step("run", format!("Sign {}: {}", sign.argv.last().map_or("", String::as_str), sign.why))
+        });
     }
     for argv in &plan.check {
         steps.push(Step { argv: argv.clone(), ..step("run", format!("Check: {}", command_line(argv))) });

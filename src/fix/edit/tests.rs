@@ -31,9 +31,8 @@ fn fault_of(text: &str) -> FaultKind {
 fn a_key_goes_before_the_end_in_the_files_own_indentation() {
     for indent in ["\t", "  ", "    ", ""] {
         let text = file(&format!("<dict>\n{indent}<key>a</key>\n{indent}<string>x</string>\n</dict>"));
-        let expected = file(&format!(
-            "<dict>\n{indent}<key>a</key>\n{indent}<string>x</string>\n{indent}<key>{JIT}</key>\n{indent}<true/>\n</dict>"
-        ));
+        let expected =
+            file(&format!("<dict>\n{indent}<key>a</key>\n{indent}<string>x</string>\n{indent}<key>{JIT}</key>\n{indent}<true/>\n</dict>"));
         assert_eq!(add(&text, &[JIT]), expected);
     }
 }
@@ -160,7 +159,9 @@ fn broken_xml_is_refused_and_never_edited() {
 
 #[test]
 fn a_fault_says_where() {
-    let Err(EditError::Fault(fault)) = edit(&file("<dict>\n\té<!-- a -- b -->\n</dict>").replace('é', ""), &Edits::default()) else { panic!() };
+    let Err(EditError::Fault(fault)) = edit(&file("<dict>\n\té<!-- a -- b -->\n</dict>").replace('é', ""), &Edits::default()) else {
+        panic!()
+    };
     assert_eq!((fault.line, fault.column), (5, 8));
 }
 
@@ -171,7 +172,10 @@ fn a_new_file_is_as_xcode_writes_it() {
         ("b".into(), Value::Bool(false)),
         ("n".into(), Value::Integer(-3)),
         ("s & <t>".into(), Value::String("a\u{1}<b>".into())),
-        ("l".into(), Value::Array(vec![Value::String("x".into()), Value::Dict(vec![("k".into(), Value::Bool(true))]), Value::Array(Vec::new())])),
+        (
+            "l".into(),
+            Value::Array(vec![Value::String("x".into()), Value::Dict(vec![("k".into(), Value::Bool(true))]), Value::Array(Vec::new())]),
+        ),
     ];
     let expected = file(
         "<dict>\n\t<key>com.apple.security.cs.allow-jit</key>\n\t<true/>\n\t<key>b</key>\n\t<false/>\n\t<key>n</key>\n\t<integer>-3</integer>\n\t<key>s &amp; &lt;t&gt;</key>\n\t<string>a\u{fffd}&lt;b&gt;</string>\n\t<key>l</key>\n\t<array>\n\t\t<string>x</string>\n\t\t<dict>\n\t\t\t<key>k</key>\n\t\t\t<true/>\n\t\t</dict>\n\t\t<array/>\n\t</array>\n</dict>",
@@ -245,21 +249,29 @@ fn patched(old: &str, diff: &str) -> String {
 
 /// Entitlements files as people write them: own indentation, line ends, comments, blank lines, values on the same line, the end on the last line.
 fn files() -> impl Strategy<Value = String> {
-    let value = prop::sample::select(vec!["<true/>", "<false/>", "<string>a &lt; b</string>", "<array>\n\t\t<string>x</string>\n\t</array>", "<integer>1</integer>"]);
+    let value = prop::sample::select(vec![
+        "<true/>",
+        "<false/>",
+        "<string>a &lt; b</string>",
+        "<array>\n\t\t<string>x</string>\n\t</array>",
+        "<integer>1</integer>",
+    ]);
     let entry = (value, any::<bool>(), prop::sample::select(vec!["", "", "", "\n", "\t<!-- note </dict> -->\n", " <!-- same line -->"]));
     let indent = prop::sample::select(vec!["\t", "  ", "", "\t\t"]);
     let line_end = prop::sample::select(vec!["\n", "\r\n"]);
-    (prop::collection::vec(entry, 1..5), indent, line_end, any::<bool>(), any::<bool>()).prop_map(|(entries, indent, line_end, own_line, one_line)| {
-        let mut body = String::from("<dict>\n");
-        for (number, (value, same_line, after)) in entries.iter().enumerate() {
-            let between = if *same_line { " ".to_owned() } else { format!("\n{indent}") };
-            body.push_str(&format!("{indent}<key>k{number}</key>{between}{value}"));
-            body.push_str(&if after.starts_with(' ') { format!("{after}\n") } else { format!("\n{after}") });
-        }
-        let body = if own_line { body } else { body.trim_end().to_owned() };
-        let text = file(&format!("{body}</dict>"));
-        if one_line { text.replace('\n', "") } else { text.replace('\n', line_end) }
-    })
+    (prop::collection::vec(entry, 1..5), indent, line_end, any::<bool>(), any::<bool>()).prop_map(
+        |(entries, indent, line_end, own_line, one_line)| {
+            let mut body = String::from("<dict>\n");
+            for (number, (value, same_line, after)) in entries.iter().enumerate() {
+                let between = if *same_line { " ".to_owned() } else { format!("\n{indent}") };
+                body.push_str(&format!("{indent}<key>k{number}</key>{between}{value}"));
+                body.push_str(&if after.starts_with(' ') { format!("{after}\n") } else { format!("\n{after}") });
+            }
+            let body = if own_line { body } else { body.trim_end().to_owned() };
+            let text = file(&format!("{body}</dict>"));
+            if one_line { text.replace('\n', "") } else { text.replace('\n', line_end) }
+        },
+    )
 }
 
 proptest! {
