@@ -53,7 +53,9 @@ fn one(case: &Case<'_>, candidate: &Candidate, remedy: &scenario::Remedy, facts:
     let mut remove = remedy.remove_entitlements.clone();
     let mut info_plist = remedy.add_info_plist.clone();
     // What the case knows better than the scenario's general words.
-    if let Some(known) = candidate.add.as_ref().filter(|_| changes_keys || candidate.cause == "misplaced-entitlement" && remedy.resign) {
+    if let Some(known) =
+        candidate.add.as_ref().filter(|_| changes_keys || candidate.cause == "misplaced-entitlement" && remedy.may_be_least)
+    {
         add = known.clone();
     }
     if let Some(known) = candidate.remove.as_ref().filter(|_| takes_keys || changes_keys) {
@@ -65,12 +67,10 @@ fn one(case: &Case<'_>, candidate: &Candidate, remedy: &scenario::Remedy, facts:
         info_plist = known.clone();
     }
     let image = case.scene.image(std::path::Path::new(&candidate.subject));
-    let why_not = why_not(remedy, facts).or_else(|| candidate.no_keys.clone().filter(|_| !add.is_empty())).or_else(|| {
-        add.iter()
-            .find(|key| case.has_key(image, key))
-            .filter(|_| add.iter().all(|key| case.has_key(image, key)))
-            .map(|key| format!("{key} is there already"))
-    });
+    let all_there = !remedy.needs_new_code && !add.is_empty() && add.iter().all(|key| case.has_key(image, key));
+    let why_not = why_not(remedy, facts)
+        .or_else(|| candidate.no_keys.clone().filter(|_| !add.is_empty()))
+        .or_else(|| all_there.then(|| format!("{} is there already", add.join(", "))));
     let keeps_place = !add.is_empty() || !remove.is_empty() || !info_plist.is_empty();
     let on = if keeps_place { Some(candidate.subject.clone()) } else { candidate.file.clone().or_else(|| Some(candidate.subject.clone())) };
     Remedy {

@@ -5,6 +5,7 @@ use crate::detect::{Clue, Detected};
 use crate::evidence::Image;
 use crate::finding::Confidence;
 use crate::policy::key;
+use crate::scenario::Condition;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -26,6 +27,9 @@ fn start(
     let mut candidate = Candidate::new(cause, cause, confidence, summary).about(image).like(&detected.finding);
     candidate.findings.push(index);
     candidate.order = 20;
+    if cause == "signature-invalid" {
+        candidate.only = vec!["sign-after-the-last-change", "keep-files-out-of-the-bundle"];
+    }
     candidate
 }
 
@@ -43,7 +47,7 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
             let summary = "codesign refuses to sign: something puts Finder or file-provider attributes on the files".to_owned();
             let mut candidate = start("signature-invalid", index, detected, image.or(case.scene.main()), Confidence::Likely, summary);
             candidate.accounts = true;
-            candidate.only = vec!["clear-detritus", "sign-elsewhere"];
+            candidate.only = vec!["remove-detritus"];
             Some(candidate)
         }
         Clue::RestrictedRefused(keys) => Some(restricted_refused(case, index, detected, keys)),
@@ -304,13 +308,15 @@ fn notary_subject(case: &Case<'_>, indexes: &[usize]) -> Option<Candidate> {
     candidate.order = if reported { 6 } else { 42 };
     candidate.add = Some(Vec::new());
     candidate.remove = Some(debug.then(|| key::GET_TASK_ALLOW.to_owned()).into_iter().collect());
+    if debug {
+        candidate.facts.insert(Condition::DevelopmentBuild);
+    } else {
+        candidate.facts.remove(&Condition::DevelopmentBuild);
+    }
     candidate.only = match () {
         () if debug => vec!["remove-get-task-allow"],
-        () if says("hardened runtime") => vec!["enable-hardened-runtime"],
-        () if says("timestamp") && !says("signature of the binary is invalid") => vec!["sign-with-timestamp"],
-        () if says("not signed with a valid Developer ID") || says("is not signed") => vec!["sign-with-developer-id"],
-        () if says("SDK older") => vec!["rebuild-with-newer-sdk"],
-        () => vec![],
+        () if says("SDK older") => vec!["rebuild-with-a-newer-sdk"],
+        () => vec!["sign-for-distribution"],
     };
     Some(candidate)
 }
