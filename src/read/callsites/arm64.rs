@@ -1,0 +1,517 @@
+//! arm64 and arm64e instructions: what each does to registers, the frame and control.
+//!
+//! Only what compilers use to make constants is computed. Everything else makes its destinations unknown.
+
+use super::flow::{Flow, Goal, Machine, Step};
+use super::image::Image;
+use super::state::State;
+use super::value::{Abs, Table, sign_extend};
+
+/// Number under which the stack pointer is kept; in an instruction 31 is the zero register or the stack pointer.
+pub(super) const SP: usize = 31;
+const FP: usize = 29;
+
+/// The code of one function.
+pub(super) struct Arm64<'a> {
+    /// Facts of the slice.
+    pub image: &'a Image<'a>,
+    /// Its bytes.
+    pub code: &'a [u8],
+    /// Their address.
+    pub start: u64,
+}
+
+fn word_at(code: &[u8], offset: u64) -> Option<u32> {
+    let from = usize::try_from(offset).ok()?;
+    let bytes = code.get(from..from.checked_add(4)?)?;
+    bytes.try_into().ok().map(u32::from_le_bytes)
+}
+
+fn rd(word: u32) -> usize {
+    (word & 31) as usize
+}
+fn rn(word: u32) -> usize {
+    ((word >> 5) & 31) as usize
+}
+fn rm(word: u32) -> usize {
+    ((word >> 16) & 31) as usize
+}
+fn rt2(word: u32) -> usize {
+    ((word >> 10) & 31) as usize
+}
+fn is_wide(word: u32) -> bool {
+    word >> 31 == 1
+}
+
+/// The target of `b`, `bl`: 26 bits of words.
+pub(super) fn branch26(at: u64, word: u32) -> u64 {
+    at.wrapping_add(sign_extend(u64::from(word & 0x03ff_ffff), 26).wrapping_mul(4))
+}
+
+/// The target of `b.cond`, `cbz`, and the address of an `ldr` literal: 19 bits of words.
+pub(super) fn offset19(at: u64, word: u32) -> u64 {
+    at.wrapping_add(sign_extend(u64::from((word >> 5) & 0x7_ffff), 19).wrapping_mul(4))
+}
+
+/// The address that `adr` or `adrp` makes.
+pub(super) fn adr(at: u64, word: u32) -> u64 {
+    let offset = sign_extend(u64::from(((word >> 5) & 0x7_ffff) << 2 | (word >> 29) & 3), 21);
+    if is_wide(word) { (at & !0xfff).wrapping_add(offset.wrapping_mul(4096)) } else { at.wrapping_add(offset) }
+}
+
+impl Machine for Arm64<'_> {
+    fn entry(&self) -> State {
+        State::entry(SP, FP, &[0, 1, 2, 3, 4, 5, 6, 7])
+    }
+
+    fn step(&self, at: u64, state: &mut State) -> Option<Step> {
+        let word = word_at(self.code, at.checked_sub(self.start)?)?;
+        let mut flow = Flow::Next;
+        match (word >> 25) & 0xf {
+            0b1000 | 0b1001 => immediate(at, word, state),
+            0b1010 | 0b1011 => flow = control(at, word, state),
+            0b0100 | 0b0110 | 0b1100 | 0b1110 => self.memory(at, word, state),
+            0b0101 | 0b1101 => register(word, state),
+            // Permanently undefined: compilers put it where control cannot come.
+            _ if word <= 0xffff => flow = Flow::Leave,
+            _ => set(state, rd(word), Abs::Top, true),
+        }
+        Some(Step { length: 4, flow })
+    }
+
+    fn after_call(&self, goal: &Goal, state: &mut State) {
+        let odd = matches!(goal, Goal::Direct(target) if self.image.breaks_convention(*target));
+        // Swift passes its error and its context in x20 to x22 and lets the callee change them.
+        let last_swift = if self.image.is_swift { 22 } else { 18 };
+        state.after_call((0..=18).chain(20..=last_swift.max(19)).chain([30]), 0);
+        if odd {
+            state.weaken();
+        }
+    }
+
+    fn arguments(&self, state: &State) -> Vec<Abs> {
+        (0..8).map(|n| state.get(n)).collect()
+    }
+
+    fn table_entry(&self, at: u64, width: u8) -> Option<u64> {
+        self.image.constant(at, width)
+    }
+
+    fn sought(&self, goal: &Goal) -> Option<usize> {
+        self.image.sought(goal)
+    }
+}
+
+/// A register where 31 is zero.
+fn value(state: &State, n: usize, wide: bool) -> Abs {
+    let value = if n == 31 { Abs::Const(0) } else { state.get(n) };
+    if wide { value } else { value.narrow() }
+}
+
+/// Sets a register where 31 is zero and writing it does nothing.
+fn set(state: &mut State, n: usize, value: Abs, wide: bool) {
+    if n != 31 {
+        state.set(n, if wide { value } else { value.narrow() });
+    }
+}
+
+/// Sets a register where 31 is the stack pointer. Arithmetic on an unknown frame register gives an address in the frame that we cannot place.
+fn set_from_sp(state: &mut State, n: usize, from: usize, value: Abs, wide: bool) {
+    if from == SP && n != SP && n != FP && !matches!(value, Abs::Stack(_)) {
+        state.escape_all();
+    }
+    state.set(n, if wide { value } else { value.narrow() });
+}
+
+fn immediate(at: u64, word: u32, state: &mut State) {
+    let wide = is_wide(word);
+    match (word >> 23) & 7 {
+        0 | 1 => set(state, rd(word), Abs::Address(adr(at, word)), true),
+        2 => add_immediate(word, state),
+        4 => logical_immediate(word, state),
+        5 => move_wide(word, state),
+        6 => bitfield(word, state),
+        // Tags may go to the stack pointer; extract and the rest go to a register.
+        3 => set_from_sp(state, rd(word), rn(word), Abs::Top, wide),
+        _ => set(state, rd(word), Abs::Top, wide),
+    }
+}
+
+fn add_immediate(word: u32, state: &mut State) {
+    let wide = is_wide(word);
+    let shift = if word & 1 << 22 != 0 { 12 } else { 0u32 };
+    let by = Abs::Const(u64::from((word >> 10) & 0xfff).wrapping_shl(shift));
+    let from = state.get(rn(word));
+    let from = if wide { from } else { from.narrow() };
+    let result = if word & 1 << 30 != 0 { from.sub(&by) } else { from.add(&by) };
+    if word & 1 << 29 != 0 {
+        set(state, rd(word), result, wide);
+    } else {
+        set_from_sp(state, rd(word), rn(word), result, wide);
+    }
+}
+
+fn logical_immediate(word: u32, state: &mut State) {
+    let wide = is_wide(word);
+    let from = value(state, rn(word), wide);
+    let result = match bitmask((word >> 22) & 1, (word >> 10) & 63, (word >> 16) & 63, wide) {
+        None => Abs::Top,
+        Some(mask) => match (word >> 29) & 3 {
+            1 => from.map(|v| v | mask),
+            2 => from.map(|v| v ^ mask),
+            _ => from.and(mask),
+        },
+    };
+    if (word >> 29) & 3 == 3 {
+        set(state, rd(word), result, wide);
+    } else {
+        // `and sp, x9, #-16` aligns the stack.
+        set_from_sp(state, rd(word), 0, result, wide);
+    }
+}
+
+/// The constant of a logical instruction (DecodeBitMasks in the Arm Architecture Reference Manual).
+fn bitmask(n: u32, imms: u32, immr: u32, wide: bool) -> Option<u64> {
+    if n == 1 && !wide {
+        return None;
+    }
+    let length = (n << 6 | (!imms & 63)).checked_ilog2().filter(|&length| length >= 1)?;
+    let size = 1u32.wrapping_shl(length);
+    let levels = size.wrapping_sub(1);
+    let (ones, rotate) = ((imms & levels).wrapping_add(1), immr & levels);
+    if ones == size {
+        return None;
+    }
+    let element = 1u64.wrapping_shl(ones).wrapping_sub(1);
+    let low = u64::MAX.wrapping_shr(64u32.wrapping_sub(size));
+    let turned = if rotate == 0 { element } else { (element.wrapping_shr(rotate) | element.wrapping_shl(size.wrapping_sub(rotate))) & low };
+    let mut mask = turned;
+    let mut filled = size;
+    while filled < 64 {
+        mask |= mask.wrapping_shl(filled);
+        filled = filled.wrapping_mul(2);
+    }
+    Some(if wide { mask } else { mask & 0xffff_ffff })
+}
+
+fn move_wide(word: u32, state: &mut State) {
+    let wide = is_wide(word);
+    let shift = ((word >> 21) & 3).wrapping_mul(16);
+    let part = u64::from((word >> 5) & 0xffff).wrapping_shl(shift);
+    let result = match (word >> 29) & 3 {
+        0 => Abs::Const(!part),
+        2 => Abs::Const(part),
+        3 => value(state, rd(word), wide).map(|v| v & !0xffff_u64.wrapping_shl(shift) | part),
+        _ => Abs::Top,
+    };
+    set(state, rd(word), result, wide);
+}
+
+fn bitfield(word: u32, state: &mut State) {
+    let wide = is_wide(word);
+    let bits = if wide { 64 } else { 32u32 };
+    let (rotate, last) = ((word >> 16) & 63, (word >> 10) & 63);
+    let from = value(state, rn(word), wide);
+    // The field's length, the shift right that brings it down and the shift left that puts it in place.
+    let (length, right, left) = if last >= rotate {
+        (last.wrapping_sub(rotate).wrapping_add(1), rotate, 0)
+    } else {
+        (last.wrapping_add(1), 0, bits.wrapping_sub(rotate))
+    };
+    let mask = u64::MAX.wrapping_shr(64u32.wrapping_sub(length));
+    let field = if right == 0 { from.and(mask) } else { shifted_right(&from, right).and(mask) };
+    let result = match (word >> 29) & 3 {
+        0 => field.map(|v| sign_extend(v, length).wrapping_shl(left)),
+        2 => field.map(|v| v.wrapping_shl(left)),
+        1 => value(state, rd(word), wide).zip(&field, |old, new| old & !mask.wrapping_shl(left) | new.wrapping_shl(left)),
+        _ => Abs::Top,
+    };
+    set(state, rd(word), result, wide);
+}
+
+fn shifted_right(value: &Abs, by: u32) -> Abs {
+    value.map(|v| v.wrapping_shr(by))
+}
+
+fn register(word: u32, state: &mut State) {
+    match (word >> 24) & 0x1f {
+        0b01010 => logical_register(word, state),
+        0b01011 => add_register(word, state),
+        0b11010 if (word >> 21) & 7 == 0b100 => select(word, state),
+        // Conditional compare writes flags only.
+        0b11010 if (word >> 21) & 7 == 0b010 => {}
+        _ => set(state, rd(word), Abs::Top, true),
+    }
+}
+
+fn shift_operand(operand: &Abs, kind: u32, by: u32, wide: bool) -> Abs {
+    let bits = if wide { 64 } else { 32 };
+    match (operand, kind, by) {
+        (_, _, 0) => operand.clone(),
+        (Abs::Entry(table), 0, 1..=3) => Abs::Entry(Table { shift: by as u8, ..*table }),
+        (_, 0, _) => operand.map(|v| v.wrapping_shl(by)),
+        (_, 1, _) => shifted_right(operand, by),
+        (_, 2, _) => operand.map(|v| (sign_extend(v, bits) as i64).wrapping_shr(by) as u64),
+        _ => Abs::Top,
+    }
+}
+
+fn logical_register(word: u32, state: &mut State) {
+    let wide = is_wide(word);
+    let left = value(state, rn(word), wide);
+    let right = shift_operand(&value(state, rm(word), wide), (word >> 22) & 3, (word >> 10) & 63, wide);
+    let inverted = word & 1 << 21 != 0;
+    let result = match ((word >> 29) & 3, inverted) {
+        // `mov` is `orr` with the zero register.
+        (1, false) if rn(word) == 31 => right,
+        (1, false) if rm(word) == 31 => left,
+        (0 | 3, false) => left.and_value(&right),
+        (0 | 3, true) => left.and_value(&right.map(|v| !v)),
+        (1, _) => left.zip(&right, |l, r| l | if inverted { !r } else { r }),
+        _ => left.zip(&right, |l, r| l ^ if inverted { !r } else { r }),
+    };
+    set(state, rd(word), result, wide);
+}
+
+fn add_register(word: u32, state: &mut State) {
+    let wide = is_wide(word);
+    let extended = word & 1 << 21 != 0;
+    let operand = value(state, rm(word), wide);
+    let (left, right) = if extended {
+        (state.get(rn(word)), extend_operand(&operand, (word >> 13) & 7, (word >> 10) & 7))
+    } else {
+        (value(state, rn(word), wide), shift_operand(&operand, (word >> 22) & 3, (word >> 10) & 63, wide))
+    };
+    let left = if wide { left } else { left.narrow() };
+    let result = if word & 1 << 30 != 0 { left.sub(&right) } else { left.add(&right) };
+    if extended && word & 1 << 29 == 0 {
+        set_from_sp(state, rd(word), rn(word), result, wide);
+    } else {
+        set(state, rd(word), result, wide);
+    }
+}
+
+fn extend_operand(operand: &Abs, option: u32, by: u32) -> Abs {
+    let extended = match option {
+        0 => operand.low(1),
+        1 => operand.low(2),
+        2 => operand.narrow(),
+        3 | 7 => operand.clone(),
+        4 => operand.signed(1),
+        5 => operand.signed(2),
+        _ => operand.signed(4),
+    };
+    shift_operand(&extended, 0, by, true)
+}
+
+/// `csel`, `csinc`, `csinv`, `csneg` and their aliases: either.
+fn select(word: u32, state: &mut State) {
+    let wide = is_wide(word);
+    let taken = value(state, rn(word), wide);
+    let other = value(state, rm(word), wide);
+    let other = match ((word >> 30) & 1, (word >> 10) & 3) {
+        (0, 0) => other,
+        (0, 1) => other.map(|v| v.wrapping_add(1)),
+        (1, 0) => other.map(|v| !v),
+        (1, 1) => other.map(u64::wrapping_neg),
+        _ => Abs::Top,
+    };
+    let narrowed = if wide { other } else { other.narrow() };
+    set(state, rd(word), taken.join(&narrowed), wide);
+}
+
+fn control(at: u64, word: u32, state: &mut State) -> Flow {
+    match word >> 26 {
+        0b00_0101 => return Flow::Jump { goal: Goal::Direct(branch26(at, word)), leaves: false },
+        0b10_0101 => return Flow::Call(Goal::Direct(branch26(at, word))),
+        _ => {}
+    }
+    match word >> 24 {
+        0x54 | 0x34 | 0x35 | 0xb4 | 0xb5 => Flow::Branch(offset19(at, word)),
+        0x36 | 0x37 | 0xb6 | 0xb7 => Flow::Branch(at.wrapping_add(sign_extend(u64::from((word >> 5) & 0x3fff), 14).wrapping_mul(4))),
+        0xd4 if word & 0xe0_001f == 1 => {
+            // A system call: x0 and x1 come back changed, and memory may be written.
+            state.after_call(0..=18, 0);
+            Flow::Next
+        }
+        0xd4 => Flow::Leave,
+        0xd6 | 0xd7 => branch_register(word, state),
+        _ => {
+            system(word, state);
+            Flow::Next
+        }
+    }
+}
+
+fn branch_register(word: u32, state: &mut State) -> Flow {
+    let goal = Goal::Value(value(state, rn(word), true));
+    let authenticated = word & 0x0100_0800 != 0;
+    match (word >> 21) & 7 {
+        0 => Flow::Jump { goal, leaves: authenticated },
+        1 => Flow::Call(goal),
+        _ => Flow::Leave,
+    }
+}
+
+fn system(word: u32, state: &mut State) {
+    if word & 0xffff_f01f == 0xd503_201f {
+        // A hint; some sign or strip x17 or x30.
+        if word != 0xd503_201f {
+            set(state, 17, Abs::Top, true);
+            set(state, 30, Abs::Top, true);
+        }
+        return;
+    }
+    set(state, rd(word), Abs::Top, true);
+}
+
+/// A load or store.
+#[derive(Clone, Copy)]
+struct Access {
+    size: u8,
+    /// The other side is a vector register.
+    vector: bool,
+    load: bool,
+    signed: bool,
+    /// A signed load fills 64 bits.
+    wide: bool,
+}
+
+impl Arm64<'_> {
+    fn memory(&self, at: u64, word: u32, state: &mut State) {
+        match word {
+            _ if word & 0x3b00_0000 == 0x1800_0000 => self.load_literal(at, word, state),
+            _ if word & 0x3a00_0000 == 0x2800_0000 => self.pair(word, state),
+            _ if word & 0x3b00_0000 == 0x3900_0000 => {
+                let access = access(word);
+                let offset = u64::from((word >> 10) & 0xfff).wrapping_mul(u64::from(access.size));
+                self.access(access, rd(word), rn(word), &place(state, rn(word)).add(&Abs::Const(offset)), state);
+            }
+            _ if word & 0x3b20_0000 == 0x3800_0000 => self.unscaled(word, state),
+            _ if word & 0x3b20_0c00 == 0x3820_0800 => self.register_offset(word, state),
+            _ => other_memory(word, state),
+        }
+    }
+
+    fn load_literal(&self, at: u64, word: u32, state: &mut State) {
+        if word & 1 << 26 != 0 || word >> 30 == 3 {
+            return;
+        }
+        let (size, signed) = match word >> 30 {
+            0 => (4, false),
+            1 => (8, false),
+            _ => (4, true),
+        };
+        let access = Access { size, vector: false, load: true, signed, wide: true };
+        self.access(access, rd(word), 0, &Abs::Address(offset19(at, word)), state);
+    }
+
+    fn unscaled(&self, word: u32, state: &mut State) {
+        let base = rn(word);
+        let by = Abs::Const(sign_extend(u64::from((word >> 12) & 0x1ff), 9));
+        let moved = place(state, base).add(&by);
+        let kind = (word >> 10) & 3;
+        let used = if kind == 1 { place(state, base) } else { moved.clone() };
+        self.access(access(word), rd(word), base, &used, state);
+        if kind & 1 == 1 {
+            set_from_sp(state, base, base, moved, true);
+        }
+    }
+
+    fn register_offset(&self, word: u32, state: &mut State) {
+        let access = access(word);
+        let (base, index) = (rn(word), value(state, rm(word), true));
+        let scale = if word & 1 << 12 != 0 { u32::from(access.size).checked_ilog2().unwrap_or(0) } else { 0 };
+        let offset = match (word >> 13) & 7 {
+            2 => index.narrow(),
+            6 => index.signed(4),
+            _ => index,
+        };
+        let start = place(state, base);
+        let address = start.add(&offset.map(|v| v.wrapping_shl(scale)));
+        match (&start, access.load, &address) {
+            (Abs::Address(at), true, Abs::Top) if !access.vector && access.size <= 4 => {
+                let table = Table { at: *at, width: access.size, signed: access.signed, shift: 0 };
+                let entry = if access.signed && !access.wide { Abs::Top } else { Abs::Entry(table) };
+                set(state, rd(word), entry, true);
+            }
+            (_, true, Abs::Top) if !access.vector => set(state, rd(word), Abs::Top, true),
+            (Abs::Stack(_), false, Abs::Top) => state.scatter(&start),
+            _ => self.access(access, rd(word), base, &address, state),
+        }
+    }
+
+    fn pair(&self, word: u32, state: &mut State) {
+        let vector = word & 1 << 26 != 0;
+        let size: u8 = match (vector, word >> 30) {
+            (false, 0 | 1) | (true, 0) => 4,
+            (false, _) | (true, 1) => 8,
+            _ => 16,
+        };
+        // The single-register forms of the same size say whether it loads; signed words have their own number.
+        let access = Access { size, vector, load: word & 1 << 22 != 0, signed: !vector && word >> 30 == 1, wide: true };
+        let base = rn(word);
+        let offset = sign_extend(u64::from((word >> 15) & 0x7f), 7).wrapping_mul(u64::from(size));
+        let moved = place(state, base).add(&Abs::Const(offset));
+        let kind = (word >> 23) & 3;
+        let first = if kind == 1 { place(state, base) } else { moved.clone() };
+        let second = first.add(&Abs::Const(u64::from(size)));
+        self.access(access, rd(word), base, &first, state);
+        self.access(access, rt2(word), base, &second, state);
+        if kind & 1 == 1 {
+            set_from_sp(state, base, base, moved, true);
+        }
+    }
+
+    fn access(&self, access: Access, register: usize, base: usize, address: &Abs, state: &mut State) {
+        if !access.load {
+            let stored = if access.vector { Abs::Top } else { value(state, register, true) };
+            return state.store(address, access.size, stored, base == SP || base == FP);
+        }
+        if access.vector {
+            return;
+        }
+        let raw = self.image.load(state, address, access.size);
+        let loaded = match (access.signed, access.wide) {
+            (false, _) => raw,
+            (true, true) => raw.signed(access.size),
+            (true, false) => raw.signed(access.size).narrow(),
+        };
+        set(state, register, loaded, true);
+    }
+}
+
+/// What a base register holds; 31 is the stack pointer.
+fn place(state: &State, base: usize) -> Abs {
+    state.get(base)
+}
+
+fn access(word: u32) -> Access {
+    let vector = word & 1 << 26 != 0;
+    let (size, kind) = (word >> 30, (word >> 22) & 3);
+    if vector {
+        let bytes = if kind >= 2 { 16 } else { 1u8.wrapping_shl(size) };
+        return Access { size: bytes, vector, load: kind & 1 == 1, signed: false, wide: true };
+    }
+    Access { size: 1u8.wrapping_shl(size), vector, load: kind != 0, signed: kind >= 2, wide: kind == 2 }
+}
+
+/// Exclusives, atomics, vector structures, authenticated loads, memory copies: destinations unknown, memory behind the base unknown.
+fn other_memory(word: u32, state: &mut State) {
+    let base = rn(word);
+    let vector_structure = word & 0xbe00_0000 == 0x0c00_0000;
+    state.scatter(&place(state, base));
+    if base == SP && !matches!(place(state, base), Abs::Stack(_)) {
+        state.weaken();
+    }
+    if !vector_structure {
+        for register in [rd(word), rt2(word), rm(word)] {
+            set(state, register, Abs::Top, true);
+        }
+    }
+    if base != SP {
+        set(state, base, Abs::Top, true);
+    } else if vector_structure && word & 1 << 23 != 0 {
+        state.set(SP, Abs::Top);
+    }
+}

@@ -1,0 +1,179 @@
+//! The fast pass: goes over all code once and notes where a sought function may be called or its address taken.
+//!
+//! Notes too much rather than too little; the functions around the notes are decoded afterwards.
+
+use super::arm64::{adr, branch26, offset19};
+use super::image::Image;
+use crate::read::ReadError;
+use std::collections::BTreeMap;
+
+/// Bytes read at once.
+const CHUNK: u64 = 1 << 20;
+/// Bytes of the next chunk that are read too, for what begins in this one.
+const OVERLAP: u64 = 256;
+/// Most notes kept.
+pub(super) const MOST_NOTES: usize = 100_000;
+
+/// The addresses that are looked for.
+pub(super) struct Wanted {
+    /// Ascending.
+    addresses: Vec<u64>,
+    low: u64,
+    span: u64,
+    pages: Vec<u64>,
+}
+
+impl Wanted {
+    /// Over code and pointer addresses.
+    pub(super) fn new(addresses: impl IntoIterator<Item = u64>) -> Self {
+        let mut addresses: Vec<u64> = addresses.into_iter().collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        let mut pages: Vec<u64> = addresses.iter().map(|at| at & !0xfff).collect();
+        pages.dedup();
+        let (low, high) = (addresses.first().copied().unwrap_or(0), addresses.last().copied().unwrap_or(0));
+        Self { addresses, low, span: high.wrapping_sub(low), pages }
+    }
+
+    /// Nothing is looked for.
+    pub(super) fn is_empty(&self) -> bool {
+        self.addresses.is_empty()
+    }
+
+    #[inline(always)]
+    fn has(&self, at: u64) -> Option<u64> {
+        (at.wrapping_sub(self.low) <= self.span && self.addresses.binary_search(&at).is_ok()).then_some(at)
+    }
+
+    #[inline(always)]
+    fn has_page(&self, at: u64) -> bool {
+        at.wrapping_sub(self.low & !0xfff) <= self.span.wrapping_add(0x1000) && self.pages.binary_search(&at).is_ok()
+    }
+}
+
+/// An instruction that refers to a wanted address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Note {
+    /// Where it is; inside it on x86_64 when a prefix comes first.
+    pub at: u64,
+    /// The wanted address.
+    pub target: u64,
+}
+
+/// The references to wanted addresses, in address order.
+pub(super) fn references(image: &Image, wanted: &Wanted, is_arm64: bool, faults: &mut Vec<ReadError>) -> Vec<Note> {
+    let mut notes = Vec::new();
+    if wanted.is_empty() {
+        return notes;
+    }
+    for section in image.code() {
+        let mut done = 0u64;
+        while done < section.size && notes.len() < MOST_NOTES {
+            let at = section.address.wrapping_add(done);
+            let Some(bytes) = image.bytes(section, at, CHUNK.saturating_add(OVERLAP)) else {
+                faults.push(ReadError::new(format!("code of {},{} cannot be read", section.segment, section.name), section.offset));
+                break;
+            };
+            let limit = bytes.len().min(CHUNK as usize);
+            if is_arm64 {
+                arm64(&bytes, limit, at, wanted, &mut notes);
+            } else {
+                x86(&bytes, limit, at, wanted, &mut notes);
+            }
+            done = done.saturating_add(CHUNK);
+        }
+    }
+    notes.sort_unstable();
+    notes.dedup();
+    notes
+}
+
+fn arm64(bytes: &[u8], limit: usize, start: u64, wanted: &Wanted, notes: &mut Vec<Note>) {
+    let head = bytes.get(..limit).unwrap_or(bytes);
+    let mut at = start;
+    for chunk in head.as_chunks::<4>().0 {
+        let word = u32::from_le_bytes(*chunk);
+        let hit = match word >> 24 {
+            0x14..=0x17 | 0x94..=0x97 => wanted.has(branch26(at, word)),
+            0x90 | 0xb0 | 0xd0 | 0xf0 if wanted.has_page(adr(at, word)) => completes(bytes, at.wrapping_sub(start), word, adr(at, word), wanted),
+            0x10 | 0x30 | 0x50 | 0x70 => wanted.has(adr(at, word)),
+            0x58 => wanted.has(offset19(at, word)),
+            _ => None,
+        };
+        if let Some(target) = hit {
+            notes.push(Note { at, target });
+        }
+        at = at.wrapping_add(4);
+    }
+}
+
+/// One of the next instructions adds the offset of a wanted address to the page that `adrp` made.
+fn completes(bytes: &[u8], offset: u64, adrp: u32, page: u64, wanted: &Wanted) -> Option<u64> {
+    let from = usize::try_from(offset).unwrap_or(usize::MAX);
+    let following = bytes.get(from..).unwrap_or_default().chunks_exact(4).skip(1).take(63);
+    following.filter_map(|c| c.try_into().ok()).map(u32::from_le_bytes).find_map(|word| {
+        if (word >> 5) & 31 != adrp & 31 {
+            return None;
+        }
+        let immediate = u64::from((word >> 10) & 0xfff);
+        match word >> 22 {
+            // `ldr x, [x, #…]` and `add x, x, #…`.
+            0b11_1110_0101 => wanted.has(page.wrapping_add(immediate.wrapping_mul(8))),
+            0b10_0100_0100 => wanted.has(page.wrapping_add(immediate)),
+            _ => None,
+        }
+    })
+}
+
+fn x86(bytes: &[u8], limit: usize, start: u64, wanted: &Wanted, notes: &mut Vec<Note>) {
+    // Every reference ends in four bytes that count from the end of the instruction (no immediate follows in the forms looked for).
+    let mut at = start;
+    for window in bytes.windows(6).take(limit) {
+        let &[first, second, a, b, c, d] = window else { break };
+        let hit = match first {
+            0xe8 | 0xe9 => wanted.has(at.wrapping_add(5).wrapping_add(relative([second, a, b, c]))),
+            0xff if second == 0x15 || second == 0x25 => wanted.has(at.wrapping_add(6).wrapping_add(relative([a, b, c, d]))),
+            0x8b | 0x8d if second & 0xc7 == 0x05 => wanted.has(at.wrapping_add(6).wrapping_add(relative([a, b, c, d]))),
+            0x0f if second & 0xf0 == 0x80 => wanted.has(at.wrapping_add(6).wrapping_add(relative([a, b, c, d]))),
+            _ => None,
+        };
+        if let Some(target) = hit {
+            notes.push(Note { at, target });
+        }
+        at = at.wrapping_add(1);
+    }
+    // The last call of a section may end with it.
+    if let Some(&[0xe8 | 0xe9, a, b, c, d]) = bytes.last_chunk::<5>() {
+        let at = start.wrapping_add(bytes.len() as u64).wrapping_sub(5);
+        if let Some(target) = wanted.has(at.wrapping_add(5).wrapping_add(relative([a, b, c, d]))) {
+            notes.push(Note { at, target });
+        }
+    }
+}
+
+fn relative(bytes: [u8; 4]) -> u64 {
+    i64::from(i32::from_le_bytes(bytes)) as u64
+}
+
+/// Notes by the function that holds them: its start and end.
+pub(super) fn by_function(notes: &[Note], functions: &[u64], image: &Image) -> BTreeMap<u64, (u64, bool)> {
+    let mut ranges = BTreeMap::new();
+    for Note { at: note, .. } in notes.iter().copied() {
+        let Some(section) = image.code_at(note) else { continue };
+        let section_end = section.address.saturating_add(section.size);
+        let after = functions.partition_point(|&start| start <= note);
+        let start = after.checked_sub(1).and_then(|i| functions.get(i)).copied().filter(|&start| start >= section.address);
+        let next = functions.get(after).copied().unwrap_or(section_end).min(section_end);
+        match start {
+            Some(start) => {
+                ranges.insert(start, (next, false));
+            }
+            None => {
+                let low = note.saturating_sub(super::WINDOW).max(section.address);
+                let high = note.saturating_add(super::WINDOW).min(next);
+                ranges.entry(low).or_insert((high, true));
+            }
+        }
+    }
+    ranges
+}

@@ -1,0 +1,176 @@
+//! Registers and stack slots at one point of a function.
+
+use super::value::Abs;
+use std::collections::BTreeMap;
+
+/// Most stack slots followed at one point; more of them are forgotten.
+const MOST_SLOTS: usize = 128;
+
+/// Registers followed: 31 and the stack pointer on arm64, 16 on x86_64.
+const REGISTERS: usize = 32;
+
+/// A value spilled to the function's own frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Slot {
+    size: u8,
+    value: Abs,
+}
+
+/// What is known at one point.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct State {
+    registers: [Abs; REGISTERS],
+    /// By offset from the stack pointer at entry; values that are not known are absent.
+    slots: BTreeMap<i64, Slot>,
+    /// Lowest stack offset whose address got into a register that a callee or a computed store may use.
+    escaped: Option<i64>,
+    /// Registers that point into the frame by convention, and so do not make an address escape.
+    frame: [usize; 2],
+}
+
+impl State {
+    /// Nothing known, but the stack pointer (`sp`) at its entry value.
+    pub(super) fn entry(sp: usize, fp: usize, parameters: &[usize]) -> Self {
+        let mut state = Self { registers: std::array::from_fn(|_| Abs::Top), slots: BTreeMap::new(), escaped: None, frame: [sp, fp] };
+        state.put(sp, Abs::Stack(0));
+        for (index, &register) in parameters.iter().enumerate() {
+            state.put(register, Abs::Param { index: index as u8, narrow: false });
+        }
+        state
+    }
+
+    /// Forgets everything but the frame registers: what holds when control comes from code that was not followed.
+    pub(super) fn weaken(&mut self) {
+        for register in 0..REGISTERS {
+            if !self.frame.contains(&register) {
+                self.put(register, Abs::Top);
+            }
+        }
+        self.slots.clear();
+        self.escaped = Some(i64::MIN);
+    }
+
+    /// The value of a register.
+    pub(super) fn get(&self, register: usize) -> Abs {
+        self.registers.get(register).cloned().unwrap_or(Abs::Top)
+    }
+
+    /// Sets a register; a place on the stack escapes when it gets into one that is not for the frame.
+    pub(super) fn set(&mut self, register: usize, value: Abs) {
+        if !self.frame.contains(&register) {
+            self.escape(&value);
+        }
+        self.put(register, value);
+    }
+
+    fn put(&mut self, register: usize, value: Abs) {
+        if let Some(place) = self.registers.get_mut(register) {
+            *place = value;
+        }
+    }
+
+    fn escape(&mut self, value: &Abs) {
+        if let Abs::Stack(at) = value {
+            self.escaped = Some(self.escaped.map_or(*at, |lowest| lowest.min(*at)));
+        }
+    }
+
+    /// An address was computed from a stack pointer that is not known: any slot may be reached by it.
+    pub(super) fn escape_all(&mut self) {
+        self.escaped = Some(i64::MIN);
+    }
+
+    /// Writes `size` bytes at `address`. `by_frame`: the address comes from a frame register, so when it is unknown it may be any slot.
+    pub(super) fn store(&mut self, address: &Abs, size: u8, value: Abs, by_frame: bool) {
+        self.escape(&value);
+        match address {
+            Abs::Stack(at) => self.store_slot(*at, size, value),
+            Abs::Address(_) | Abs::Import(_) => {}
+            _ if by_frame => self.slots.clear(),
+            _ => self.scatter(address),
+        }
+    }
+
+    /// Writes an unknown amount through `address`.
+    pub(super) fn scatter(&mut self, address: &Abs) {
+        // A pointer of unknown value reaches the frame only once an address in it was taken; from there it may have been moved either way.
+        if matches!(address, Abs::Stack(_)) || (self.escaped.is_some() && !matches!(address, Abs::Address(_))) {
+            self.slots.clear();
+        }
+    }
+
+    fn store_slot(&mut self, at: i64, size: u8, value: Abs) {
+        let end = at.saturating_add(i64::from(size));
+        self.drop_overlapping(at, end);
+        let value = value.low(size);
+        if !matches!(value, Abs::Top | Abs::Loaded) && self.slots.len() < MOST_SLOTS {
+            self.slots.insert(at, Slot { size, value });
+        }
+    }
+
+    fn drop_overlapping(&mut self, at: i64, end: i64) {
+        // No slot is longer than 8 bytes, so one that begins more than 7 before `at` cannot reach it.
+        let near = at.saturating_sub(7)..end;
+        let gone: Vec<i64> = if at < end {
+            self.slots.range(near).filter(|(start, slot)| start.saturating_add(i64::from(slot.size)) > at).map(|(start, _)| *start).collect()
+        } else {
+            Vec::new()
+        };
+        for start in gone {
+            self.slots.remove(&start);
+        }
+    }
+
+    /// Reads `size` bytes of the stack, zero-extended.
+    pub(super) fn load_slot(&self, at: i64, size: u8) -> Abs {
+        match self.slots.get(&at) {
+            Some(slot) if slot.size >= size => slot.value.low(size),
+            _ => Abs::Top,
+        }
+    }
+
+    /// What a call leaves: `clobbered` registers unknown, `result` too, slots that the callee may have been given an address of forgotten.
+    pub(super) fn after_call(&mut self, clobbered: impl IntoIterator<Item = usize>, result: usize) {
+        for register in clobbered {
+            self.put(register, Abs::Top);
+        }
+        self.put(result, Abs::Loaded);
+        if let Some(lowest) = self.escaped {
+            self.slots.retain(|start, slot| start.saturating_add(i64::from(slot.size)) <= lowest);
+        }
+        let sp = self.frame.first().map(|&sp| self.get(sp));
+        if let Some(Abs::Stack(top)) = sp {
+            self.slots.retain(|start, _| *start >= top);
+        }
+    }
+
+    /// Covers what comes in too; true when that changed something.
+    pub(super) fn join(&mut self, other: &Self) -> bool {
+        let mut changed = false;
+        for (mine, theirs) in self.registers.iter_mut().zip(&other.registers) {
+            if mine != theirs {
+                let both = mine.join(theirs);
+                changed |= both != *mine;
+                *mine = both;
+            }
+        }
+        let before = self.slots.len();
+        self.slots.retain(|start, slot| match other.slots.get(start) {
+            Some(theirs) if theirs.size == slot.size => {
+                let both = slot.value.join(&theirs.value);
+                changed |= both != slot.value;
+                slot.value = both;
+                slot.value != Abs::Top
+            }
+            _ => false,
+        });
+        changed |= before != self.slots.len();
+        let escaped = match (self.escaped, other.escaped) {
+            (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
+            (mine, theirs) => mine.or(theirs),
+        };
+        changed |= escaped != self.escaped;
+        self.escaped = escaped;
+        changed
+    }
+}
