@@ -5,7 +5,8 @@ use super::text::{self, upper_uuid};
 use super::{CrashReport, Frame, LoadedImage, Termination, region};
 
 /// Keys of which a body has at least one.
-const BODY_KEYS: [&str; 8] = ["threads", "exception", "termination", "usedImages", "procName", "procPath", "faultingThread", "codeSigningFlags"];
+const BODY_KEYS: [&str; 8] =
+    ["threads", "exception", "termination", "usedImages", "procName", "procPath", "faultingThread", "codeSigningFlags"];
 /// Most objects that are tried in one text.
 const MAX_OBJECTS: usize = 64;
 /// Deepest wrap (`{"header": …, "body": …}`) that is looked into.
@@ -85,7 +86,9 @@ fn sort(value: Json, found: &mut Documents, depth: usize) {
         return;
     }
     match value {
-        Json::Object(members) => members.into_iter().take(MAX_OBJECTS).for_each(|member| sort(member.value, found, depth.saturating_add(1))),
+        Json::Object(members) => {
+            members.into_iter().take(MAX_OBJECTS).for_each(|member| sort(member.value, found, depth.saturating_add(1)))
+        }
         Json::Array(items) => items.into_iter().take(MAX_OBJECTS).for_each(|item| sort(item, found, depth.saturating_add(1))),
         _ => {}
     }
@@ -212,8 +215,7 @@ fn read_process(report: &mut CrashReport, body: &Json) {
     report.when = owned(body, "captureTime").or(report.when.take());
     if let Some(bundle) = body.get("bundleInfo") {
         report.identifier = owned(bundle, "CFBundleIdentifier").or(report.identifier.take());
-        report.version =
-            version(owned(bundle, "CFBundleShortVersionString"), owned(bundle, "CFBundleVersion")).or(report.version.take());
+        report.version = version(owned(bundle, "CFBundleShortVersionString"), owned(bundle, "CFBundleVersion")).or(report.version.take());
     }
     if let Some(system) = body.get("osVersion")
         && let Some(train) = owned(system, "train")
@@ -245,7 +247,12 @@ fn read_failure(report: &mut CrashReport, body: &Json) {
         report.messages.extend(texts.take(MAX_ITEMS));
     }
     if let Some(triage) = body.get("ktriageinfo") {
-        report.triage = strings(triage).iter().flat_map(|text| text.lines()).map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
+        report.triage = strings(triage)
+            .iter()
+            .flat_map(|text| text.lines())
+            .map(|line| line.trim().to_owned())
+            .filter(|line| !line.is_empty())
+            .collect();
     }
     text::set_fault_address(report);
     if let Some(info) = body.get("vmRegionInfo").or_else(|| body.get("vmregioninfo")).and_then(Json::text) {

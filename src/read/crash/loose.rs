@@ -53,9 +53,7 @@ impl Json {
     /// A whole number; negative ones wrap, as exception codes do.
     pub fn number(&self) -> Option<u64> {
         match self {
-            Json::Number(text) => {
-                text.parse::<u64>().ok().or_else(|| text.parse::<i64>().ok().map(i64::cast_unsigned))
-            }
+            Json::Number(text) => text.parse::<u64>().ok().or_else(|| text.parse::<i64>().ok().map(i64::cast_unsigned)),
             Json::String(text) => super::text::number(text),
             Json::Bool(flag) => Some(u64::from(*flag)),
             _ => None,

@@ -156,11 +156,27 @@ impl CrashReport {
 const MAX_BYTES: usize = 64 << 20;
 
 /// Headings of which one alone makes a text a crash report.
-const STRONG: [&str; 7] =
-    ["Exception Type:", "Termination Reason:", "Dyld Error Message:", "VM Region Info:", "VM Regions Near ", "Crashed Thread:", "Binary Images:"];
+const STRONG: [&str; 7] = [
+    "Exception Type:",
+    "Termination Reason:",
+    "Dyld Error Message:",
+    "VM Region Info:",
+    "VM Regions Near ",
+    "Crashed Thread:",
+    "Binary Images:",
+];
 /// Headings of which two do.
-const WEAK: [&str; 9] =
-    ["Process:", "Identifier:", "Code Type:", "Parent Process:", "OS Version:", "Report Version:", "Exception Codes:", "Application Specific Information:", "Date/Time:"];
+const WEAK: [&str; 9] = [
+    "Process:",
+    "Identifier:",
+    "Code Type:",
+    "Parent Process:",
+    "OS Version:",
+    "Report Version:",
+    "Exception Codes:",
+    "Application Specific Information:",
+    "Date/Time:",
+];
 
 /// Tells whether a text holds a crash report (either form, also quoted or without header). True also for reports of another kind, which
 /// [`read`] refuses by name.
@@ -183,8 +199,20 @@ fn looks_like_json(text: &str) -> bool {
         return false;
     }
     let keys = [
-        "\"bug_type\"", "\"procName\"", "\"procPath\"", "\"termination\"", "\"exception\"", "\"usedImages\"", "\"faultingThread\"", "\"incident_id\"",
-        "\"codeSigningFlags\"", "\"vmRegionInfo\"", "\u{201c}bug_type\u{201d}", "\u{201c}procName\u{201d}", "\u{201c}termination\u{201d}", "\u{201c}exception\u{201d}",
+        "\"bug_type\"",
+        "\"procName\"",
+        "\"procPath\"",
+        "\"termination\"",
+        "\"exception\"",
+        "\"usedImages\"",
+        "\"faultingThread\"",
+        "\"incident_id\"",
+        "\"codeSigningFlags\"",
+        "\"vmRegionInfo\"",
+        "\u{201c}bug_type\u{201d}",
+        "\u{201c}procName\u{201d}",
+        "\u{201c}termination\u{201d}",
+        "\u{201c}exception\u{201d}",
     ];
     keys.iter().filter(|key| has(key)).count() >= 2
 }

@@ -80,7 +80,15 @@ enum Section {
 
 /// Reads cleaned text, whose first line is line 1.
 pub(super) fn read(text: &str) -> CrashReport {
-    let mut reader = Reader { report: CrashReport::default(), section: Section::Head, crashed: None, region: Vec::new(), dyld: Vec::new(), threads: 0, has_images: false };
+    let mut reader = Reader {
+        report: CrashReport::default(),
+        section: Section::Head,
+        crashed: None,
+        region: Vec::new(),
+        dyld: Vec::new(),
+        threads: 0,
+        has_images: false,
+    };
     for (index, line) in text.lines().enumerate() {
         let number = u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1);
         reader.line(line, number);
@@ -155,7 +163,8 @@ impl<'a> Reader<'a> {
             self.section = Section::Crashed;
         } else if rest.starts_with(':') {
             self.threads = self.threads.saturating_add(1);
-            self.section = if self.crashed == Some(number) && self.report.frames.is_empty() { Section::Crashed } else { Section::OtherThread };
+            self.section =
+                if self.crashed == Some(number) && self.report.frames.is_empty() { Section::Crashed } else { Section::OtherThread };
         } else {
             return false;
         }
@@ -180,10 +189,22 @@ impl<'a> Reader<'a> {
             "Version" => report.version = text(),
             "Code Type" => {
                 report.cpu = value.split_whitespace().next().map(str::to_owned);
-                report.translated = if value.contains("Translated") { Some(true) } else if value.contains("Native") { Some(false) } else { None };
+                report.translated = if value.contains("Translated") {
+                    Some(true)
+                } else if value.contains("Native") {
+                    Some(false)
+                } else {
+                    None
+                };
                 self.mark("cpu", number);
             }
-            "Role" | "User ID" | "Report Version" | "Anonymous UUID" | "Bridge OS Version" | "Time Awake Since Boot" | "Parent Coalition" => {}
+            "Role"
+            | "User ID"
+            | "Report Version"
+            | "Anonymous UUID"
+            | "Bridge OS Version"
+            | "Time Awake Since Boot"
+            | "Parent Coalition" => {}
             "Parent Process" => report.parent = name_and_pid(value).0,
             "Responsible" | "Responsible Process" => {
                 report.responsible = name_and_pid(value).0;
@@ -204,7 +225,7 @@ impl<'a> Reader<'a> {
         true
     }
 
-    fn failure_field(&mut self, key: &str, value: &'a str, number: u32) -> bool {
+    fn failure_field(&mut self, key: &'a str, value: &'a str, number: u32) -> bool {
         self.section = match key {
             "Exception Type" | "Exception Codes" | "Exception Subtype" | "Exception Message" | "Exception Note" => {
                 self.exception(key, value);
@@ -250,8 +271,17 @@ impl<'a> Reader<'a> {
                 self.mark("images", number);
                 Section::Images
             }
-            "kernel messages" | "External Modification Summary" | "VM Region Summary" | "Last Exception Backtrace" | "Logical CPU" | "Error Code" | "Trap Number"
-            | "Global Trace Buffer (reverse chronological seconds)" | "Application Specific Backtrace 0" | "Application Specific Backtrace 1" | "Model" => Section::Head,
+            "kernel messages"
+            | "External Modification Summary"
+            | "VM Region Summary"
+            | "Last Exception Backtrace"
+            | "Logical CPU"
+            | "Error Code"
+            | "Trap Number"
+            | "Global Trace Buffer (reverse chronological seconds)"
+            | "Application Specific Backtrace 0"
+            | "Application Specific Backtrace 1"
+            | "Model" => Section::Head,
             "VM Region Info" => {
                 self.region.clear();
                 self.region.push((value, number));
@@ -370,7 +400,8 @@ impl<'a> Reader<'a> {
         let names: Vec<String> = self.report.images.iter().map(|image| image.name.clone()).collect();
         let tails: Vec<String> = self.report.images.iter().map(|image| image.path.rsplit('/').next().unwrap_or("").to_owned()).collect();
         for frame in &mut self.report.frames {
-            frame.image_index = names.iter().position(|name| *name == frame.image).or_else(|| tails.iter().position(|tail| *tail == frame.image));
+            frame.image_index =
+                names.iter().position(|name| *name == frame.image).or_else(|| tails.iter().position(|tail| *tail == frame.image));
         }
         self.report.uuid = main_uuid(&self.report);
         self.report
