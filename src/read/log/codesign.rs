@@ -1,0 +1,176 @@
+//! Output of `codesign` and `spctl`: verification, display, detritus, Security error codes.
+
+use super::cut::{after, between, hex, known, number, until};
+use super::{Context, LogFact, Proc};
+
+/// Sentences of a failed verification (CSCommon.h and `codesign`'s own).
+const PROBLEMS: [(&str, i64); 25] = [
+    ("code object is not signed at all", -67062),
+    ("invalid signature (code or signature have been modified)", -67061),
+    ("code or signature have been modified", -67061),
+    ("a sealed resource is missing or invalid", -67054),
+    ("code has no resources but signature indicates they must be present", -67056),
+    ("invalid resource directory (directory or signature have been modified)", -67023),
+    ("nested code is modified or invalid", -67021),
+    ("nested code is not signed", -67022),
+    ("invalid Info.plist (plist or signature have been modified)", -67030),
+    ("code failed to satisfy specified code requirement", -67050),
+    ("failed to satisfy its Designated Requirement", -67050),
+    ("does not satisfy its designated Requirement", -67050),
+    ("main executable failed strict validation", -67010),
+    ("unsealed contents present in the root directory of an embedded framework", -67008),
+    ("unsealed contents present in the bundle root", -67014),
+    ("embedded framework contains modified or invalid version", -67009),
+    ("bundle format unrecognized, invalid, or unsuitable", -67028),
+    ("bundle format is ambiguous", -67011),
+    ("invalid destination for symbolic link in bundle", -67003),
+    ("unsupported format for signature", -67059),
+    ("the code is invalid", -67061),
+    ("CSSMERR_TP_CERT_REVOKED", 0),
+    ("CSSMERR_TP_NOT_TRUSTED", 0),
+    ("CSSMERR_TP_CERT_EXPIRED", 0),
+    ("notarization has been revoked", -66992),
+];
+
+/// Facts of one line of output; `following` are the lines after it.
+pub(super) fn facts<'a>(
+    text: &str,
+    context: &mut Context,
+    following: &dyn Fn() -> Box<dyn Iterator<Item = &'a str> + 'a>,
+    out: &mut Vec<LogFact>,
+) {
+    displayed(text, context, following, out);
+    listed(text, context, following, out);
+    verified(text, following, out);
+    problems(text, out);
+}
+
+/// `Executable=`, `CodeDirectory … flags=`, `TeamIdentifier=`.
+fn displayed<'a>(
+    text: &str,
+    context: &mut Context,
+    following: &dyn Fn() -> Box<dyn Iterator<Item = &'a str> + 'a>,
+    out: &mut Vec<LogFact>,
+) {
+    if let Some(path) = text.strip_prefix("Executable=") {
+        context.executable = known(path);
+        context.displays = true;
+        if context.asks_entitlements {
+            context.asks_entitlements = false;
+            let rest: Vec<&str> = following().take(400).collect();
+            entitlements_printed(context.executable.clone(), &rest, out);
+        }
+    } else if text.contains("CodeDirectory v=") || text.starts_with("flags=0x") || text.contains(" flags=0x") && text.contains("hashes=") {
+        if let Some(flags) = after(text, "flags=").and_then(hex).and_then(|flags| u32::try_from(flags).ok()) {
+            out.push(LogFact::DisplayedFlags { file: context.displayed_file(), flags });
+        }
+    } else if let Some(team) = text.strip_prefix("TeamIdentifier=") {
+        out.push(LogFact::DisplayedTeam { file: context.displayed_file(), team: known(team).filter(|team| team != "not set") });
+    } else if text.contains("invalid entitlements blob") {
+        let file = context.displayed_file();
+        let name = file.as_deref().map(|path| super::cut::file_name(path).to_owned());
+        out.push(LogFact::EntitlementsUnparsable { process: Proc { name, path: file, ..Proc::default() }, line: None, at_signing: false });
+    }
+}
+
+/// Did `codesign -d --entitlements` print any? Its output ends at the next prompt, or where other output begins.
+fn entitlements_printed(file: Option<String>, following: &[&str], out: &mut Vec<LogFact>) {
+    let output = following.iter().take_while(|line| super::shell::prompt(line).is_none());
+    for line in output {
+        let line = line.trim();
+        if ["[Dict]", "[Key]", "<?xml", "<plist", "<dict", "<key>", "\u{fade}qq", "??qq"].iter().any(|mark| line.contains(mark)) {
+            return;
+        }
+        if line.contains("bplist00") {
+            let name = file.as_deref().map(|path| super::cut::file_name(path).to_owned());
+            out.push(LogFact::EntitlementsUnparsable {
+                process: Proc { name, path: file, ..Proc::default() },
+                line: None,
+                at_signing: false,
+            });
+            return;
+        }
+    }
+    out.push(LogFact::DisplayedNoEntitlements { file });
+}
+
+/// `[Key] k` with `[Bool] true`, or `<key>k</key><true/>`.
+fn listed<'a>(text: &str, context: &Context, following: &dyn Fn() -> Box<dyn Iterator<Item = &'a str> + 'a>, out: &mut Vec<LogFact>) {
+    let file = context.displayed_file();
+    if let Some(key) = after(text, "[Key]") {
+        let value = following().take(2).map(str::trim).find(|line| !line.starts_with("[Value]")).unwrap_or("");
+        if let Some(key) = known(key) {
+            out.push(LogFact::DisplayedEntitlement { file, key, value: !value.starts_with("[Bool] false") });
+        }
+        return;
+    }
+    if !context.displays || !text.contains("<key>") {
+        return;
+    }
+    for part in text.split("<key>").skip(1).take(500) {
+        let (key, rest) = part.split_once("</key>").unwrap_or((part, ""));
+        let next;
+        let value = if rest.trim().is_empty() {
+            next = following().next().unwrap_or("").trim().to_owned();
+            next.as_str()
+        } else {
+            rest.trim()
+        };
+        if let Some(key) = known(key) {
+            out.push(LogFact::DisplayedEntitlement { file: file.clone(), key, value: !value.starts_with("<false") });
+        }
+    }
+}
+
+/// `valid on disk`, `accepted` and `rejected` with the `source=` of the next line.
+fn verified<'a>(text: &str, following: &dyn Fn() -> Box<dyn Iterator<Item = &'a str> + 'a>, out: &mut Vec<LogFact>) {
+    for mark in [": valid on disk", ": satisfies its Designated Requirement", ": explicit requirement satisfied"] {
+        if let Some((file, _)) = text.split_once(mark) {
+            out.push(LogFact::SignatureAccepted { file: known(file), source: None });
+            return;
+        }
+    }
+    let source = || following().take(3).find_map(|line| line.trim().strip_prefix("source=").and_then(known));
+    if let Some(file) = text.trim_end().strip_suffix(": accepted") {
+        out.push(LogFact::SignatureAccepted { file: known(file), source: source() });
+    } else if let Some((file, why)) = text.trim_end().split_once(": rejected").filter(|(_, why)| why.is_empty() || why.starts_with(" (")) {
+        let words = source().map_or_else(|| format!("rejected{why}"), |source| format!("rejected{why}, source={source}"));
+        out.push(LogFact::CodesignProblem { file: known(file), text: words, code: None });
+    }
+}
+
+fn problems(text: &str, out: &mut Vec<LogFact>) {
+    if text.contains("detritus not allowed") {
+        let file = text.split_once(": resource fork").and_then(|(file, _)| known(file.trim_start_matches("error: ")));
+        out.push(LogFact::Detritus { file });
+        return;
+    }
+    if let Some((sentence, code)) = PROBLEMS.iter().find(|(sentence, _)| text.contains(sentence)) {
+        let file =
+            text.split_once(sentence).and_then(|(before, _)| known(before.trim_end().trim_end_matches(':').trim_start_matches("error: ")));
+        let file = file.filter(|file| file.contains('/') || file.contains('.') || !file.contains(' '));
+        out.push(LogFact::CodesignProblem { file, text: (*sentence).into(), code: Some(*code).filter(|code| *code != 0) });
+        return;
+    }
+    for (mark, words) in [
+        ("file modified: ", "file modified"),
+        ("file added: ", "file added"),
+        ("file missing: ", "file missing"),
+        ("In subcomponent: ", "in subcomponent"),
+    ] {
+        if let Some(file) = text.trim_start().strip_prefix(mark) {
+            out.push(LogFact::CodesignProblem { file: known(file), text: words.into(), code: None });
+            return;
+        }
+    }
+    // `NSOSStatusErrorDomain Code=-67062`, `(-67061)`, `error -67054`.
+    for mark in ["Code=-6", "(-6", "error -6", "status -6", "status: -6", "OSStatus -6", "error: -6"] {
+        let code = text.split_once(mark).and_then(|(_, rest)| number(rest)).filter(|tail| (6990..=7072).contains(tail));
+        if let Some(code) = code {
+            let code = code.saturating_add(60_000).saturating_neg();
+            let file = between(text, "NSURL=file://", ",").or_else(|| between(text, "file://", " ")).map(|path| until(path, "}"));
+            out.push(LogFact::CodesignProblem { file: file.and_then(known), text: "Security error".into(), code: Some(code) });
+            return;
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! dyld's refusals: the `tried:` lists of dyld4, the `Did find:` lists of dyld2, and the runtimes that pass them on.
+
+use super::cut::{after, between, known, until};
+use super::{LoadFailure, TriedReason};
+
+/// Most lines of one message, and most candidates that are read.
+const MAX_LINES: usize = 60;
+const MAX_CANDIDATES: usize = 400;
+const MAX_BYTES: usize = 64 << 10;
+
+/// Joins the lines of a message that begins with `first`. Returns the text and how many following lines belong to it.
+pub(super) fn block<'a>(first: &str, following: impl Iterator<Item = &'a str>) -> (String, usize) {
+    let mut text = first.to_owned();
+    let mut taken = 0_usize;
+    let mut wanted = wants_more(first);
+    for line in following.take(MAX_LINES) {
+        let start = line.trim_start();
+        let named =
+            ["Referenced from:", "Reason:", "tried:", "Expected in:", "Did find:", "in /"].iter().any(|mark| start.starts_with(mark));
+        let candidate = text.contains("Did find:") && (start.starts_with('/') && start.contains(": ") || start.starts_with('@'));
+        let listed = start.starts_with("'/") && text.contains("tried:");
+        if text.len() > MAX_BYTES || start.is_empty() || !(named || candidate || listed || wanted) {
+            break;
+        }
+        text.push('\n');
+        text.push_str(line);
+        taken = taken.saturating_add(1);
+        wanted = wants_more(&text);
+    }
+    (text, taken)
+}
+
+/// A `tried:` list that goes on in the next line: it ends with a comma, or inside quotes or brackets.
+fn wants_more(text: &str) -> bool {
+    let Some(list) = after(text, "tried:") else { return text.trim_end().ends_with("Did find:") || text.trim_end().ends_with("Reason:") };
+    let list = list.trim_end();
+    let open = list.matches('(').count() > list.matches(')').count();
+    list.is_empty() || list.ends_with(',') || open || !list.matches('\'').count().is_multiple_of(2)
+}
+
+/// Reads a joined message.
+pub(super) fn read(text: &str) -> Option<LoadFailure> {
+    let inserted = text.contains("inserted dylib")
+        || text.contains("inserted library")
+        || text.contains("DYLD_INSERT_LIBRARIES") && text.contains("could not be loaded");
+    let is_dlopen = text.contains("dlopen(") || text.contains("dlopen failed") || text.contains("dlopen_preflight(");
+    let candidates = candidates(text);
+    let (reason, file, words) = strongest(&candidates).or_else(|| plain(text))?;
+    let name = name(text).or_else(|| file.clone()).unwrap_or_default();
+    let referenced_from =
+        between(text, "Referenced from:", "\n").map(|from| until(until(from, " Reason:"), " Expected in:")).and_then(|from| {
+            let from = from.trim();
+            known(if from.starts_with('<') { after(from, "> ").unwrap_or(from) } else { from })
+        });
+    let arch = (reason == TriedReason::WrongArch).then(|| arch(&words)).flatten();
+    Some(LoadFailure { name, referenced_from, reason, file, arch, is_dlopen, inserted })
+}
+
+/// Install name or path asked for.
+fn name(text: &str) -> Option<String> {
+    let to_end = |rest: &str| known(until(until(until(rest, "\n"), " Referenced from:"), " Reason:"));
+    if let Some(rest) = after(text, "Library not loaded:") {
+        return to_end(rest);
+    }
+    for mark in ["inserted dylib '", "inserted library '"] {
+        if let Some(path) = between(text, mark, "'") {
+            return known(path);
+        }
+    }
+    if let Some(rest) = after(text, "dlopen(").or_else(|| after(text, "dlopen_preflight(")) {
+        // The mode follows the last comma before the bracket; a path may hold brackets itself.
+        let call = rest.split_once("): ").map_or(until(rest, "\n"), |(call, _)| call);
+        let path = call.rsplit_once(", ").map_or(call, |(path, _)| path);
+        return known(path.trim_end_matches(')'));
+    }
+    if text.contains("Symbol not found") {
+        let file = after(text, "Expected in:").map(|rest| until(rest, "\n").trim());
+        let file = file.map(|file| if file.starts_with('<') { after(file, "> ").unwrap_or(file) } else { file });
+        return file.and_then(known).or_else(|| between(text, "Symbol not found:", "\n").and_then(known));
+    }
+    None
+}
+
+/// (file, reason words) of each candidate.
+fn candidates(text: &str) -> Vec<(String, String)> {
+    if let Some(list) = after(text, "tried:") {
+        return tried(list);
+    }
+    if let Some(list) = after(text, "Did find:") {
+        return did_find(list);
+    }
+    Vec::new()
+}
+
+/// `'path' (reason), 'path' (reason)`: reasons hold brackets and quotes themselves, so brackets are counted.
+fn tried(list: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut rest = list;
+    while found.len() < MAX_CANDIDATES {
+        let Some((_, tail)) = rest.split_once('\'') else { break };
+        let Some((path, tail)) = tail.split_once("' (").or_else(|| tail.split_once("'\n(")) else { break };
+        let mut depth = 1_usize;
+        let mut end = tail.len();
+        for (at, c) in tail.char_indices() {
+            match c {
+                '(' => depth = depth.saturating_add(1),
+                ')' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if depth == 0 {
+                end = at;
+                break;
+            }
+        }
+        found.push((path.trim().replace('\n', " "), tail.get(..end).unwrap_or(tail).replace('\n', " ")));
+        rest = tail.get(end..).unwrap_or("");
+    }
+    found
+}
+
+/// dyld2: a line `/path: reason` for each candidate.
+fn did_find(list: &str) -> Vec<(String, String)> {
+    let lines = list.split(['\n', '\t']).map(str::trim).filter(|line| line.starts_with(['/', '@', '.']));
+    lines.take(MAX_CANDIDATES).filter_map(|line| line.split_once(": ")).map(|(path, reason)| (path.to_owned(), reason.to_owned())).collect()
+}
+
+/// The candidate whose reason decides. The first of several equal ones.
+fn strongest(candidates: &[(String, String)]) -> Option<(TriedReason, Option<String>, String)> {
+    let mut best: Option<(TriedReason, Option<String>, String)> = None;
+    for (path, words) in candidates {
+        let reason = classify(words);
+        if best.as_ref().is_none_or(|(known, ..)| weight(reason) > weight(*known)) {
+            best = Some((reason, known(path), words.clone()));
+        }
+    }
+    best
+}
+
+/// A cut library-validation reason is weaker than a whole one, which says the same and why.
+fn weight(reason: TriedReason) -> (TriedReason, bool) {
+    if reason == TriedReason::LibraryValidation { (TriedReason::BadSignature, true) } else { (reason, false) }
+}
+
+/// A message without a list of candidates.
+fn plain(text: &str) -> Option<(TriedReason, Option<String>, String)> {
+    let words = text.replace('\n', " ");
+    let decides = [
+        "not valid for use in process",
+        "Library not loaded",
+        "dlopen",
+        "inserted",
+        "Symbol not found",
+        "code sign",
+        "image not found",
+        "unsafe use of",
+        "not allowed in hardened",
+        "@ path expansion",
+    ];
+    if !decides.iter().any(|mark| words.contains(mark)) {
+        return None;
+    }
+    // The path in `code signature in (path) …`, `blocked mmap() of 'path'`, `… in <uuid> 'path'`.
+    let file =
+        between(&words, "code signature in (", ")").or_else(|| between(&words, "mmap() of '", "'")).or_else(|| between(&words, "> '", "'"));
+    let reason_words = after(&words, "Reason:").unwrap_or(&words).to_owned();
+    let known_reason = classify_known(&reason_words);
+    // Without words of a reason a mention of dlopen is no failure.
+    let reason = match known_reason {
+        Some(reason) => reason,
+        None if words.contains("Library not loaded") => {
+            if words.contains("Reason: tried") {
+                TriedReason::Missing
+            } else {
+                TriedReason::OtherFault
+            }
+        }
+        None => return None,
+    };
+    Some((reason, file.and_then(known), reason_words))
+}
+
+/// What the words of one candidate mean.
+pub(super) fn classify(words: &str) -> TriedReason {
+    classify_known(words).unwrap_or(TriedReason::OtherFault)
+}
+
+fn classify_known(words: &str) -> Option<TriedReason> {
+    let has = |mark: &str| words.contains(mark);
+    // Words first, then the cause: system policy stands inside "not valid for use in process", too.
+    let table: [(TriedReason, &[&str]); 12] = [
+        (TriedReason::DifferentTeams, &["have different Team IDs", "different Team ID", "mapping process and mapped file"]),
+        (TriedReason::PlatformProcess, &["mapping process is a platform binary"]),
+        (TriedReason::NoTeam, &["mapped file has no Team"]),
+        (TriedReason::Unsigned, &["mapped file has no cdhash", "completely unsigned"]),
+        (TriedReason::SystemPolicy, &["by system policy"]),
+        (
+            TriedReason::LibraryValidation,
+            &["not valid for use in process", "Library Validation", "code signature in <", "code signature in ("],
+        ),
+        (
+            TriedReason::BadSignature,
+            &[
+                "code signature invalid",
+                "code signature does not cover",
+                "code signing blocked",
+                "invalid code signature",
+                "code signature in",
+            ],
+        ),
+        (
+            TriedReason::PathPolicy,
+            &[
+                "relative path not allowed",
+                "relative paths not allowed",
+                "@ path expansion",
+                "unsafe use of",
+                "relative file paths not allowed",
+            ],
+        ),
+        (TriedReason::Sandbox, &["file system sandbox blocked", "sandbox blocked"]),
+        (
+            TriedReason::WrongArch,
+            &[
+                "incompatible architecture",
+                "wrong architecture",
+                "no matching architecture",
+                "no suitable architecture",
+                "missing compatible architecture",
+            ],
+        ),
+        (TriedReason::NotMachO, &["not a mach-o", "unknown file type", "file too short", "not a dylib"]),
+        (
+            TriedReason::OtherFault,
+            &[
+                "Symbol not found",
+                "incompatible library version",
+                "Incompatible library version",
+                "requires version",
+                "malformed",
+                "segment load command",
+            ],
+        ),
+    ];
+    let known = table.iter().find(|(_, marks)| marks.iter().any(|mark| has(mark))).map(|(reason, _)| *reason);
+    let missing = ["no such file", "not in dyld cache", "image not found", "file not found", "No such file"];
+    known.or_else(|| missing.iter().any(|mark| has(mark)).then_some(TriedReason::Missing))
+}
+
+/// `(have 'x86_64', need 'arm64e' or 'arm64')`.
+fn arch(words: &str) -> Option<(String, String)> {
+    let have = between(words, "have ", ", need")?.trim_matches(['\'', '(', ')', ' ']);
+    let need = after(words, "need ")?.trim_end_matches(')').trim_matches(['(', ' ']);
+    Some((have.replace('\'', ""), need.replace('\'', "")))
+}

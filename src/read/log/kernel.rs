@@ -1,0 +1,99 @@
+//! The kernel's code-signing lines, task ports, the App Sandbox.
+
+use super::cut::{after, between, hex, known, number, until};
+use super::prefix::process;
+use super::{LogFact, Proc};
+
+/// Facts of one message.
+pub(super) fn facts(text: &str, out: &mut Vec<LogFact>) {
+    pages(text, out);
+    task_port(text, out);
+    sandbox(text, out);
+    if text.contains("mach_vm_allocate_kernel failed within call to vm_map_enter") {
+        out.push(LogFact::Noise { why: "this triage line stands in many healthy processes' reports" });
+    }
+}
+
+fn pages(text: &str, out: &mut Vec<LogFact>) {
+    if text.contains("cs_invalid_page(") {
+        let who = after(text, "p=").map(|rest| process(until(rest, " final"))).unwrap_or_default();
+        let killed = text.contains("SIGKILL") || text.contains("denying page");
+        out.push(LogFact::InvalidPage { process: who, killed });
+    } else if text.contains("rejecting invalid page at address") {
+        out.push(rejected(text));
+    } else if text.contains("code-signing-violation at") {
+        let who = between(text, "[", "]").and_then(known);
+        out.push(LogFact::InvalidPage { process: Proc { name: who, ..Proc::default() }, killed: true });
+    } else if text.contains("curprot cannot be write+execute") || text.contains("have both write and exec") {
+        let who = after(text, "CODE SIGNING:").map(|rest| process(until(rest.trim_start(), " vm_map"))).unwrap_or_default();
+        out.push(LogFact::WriteExecuteRefused { process: who });
+    } else if text.contains("denies JIT mapping") {
+        let pid = between(text, "[", "]").and_then(number).and_then(|pid| u64::try_from(pid).ok());
+        out.push(LogFact::JitMappingDenied { process: Proc { pid, ..Proc::default() } });
+    }
+}
+
+fn rejected(text: &str) -> LogFact {
+    let who = between(text, "process ", ": rejecting").map(process).unwrap_or_default();
+    let flag =
+        |name: &str| after(text, name).and_then(|rest| rest.chars().next()).and_then(|digit| digit.to_digit(10)).map(|digit| digit != 0);
+    let times = between(text, "(cs_mtime:", ")");
+    let mtimes_differ = times.and_then(|times| {
+        if times.contains("!=") {
+            Some(true)
+        } else if times.contains("==") {
+            Some(false)
+        } else {
+            None
+        }
+    });
+    let file = between(text, "in file \"", "\" (cs_mtime")
+        .or_else(|| between(text, "in file \"", "\""))
+        .or_else(|| between(text, "in file ", " ("));
+    LogFact::RejectedPage {
+        process: who,
+        file: file.and_then(known),
+        tainted: flag("tainted:"),
+        mtimes_differ,
+        offset: after(text, "from offset ").and_then(hex),
+    }
+}
+
+/// `macOSTaskPolicy: (debugger) may not get the task control port of (target) (pid: 1): (target) is hardened, …`; before macOS 11
+/// `the taskport of`.
+fn task_port(text: &str, out: &mut Vec<LogFact>) {
+    let Some((before, rest)) = ["may not get the task control port of", "may not get the taskport of", "may not get the task port of"]
+        .iter()
+        .find_map(|mark| text.split_once(mark))
+    else {
+        return;
+    };
+    let name = |part: &str| between(part, "(", ")").and_then(known);
+    let debugger = before.rsplit_once('(').and_then(|(_, name)| known(until(name, ")")));
+    let pid = between(rest, "(pid: ", ")").and_then(number).and_then(|pid| u64::try_from(pid).ok());
+    let target = name(rest);
+    let apple = |name: &Option<String>| name.clone().filter(|name| name.contains('.'));
+    out.push(LogFact::TaskPortDenied {
+        target: Proc { identifier: apple(&target), name: target, pid, path: None },
+        debugger: Proc { identifier: apple(&debugger), name: debugger, ..Proc::default() },
+        hardened: rest.contains("is hardened"),
+        lacks_get_task_allow: rest.contains("have get-task-allow"),
+    });
+}
+
+/// `Sandbox: name(pid) deny(1) operation target`; `System Policy:` is the same line from SIP, TCC and App Management.
+fn sandbox(text: &str, out: &mut Vec<LogFact>) {
+    let Some((before, rest)) = text.split_once(" deny(") else { return };
+    let Some((_, rest)) = rest.split_once(") ") else { return };
+    let policy = before.contains("System Policy: ");
+    if !policy && !before.contains("Sandbox: ") {
+        return;
+    }
+    let who = process(before.rsplit_once(": ").map_or(before, |(_, who)| who));
+    let (operation, target) = rest.trim().split_once(' ').unwrap_or((rest.trim(), ""));
+    if policy && operation.starts_with("file-write") && target.contains(".app") {
+        out.push(LogFact::AppManagement { process: who });
+    } else {
+        out.push(LogFact::SandboxDenied { process: who, operation: operation.into(), target: target.trim().into() });
+    }
+}

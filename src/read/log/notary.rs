@@ -1,0 +1,98 @@
+//! Notary logs: the JSON of `notarytool log`, whole, cut or in the middle of a transcript, and its sentences alone.
+
+use super::{LogFact, LogLine, quote_of};
+use crate::read::crash::loose::{self, Json};
+
+/// Longest text in which a notary log is looked for: real ones are a few megabytes.
+const MAX_BYTES: usize = 64 << 20;
+const MAX_ISSUES: usize = 10_000;
+
+/// Sentences that stand alone in tools' output (`altool`, fastlane, electron-builder).
+const SENTENCES: [&str; 10] = [
+    "The signature of the binary is invalid",
+    "The binary is not signed",
+    "The signature does not include a secure timestamp",
+    "requests the com.apple.security.get-task-allow entitlement",
+    "does not have the hardened runtime enabled",
+    "uses an SDK older than",
+    "Embedded entitlements are invalid",
+    "not signed with a valid Developer ID certificate",
+    "contents of the package could not be extracted",
+    "rchive contains critical validation errors",
+];
+
+/// True when a text holds a notary log.
+pub(super) fn is_one(text: &str) -> bool {
+    let has = |word: &str| memchr::memmem::find(text.as_bytes(), word.as_bytes()).is_some();
+    text.len() <= MAX_BYTES
+        && (has("\"logFormatVersion\"") || has("\"issues\"") && has("\"severity\"") || has("\"severity\"") && has("\"docUrl\""))
+}
+
+/// The issues of the logs in a cleaned text; `original` has the same lines and is quoted.
+pub(super) fn read(cleaned: &str, original: &str) -> Vec<LogLine> {
+    let mut found = Vec::new();
+    let mut at = 0_usize;
+    let mut line = 1_u32;
+    // An issue is an object with a severity; its brace is found from the key, so that a log without its head is read too.
+    while found.len() < MAX_ISSUES {
+        let rest = cleaned.get(at..).unwrap_or("");
+        let Some(key) = rest.find("\"severity\"") else { break };
+        let open = rest
+            .get(..key)
+            .and_then(|before| before.rfind(['{', '}']))
+            .filter(|brace| rest.get(*brace..).is_some_and(|text| text.starts_with('{')));
+        let start = at.saturating_add(open.unwrap_or(key));
+        let parsed = if open.is_some() { loose::parse(cleaned, start) } else { loose::parse_members(cleaned, start) };
+        let end = parsed.end.max(at.saturating_add(key).saturating_add(1)).min(cleaned.len());
+        let skipped = cleaned.get(at..start).unwrap_or("");
+        line = line.saturating_add(newlines(skipped));
+        if let Some(fact) = issue(&parsed.value) {
+            let inside = parsed.value.member("message").and_then(|member| cleaned.get(start..member.at)).map_or(0, newlines);
+            let number = line.saturating_add(inside);
+            let index = usize::try_from(number).unwrap_or(usize::MAX).saturating_sub(1);
+            found.push((number, index, fact));
+        }
+        line = line.saturating_add(cleaned.get(start..end).map_or(0, newlines));
+        at = end;
+        while !cleaned.is_char_boundary(at) {
+            at = at.saturating_add(1);
+        }
+    }
+    let mut lines = original.lines().enumerate();
+    found
+        .into_iter()
+        .map(|(number, index, fact)| {
+            // Issues of one line (compact JSON) share its quote.
+            let text = lines.by_ref().find(|(at, _)| *at >= index).map_or("", |(_, text)| text);
+            LogLine { line: number, quote: quote_of(text), fact }
+        })
+        .collect()
+}
+
+fn newlines(text: &str) -> u32 {
+    u32::try_from(memchr::memchr_iter(b'\n', text.as_bytes()).count()).unwrap_or(u32::MAX)
+}
+
+fn issue(value: &Json) -> Option<LogFact> {
+    let text = |key: &str| value.get(key).and_then(Json::text).map(str::to_owned);
+    Some(LogFact::NotaryIssue {
+        message: text("message")?,
+        path: text("path").unwrap_or_default(),
+        arch: text("architecture"),
+        is_error: text("severity").is_none_or(|severity| severity != "warning"),
+    })
+}
+
+/// A sentence of the service in other output.
+pub(super) fn sentence(text: &str, out: &mut Vec<LogFact>) {
+    if !SENTENCES.iter().any(|sentence| text.contains(sentence)) || text.contains("\"message\"") || text.contains("statusSummary") {
+        return;
+    }
+    let (path, message) = match text.split_once(": ") {
+        Some((path, message)) if path.contains('/') && SENTENCES.iter().any(|sentence| message.contains(sentence)) => {
+            (path.trim(), message.trim())
+        }
+        _ => ("", text.trim()),
+    };
+    out.push(LogFact::NotaryIssue { path: path.into(), message: message.chars().take(300).collect(), arch: None, is_error: true });
+}

@@ -1,0 +1,156 @@
+//! What runtimes say when they get no executable memory, and faults of a program's own.
+
+use super::cut::{after, number};
+use super::{LogFact, Proc};
+
+/// (words, engine, goes on without its JIT).
+const MESSAGES: [(&str, &str, bool); 52] = [
+    ("for CodeRange", "v8", false),
+    ("SetPermissionsOnExecutableMemoryChunk", "v8", false),
+    ("Check failed: reservation_.SetPermissions", "v8", false),
+    ("Check failed: VirtualMemory::SetPermissions", "v8", false),
+    ("Check failed: SetPermissions", "v8", false),
+    ("Failed to reserve memory for new V8", "v8", false),
+    ("Ran out of executable memory", "jsc", false),
+    ("Failed to allocate executable memory pool", "jsc", false),
+    ("Could not reserve enough space in CodeHeap", "hotspot", false),
+    ("Could not reserve enough space for code cache", "hotspot", false),
+    ("Could not reserve enough space in code cache", "hotspot", false),
+    ("Unable to allocate code cache", "hotspot", false),
+    ("write+execute memory for ffi.callback", "libffi", false),
+    ("ffi_closure_alloc", "libffi", false),
+    ("Cannot allocate write+execute memory", "libffi", false),
+    ("Allocation of JIT memory failed", "pcre", true),
+    ("JIT compilation failed: no more memory", "pcre", true),
+    ("pcre2_jit_compile", "pcre", true),
+    ("failed to allocate mcode memory", "luajit", true),
+    ("noexec filesystem?", "wine", false),
+    ("mono_code_manager_reserve", "mono", false),
+    ("mono-codeman.c", "mono", false),
+    ("mono_vmem_alloc", "mono", false),
+    ("mono_valloc", "mono", false),
+    ("Unable to set JIT protections", "php", true),
+    ("JIT buffer cannot be allocated", "php", true),
+    ("JIT is disabled because", "unknown", true),
+    ("JIT memory protection", "unknown", true),
+    ("executable+writable memory", "beam", false),
+    ("Failed to allocate executable memory for JIT", "unknown", false),
+    ("allocate dynamic translator buffer", "qemu", false),
+    ("allocate_code_gen_buffer", "qemu", false),
+    ("could not map code_gen_buffer", "qemu", false),
+    ("Unable to allocate section memory", "llvm", false),
+    ("unable to make memory readonly and executable", "wasm", false),
+    ("failed to make memory executable", "wasm", false),
+    ("unable to make memory executable", "wasm", false),
+    ("Couldn't make JIT page", "yjit", false),
+    ("Could not mmap the executable memory", "unknown", false),
+    ("allocate executable memory", "unknown", false),
+    ("allocate executable page", "unknown", false),
+    ("allocating executable memory", "unknown", false),
+    ("map executable memory", "unknown", false),
+    ("allocate RWX memory", "unknown", false),
+    ("allocate JIT memory", "unknown", false),
+    ("allocate memory for JIT", "unknown", false),
+    ("disallowed by allowlist", "pthread-jit", false),
+    ("callback not in allowlist", "pthread-jit", false),
+    ("before pthread_jit_write_freeze_callbacks_np", "pthread-jit", false),
+    ("freeze-late entitlement is missing", "pthread-jit", false),
+    ("Too many pthread jit write callbacks", "pthread-jit", false),
+    ("rpython: failed to allocate machine code", "pypy", false),
+];
+
+/// Words that name the engine when the message does not.
+const NAMED: [(&str, &str); 12] = [
+    ("wasmtime", "wasm"),
+    ("wasmer", "wasm"),
+    ("cranelift", "wasm"),
+    ("WebAssembly", "wasm"),
+    ("wasm", "wasm"),
+    ("pypy", "pypy"),
+    ("PyPy", "pypy"),
+    ("luajit", "luajit"),
+    ("LuaJIT", "luajit"),
+    ("julia", "julia"),
+    ("mono", "mono"),
+    ("dart", "dart"),
+];
+
+/// HRESULTs with which CoreCLR reports refused memory: not enough memory (three spellings) and unspecified.
+const CORECLR: [u32; 4] = [0x8007_0008, 0x8007_000c, 0x8007_000e, 0x8000_4005];
+
+/// Faults that a program has by itself.
+const OWN_FAULTS: [&str; 9] = [
+    "Terminating app due to uncaught exception",
+    "erminating with uncaught exception",
+    "erminating due to uncaught exception",
+    "Unexpectedly found nil",
+    "unexpectedly found nil",
+    "unrecognized selector sent to",
+    "panicked at ",
+    "Assertion failed:",
+    "attempt to dereference a null pointer",
+];
+
+/// Facts of one message; `process` is whoever said it, when known.
+pub(super) fn facts(text: &str, process: &dyn Fn() -> Proc, out: &mut Vec<LogFact>) {
+    if let Some((engine, degrades)) = engine(text) {
+        out.push(LogFact::EngineMemory { engine, process: process(), degrades });
+    } else if OWN_FAULTS.iter().any(|mark| text.contains(mark)) {
+        out.push(LogFact::OwnFault { text: text.chars().take(300).collect() });
+    }
+}
+
+fn engine(text: &str) -> Option<(&'static str, bool)> {
+    if let Some(code) = coreclr(text) {
+        return CORECLR.contains(&code).then_some(("coreclr", false));
+    }
+    if let Some((_, engine, degrades)) = MESSAGES.iter().find(|(words, ..)| text.contains(words)) {
+        let named = || NAMED.iter().find(|(word, _)| text.contains(word)).map(|(_, engine)| *engine);
+        let engine = if *engine == "unknown" { named().unwrap_or("unknown") } else { *engine };
+        return Some((engine, *degrades));
+    }
+    refused_call(text)
+}
+
+/// `Failed to create CoreCLR, HRESULT: 0x80070008`; also `Failed to initialize CoreCLR` and `coreclr_initialize failed`.
+fn coreclr(text: &str) -> Option<u32> {
+    let rest = ["CoreCLR, HRESULT", "coreclr_initialize failed", "coreclr_initialize", "GC heap initialization failed"]
+        .iter()
+        .find_map(|mark| after(text, mark))?;
+    let value = after(rest, "0x").or_else(|| after(rest, "0X"))?;
+    super::cut::hex(value).and_then(|value| u32::try_from(value).ok())
+}
+
+/// A program that prints the call and its errno: `mmap(MAP_JIT) failed: Invalid argument`, `mprotect failed: Permission denied`.
+fn refused_call(text: &str) -> Option<(&'static str, bool)> {
+    let jit = text.contains("MAP_JIT") || text.contains("PROT_EXEC");
+    let protect = text.contains("mprotect") || text.contains("vm_protect") || text.contains("pthread_jit_write_protect");
+    let refused = [
+        "Permission denied",
+        "Operation not permitted",
+        "Invalid argument",
+        "EACCES",
+        "EPERM",
+        "EINVAL",
+        "errno 13",
+        "errno=13",
+        "errno 22",
+        "errno=22",
+        "errno: 13",
+    ];
+    if !(jit || protect) || !refused.iter().any(|words| text.contains(words)) {
+        return None;
+    }
+    let engine = NAMED.iter().find(|(word, _)| text.contains(word)).map_or("unknown", |(_, engine)| *engine);
+    Some((engine, false))
+}
+
+/// True for a status that a shell gives for death by a signal.
+pub(super) fn signal_of_status(status: i64) -> Option<i32> {
+    (129..=159).contains(&status).then(|| i32::try_from(status.saturating_sub(128)).unwrap_or(0))
+}
+
+/// The number after one of these words.
+pub(super) fn number_after(text: &str, marks: &[&str]) -> Option<i64> {
+    marks.iter().find_map(|mark| after(text, mark).and_then(number))
+}

@@ -1,0 +1,390 @@
+//! Terminal transcripts: prompts, deaths, `DYLD_` variables and who drops them, what worked, what was overwritten.
+
+use super::cut::{after, between, file_name, has_word, known, quoted, until};
+use super::runtime::signal_of_status;
+use super::{Context, LogFact, LogLine, Proc, Run, WorksHow};
+
+/// Programs that System Integrity Protection protects and that start others: dyld drops `DYLD_` variables in them.
+const PROTECTED: [&str; 16] =
+    ["sh", "bash", "zsh", "ksh", "dash", "csh", "tcsh", "env", "sudo", "arch", "nohup", "nice", "xargs", "open", "xcrun", "perl"];
+/// Most output lines that belong to one command here.
+const MAX_OUTPUT: usize = 400;
+
+/// The command after a prompt (`$ `, `% `, `user@host dir % `, `bash-3.2$ `). `None` for other lines.
+pub(super) fn prompt(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    for mark in ["$ ", "% ", "❯ ", "➜ "] {
+        if let Some(command) = line.strip_prefix(mark) {
+            return Some(command.trim());
+        }
+    }
+    if matches!(line.trim_end(), "$" | "%") {
+        return Some("");
+    }
+    for mark in ["% ", "$ ", "# "] {
+        let Some((before, command)) = line.split_once(mark) else { continue };
+        let host = before.contains('@') && before.len() < 120 && !before.contains([':', '"'])
+            || before.contains('@') && before.contains(':') && before.len() < 120;
+        let shell = before.starts_with("bash-") || before.starts_with("sh-") || before.starts_with("zsh-");
+        if (host && (before.ends_with(' ') || mark != "% ") || shell) && !before.contains('=') {
+            return Some(command.trim());
+        }
+    }
+    None
+}
+
+/// Words of a command; quotes kept together and taken off.
+fn words(command: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quote = None;
+    let mut escaped = false;
+    for c in command.chars().take(4_000) {
+        match (quote, c) {
+            _ if escaped => {
+                escaped = false;
+                words.last_mut().map(|word| word.push(c)).unwrap_or_default();
+            }
+            (None, '\\') => escaped = true,
+            (None, '\'' | '"') => quote = Some(c),
+            (Some(open), c) if c == open => quote = None,
+            (None, c) if c.is_whitespace() => words.push(String::new()),
+            (_, c) => words.last_mut().map(|word| word.push(c)).unwrap_or_default(),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+fn is_assignment(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(name, _)| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
+}
+
+/// The program a command starts, assignments and `env`, `sudo`, `exec` skipped.
+fn program(words: &[String]) -> Option<&str> {
+    let skipped =
+        |word: &&String| !is_assignment(word) && !matches!(word.as_str(), "env" | "sudo" | "exec" | "time" | "command" | "/usr/bin/env");
+    words.iter().find(skipped).map(String::as_str)
+}
+
+/// A prompt line: remembers the command and its output.
+pub(super) fn command<'a>(
+    text: &str,
+    line: u32,
+    context: &mut Context,
+    following: &dyn Fn() -> Box<dyn Iterator<Item = &'a str> + 'a>,
+    out: &mut Vec<LogFact>,
+) {
+    let output: Vec<String> = following()
+        .take_while(|line| prompt(line).is_none())
+        .take(MAX_OUTPUT)
+        .map(|line| crate::read::crash::clean::line(line).trim().to_owned())
+        .collect();
+    let list = words(text);
+    context.asks_entitlements = text.contains("codesign")
+        && text.contains("--entitlements")
+        && !text.contains("--sign")
+        && !text.contains(" -s ")
+        && !text.contains(" -f");
+    context.displays = context.asks_entitlements;
+    context.executable = None;
+    context.named_file = (text.contains("codesign") || text.contains("spctl"))
+        .then(|| list.iter().rev().find(|word| word.contains('/') || word.contains('.')).cloned())
+        .flatten();
+    if text.contains("attach") {
+        context.attach_pid = list.iter().filter_map(|word| word.parse().ok()).next_back();
+    }
+    if text.starts_with("echo") && text.contains("$?") {
+        status(&output, context, out);
+    }
+    let variables = variables(text, &output);
+    let by = dropped_by(&list);
+    for (name, value) in &variables {
+        context.variables.truncate(100);
+        context.variables.push((name.clone(), value.clone()));
+        out.push(LogFact::DyldVariable { name: name.clone(), value: value.clone(), by_protected: by.clone() });
+    }
+    if context.asks_entitlements && output.iter().all(|line| line.is_empty()) && following().next().is_some() {
+        out.push(LogFact::DisplayedNoEntitlements { file: context.named_file.clone() });
+        context.asks_entitlements = false;
+    }
+    context.program = program(&list).map(str::to_owned);
+    if context.runs.len() < 10_000 {
+        context.runs.push(Run { line, quote: text.to_owned(), words: list, output });
+    }
+}
+
+/// The number after `echo $?`: a status over 128 is a signal.
+fn status(output: &[String], context: &Context, out: &mut Vec<LogFact>) {
+    let Some(code) = output.iter().find(|line| !line.is_empty()).and_then(|line| line.parse::<i64>().ok()).filter(|code| *code != 0) else {
+        return;
+    };
+    let process = context.program.as_deref().map(named).unwrap_or_default();
+    out.push(LogFact::Died { process, signal: signal_of_status(code), exit: Some(code) });
+}
+
+fn named(program: &str) -> Proc {
+    let path = program.starts_with('/').then(|| program.to_owned());
+    Proc { name: known(file_name(program)), path, ..Proc::default() }
+}
+
+/// `DYLD_…` names with their values, in shell, property list and launchd spelling.
+fn variables(text: &str, output: &[String]) -> Vec<(String, Option<String>)> {
+    let mut found: Vec<(String, Option<String>)> = Vec::new();
+    for (at, _) in text.match_indices("DYLD_").take(50) {
+        let Some(rest) = text.get(at..) else { continue };
+        let end = rest.find(|c: char| !c.is_ascii_uppercase() && c != '_').unwrap_or(rest.len());
+        let (Some(name), Some(tail)) = (rest.get(..end), rest.get(end..)) else { continue };
+        let before = text.get(..at).unwrap_or("").trim_end();
+        if name.len() <= 5 || before.ends_with("unset") {
+            continue;
+        }
+        let value = match tail.strip_prefix('=') {
+            Some(value) if value.starts_with(['"', '\'']) => quoted(value).and_then(known),
+            Some(value) => known(value.split([' ', ';', '&']).next().unwrap_or(value)),
+            None if tail.starts_with("</key>") => between(tail, "<string>", "</string>").and_then(known),
+            None if before.contains("setenv") => known(tail.split_whitespace().next().unwrap_or("")),
+            None if text.starts_with("echo") => output.iter().find(|line| !line.is_empty()).cloned(),
+            None => None,
+        };
+        if !found.iter().any(|(known, _)| known == name) {
+            found.push((name.to_owned(), value));
+        }
+    }
+    found
+}
+
+/// The protected program between the variable and what it is meant for: `DYLD_X=1 sh run.sh`, `DYLD_X=1 /usr/bin/foo`.
+fn dropped_by(words: &[String]) -> Option<String> {
+    let first = words.iter().find(|word| !is_assignment(word))?;
+    let assigned_before = words.first().is_some_and(|word| is_assignment(word));
+    (assigned_before && is_protected(first)).then(|| first.clone())
+}
+
+fn is_protected(program: &str) -> bool {
+    let system =
+        ["/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/libexec/", "/System/"].iter().any(|folder| program.starts_with(folder));
+    system || PROTECTED.contains(&program)
+}
+
+/// A line that is no prompt.
+pub(super) fn output(text: &str, context: &Context, out: &mut Vec<LogFact>) {
+    died(text, out);
+    if out.is_empty()
+        && let Some(fact) = super::system::exit_words(text)
+    {
+        out.push(fact);
+    }
+    if text.contains("DYLD_") {
+        for (name, value) in variables(text, &[]) {
+            out.push(LogFact::DyldVariable { name, value, by_protected: None });
+        }
+    }
+    if let Some(interpreter) = text.strip_prefix("#!") {
+        let program = interpreter.split_whitespace().next().unwrap_or("");
+        if is_protected(program)
+            && let Some((name, value)) = context.variables.last()
+        {
+            out.push(LogFact::DyldVariable { name: name.clone(), value: value.clone(), by_protected: Some(interpreter.trim().to_owned()) });
+        }
+    }
+    if has_word(text, "overwriting") || text.contains("Overwriting ") {
+        let path = text.split(['\'', '"', '(', ')']).flat_map(|part| part.split_whitespace()).filter(|word| word.contains('/')).next_back();
+        out.push(LogFact::Overwritten { file: path.and_then(known) });
+    }
+    if text.contains("exited with status = 0 (0x00000000)") {
+        out.push(LogFact::WorksWhen { how: WorksHow::Debugger, file: None });
+    }
+}
+
+/// `zsh: killed     ./tool`, `run.sh: line 3: 61422 Abort trap: 6  /path/tool`, `[1]    12345 killed     ./app`.
+fn died(text: &str, out: &mut Vec<LogFact>) {
+    let zsh = ["killed ", "trace trap ", "abort ", "segmentation fault ", "bus error ", "illegal hardware instruction "];
+    if let Some(rest) = after(text, "zsh: ") {
+        let rest = format!("{rest} ");
+        let rest = after(&rest, "] ").filter(|_| rest.starts_with('[')).unwrap_or(&rest).trim_start().to_owned();
+        let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
+        if let Some(mark) = zsh.iter().find(|mark| rest.starts_with(**mark)) {
+            let command = rest.strip_prefix(mark).unwrap_or("").trim();
+            let command = command.strip_prefix("(core dumped)").unwrap_or(command).trim();
+            out.push(LogFact::Died { process: program_of(command), signal: super::system::signal(mark), exit: None });
+        }
+        return;
+    }
+    // A job of zsh.
+    if text.trim_start().starts_with('[')
+        && let Some((_, rest)) = text.split_once(']')
+        && let Some((pid, rest)) = rest.trim_start_matches(['+', '-', ' ']).split_once(char::is_whitespace)
+        && let Ok(pid) = pid.parse::<u64>()
+        && let Some(mark) = zsh.iter().find(|mark| format!("{} ", rest.trim_start()).starts_with(**mark))
+    {
+        let command = rest.trim_start().strip_prefix(mark).unwrap_or("").trim();
+        out.push(LogFact::Died {
+            process: Proc { pid: Some(pid), ..program_of(command) },
+            signal: super::system::signal(mark),
+            exit: None,
+        });
+        return;
+    }
+    let bash = [
+        "Killed: 9",
+        "Trace/BPT trap: 5",
+        "Abort trap: 6",
+        "Segmentation fault: 11",
+        "Bus error: 10",
+        "Illegal instruction: 4",
+        "EXC_BAD_ACCESS (code=",
+        "EXC_BREAKPOINT (code=",
+    ];
+    let Some(mark) = bash.iter().find(|mark| text.contains(**mark)) else { return };
+    let (before, command) = text.split_once(mark).unwrap_or((text, ""));
+    if mark.starts_with("EXC_") {
+        let signal = if mark.contains("ACCESS") { 11 } else { 5 };
+        out.push(LogFact::Died { process: Proc::default(), signal: Some(signal), exit: None });
+        return;
+    }
+    let pid = before.split_whitespace().next_back().and_then(|word| word.parse().ok());
+    out.push(LogFact::Died { process: Proc { pid, ..program_of(command) }, signal: super::system::signal(mark), exit: None });
+}
+
+fn program_of(command: &str) -> Proc {
+    let list = words(command.trim());
+    program(&list).map(named).unwrap_or_default()
+}
+
+/// True when the output is that of a run that failed.
+fn failed(output: &[String]) -> bool {
+    let marks = [
+        "killed",
+        "Killed: 9",
+        "trap",
+        "Abort",
+        "abort",
+        "egmentation fault",
+        "us error",
+        "dyld",
+        "rror",
+        "not found",
+        "denied",
+        "No such file",
+        "failed",
+        "Failed",
+    ];
+    output.iter().any(|line| marks.iter().any(|mark| line.contains(mark)))
+}
+
+/// What the commands of a transcript prove together.
+pub(super) fn conclude(context: &Context, facts: &[LogLine]) -> Vec<LogLine> {
+    let mut found = Vec::new();
+    let dead = dead(context, facts);
+    for (index, run) in context.runs.iter().enumerate() {
+        copied(run, context.runs.get(index.saturating_add(1)), &dead, &mut found);
+        direct(run, context, facts, &mut found);
+        overwritten(run, context, &mut found);
+    }
+    found
+}
+
+/// Programs that died or could not be started.
+fn dead(context: &Context, facts: &[LogLine]) -> Vec<String> {
+    let mut names: Vec<String> = context
+        .runs
+        .iter()
+        .filter(|run| failed(&run.output))
+        .filter_map(|run| program(&run.words).map(|name| file_name(name).to_owned()))
+        .collect();
+    names.extend(facts.iter().filter_map(|line| match &line.fact {
+        LogFact::Died { process, .. } => process.name.clone(),
+        _ => None,
+    }));
+    names
+}
+
+/// Words of one command of a line with `&&` or `;`.
+fn parts(words: &[String]) -> Vec<&[String]> {
+    words.split(|word| matches!(word.as_str(), "&&" | ";" | "||")).filter(|part| !part.is_empty()).collect()
+}
+
+/// `cp A B && B …` with B running well where A died.
+fn copied(run: &Run, next: Option<&Run>, dead: &[String], found: &mut Vec<LogLine>) {
+    let parts = parts(&run.words);
+    let copy = parts.iter().find(|part| part.first().is_some_and(|word| matches!(word.as_str(), "cp" | "ditto" | "/bin/cp")));
+    let Some(part) = copy else { return };
+    let files: Vec<&String> = part.iter().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let [source, target] = files.as_slice() else { return };
+    let runs_target = |words: &[String]| {
+        program(words).is_some_and(|name| name == target.as_str() || file_name(name) == file_name(target) && name.contains('/'))
+    };
+    let here = parts.iter().any(|part| runs_target(part)) && !failed(&run.output);
+    let later =
+        next.is_some_and(|next| runs_target(&next.words) && !failed(&next.output) && !next.output.iter().all(|line| line.is_empty()));
+    if (here || later) && dead.iter().any(|name| name == file_name(source)) {
+        let place = if here { run } else { next.unwrap_or(run) };
+        found.push(LogLine {
+            line: place.line,
+            quote: super::quote_of(&place.quote),
+            fact: LogFact::WorksWhen { how: WorksHow::Copied, file: Some((*source).clone()) },
+        });
+    }
+}
+
+/// A program that ran well from the prompt, and that a script could not start.
+fn direct(run: &Run, context: &Context, facts: &[LogLine], found: &mut Vec<LogLine>) {
+    let Some(name) = program(&run.words).filter(|name| name.contains('/')) else { return };
+    let worked = !failed(&run.output) && run.output.iter().any(|line| !line.is_empty());
+    if !worked {
+        return;
+    }
+    let same = |path: &str| path == name || (path.ends_with(name.trim_start_matches('.')) && name.len() > 3);
+    let by_script = context.runs.iter().any(|other| {
+        let script = program(&other.words).is_some_and(|program| program != name);
+        script
+            && failed(&other.output)
+            && other.output.iter().any(|line| {
+                line.contains(": line ") && line.contains(name)
+                    || line.contains("Referenced from:") && same(after(line, "Referenced from:").unwrap_or("").trim())
+            })
+    });
+    let refused =
+        facts.iter().any(|line| matches!(&line.fact, LogFact::Load(failure) if failure.referenced_from.as_deref().is_some_and(same)));
+    let script_ran =
+        context.runs.iter().any(|other| other.words.iter().any(|word| file_name(word).ends_with(".sh") || word == "make" || word == "env"));
+    if by_script || refused && script_ran {
+        found.push(LogLine {
+            line: run.line,
+            quote: super::quote_of(&run.quote),
+            fact: LogFact::WorksWhen { how: WorksHow::Direct, file: Some(name.to_owned()) },
+        });
+    }
+}
+
+/// `cp`, `rsync --inplace`, `curl -o`, `cat >`, `dd of=` on a program that the transcript runs.
+fn overwritten(run: &Run, context: &Context, found: &mut Vec<LogLine>) {
+    for part in parts(&run.words) {
+        let Some(tool) = part.first().map(|word| file_name(word)) else { continue };
+        let words: Vec<&str> = part.iter().map(String::as_str).collect();
+        let target = match tool {
+            "cp" => words.iter().skip(1).rfind(|word| !word.starts_with('-')).copied(),
+            "rsync" if words.contains(&"--inplace") => words.last().copied(),
+            "curl" | "wget" => words
+                .iter()
+                .position(|word| matches!(*word, "-o" | "-O" | "--output" | "-Lo" | "-sLo" | "-fsSLo"))
+                .and_then(|at| words.get(at.saturating_add(1)).copied()),
+            "dd" => words.iter().find_map(|word| word.strip_prefix("of=")),
+            "cat" | "gunzip" | "zcat" => words.iter().position(|word| *word == ">").and_then(|at| words.get(at.saturating_add(1)).copied()),
+            _ => None,
+        };
+        let Some(target) = target.filter(|target| target.contains('/')) else { continue };
+        // Only a file that ran before it was written over has a signature in the kernel's cache.
+        let ran_before =
+            context.runs.iter().filter(|other| other.line < run.line).any(|other| program(&other.words).is_some_and(|name| name == target));
+        let inside_bundle = target.contains(".app/Contents/");
+        let source_known = words.len() >= 3;
+        if (ran_before || inside_bundle) && source_known {
+            found.push(LogLine {
+                line: run.line,
+                quote: super::quote_of(&run.quote),
+                fact: LogFact::Overwritten { file: Some(until(target, "\"").to_owned()) },
+            });
+        }
+    }
+}
