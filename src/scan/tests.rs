@@ -65,7 +65,8 @@ fn what_cannot_be_read_is_a_gap_and_what_is_special_is_never_opened() {
 #[test]
 fn the_result_does_not_depend_on_the_number_of_threads() {
     let many = |thread_count| {
-        let mut system = FakeSystem { thread_count, ..scripted() };
+        let mut system = scripted();
+        system.thread_count = thread_count;
         for n in 0..60 {
             system = system.file(&format!("/x/Demo.app/Contents/Helpers/h{n}"), format!("#!/bin/sh\nexport A={n}\n$(x)/run\n"));
             system = system.unreadable(&format!("/x/Demo.app/Contents/Helpers/u{n}"));

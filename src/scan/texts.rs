@@ -197,7 +197,8 @@ mod tests {
 
     #[test]
     fn texts_come_in_the_order_given_and_an_empty_one_is_unusable() {
-        let system = FakeSystem { input: b"hello\n".to_vec(), ..FakeSystem::new().file("/r/a.log", "one\n").file("/r/b.log", " \n") };
+        let mut system = FakeSystem::new().file("/r/a.log", "one\n").file("/r/b.log", " \n");
+        system.input = b"hello\n".to_vec();
         let request = Request {
             texts: vec!["/r/b.log".into(), "-".into(), "/r/a.log".into()],
             pasted: vec![("paste".into(), b"two\n".to_vec())],
@@ -228,7 +229,8 @@ mod tests {
 
     #[test]
     fn a_very_long_text_is_read_in_part_and_that_is_a_gap() {
-        let system = FakeSystem { input: vec![b'\n'; MAX_INPUT + 5], ..FakeSystem::new() };
+        let mut system = FakeSystem::new();
+        system.input = vec![b'\n'; MAX_INPUT + 5];
         let request = Request { texts: vec!["-".into()], ..Request::default() };
         let (texts, gaps) = read_all(&system, &request);
         assert_eq!((texts.unwrap().len(), gaps.len()), (1, 1));

@@ -238,7 +238,7 @@ impl Reader<'_> {
         let value = words::value(word, &self.variables);
         let name = word.text.rsplit('/').next().unwrap_or_default();
         let is_path = word.text.contains('/') || (word.text.starts_with('$') && !word.literal);
-        let unremarkable = UNREMARKABLE.contains(&name) || is_redirection(word) || name.is_empty() || name.ends_with(')');
+        let unremarkable = UNREMARKABLE.contains(&name) || is_redirection(word) || name.is_empty();
         if unremarkable && !is_certain {
             return;
         }
