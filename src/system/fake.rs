@@ -1,1 +1,287 @@
-//! A machine in memory, for tests.
+//! A machine in memory, for tests: files, folders, links, FIFOs, unreadable files, files of any length, a fixed clock.
+
+use super::{Entry, EntryKind, OpenFile, System};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What lies at a path.
+#[derive(Debug, Clone)]
+enum Node {
+    /// The bytes, then zeros up to the length.
+    File(Arc<Vec<u8>>, u64),
+    Directory,
+    Link(PathBuf),
+    Special,
+    /// A regular file that may not be opened.
+    Unreadable,
+    /// A folder that may not be listed.
+    UnreadableDirectory,
+}
+
+/// A machine in memory.
+#[derive(Debug)]
+pub struct FakeSystem {
+    nodes: Mutex<BTreeMap<PathBuf, Node>>,
+    opened: Mutex<Vec<PathBuf>>,
+    /// Extended attributes: (path, name) → value.
+    pub attributes: BTreeMap<(PathBuf, String), Vec<u8>>,
+    /// Environment.
+    pub variables: BTreeMap<String, String>,
+    /// What the clock says: seconds since 1970 UTC.
+    pub clock: i64,
+    /// Standard input.
+    pub input: Vec<u8>,
+    /// Number of threads worth starting.
+    pub thread_count: usize,
+}
+
+impl Default for FakeSystem {
+    fn default() -> Self {
+        Self {
+            nodes: Mutex::new(BTreeMap::from([(PathBuf::from("/"), Node::Directory)])),
+            opened: Mutex::default(),
+            attributes: BTreeMap::new(),
+            variables: BTreeMap::new(),
+            clock: 1_700_000_000,
+            input: Vec::new(),
+            thread_count: 2,
+        }
+    }
+}
+
+/// An open file in memory.
+struct FakeFile {
+    bytes: Arc<Vec<u8>>,
+    len: u64,
+}
+
+impl OpenFile for FakeFile {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX).min(buf.len());
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.bytes.len());
+        let stored = &self.bytes[start..self.bytes.len().min(start.saturating_add(left))];
+        buf[..stored.len()].copy_from_slice(stored);
+        buf[stored.len()..left].fill(0);
+        Ok(left)
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn missing() -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, "no such file or directory")
+}
+
+fn denied() -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, "permission denied")
+}
+
+impl FakeSystem {
+    /// An empty machine.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a file; its folders come into being.
+    pub fn file(self, path: &str, bytes: impl Into<Vec<u8>>) -> Self {
+        let bytes = bytes.into();
+        let len = bytes.len() as u64;
+        self.put(path, Node::File(Arc::new(bytes), len))
+    }
+
+    /// Adds a file of `len` bytes: `head`, then zeros that take no memory.
+    pub fn sparse(self, path: &str, head: impl Into<Vec<u8>>, len: u64) -> Self {
+        self.put(path, Node::File(Arc::new(head.into()), len))
+    }
+
+    /// Adds an empty folder.
+    pub fn folder(self, path: &str) -> Self {
+        self.put(path, Node::Directory)
+    }
+
+    /// Adds a link.
+    pub fn link(self, path: &str, target: &str) -> Self {
+        self.put(path, Node::Link(target.into()))
+    }
+
+    /// Adds a FIFO.
+    pub fn special(self, path: &str) -> Self {
+        self.put(path, Node::Special)
+    }
+
+    /// Adds a file that may not be opened.
+    pub fn unreadable(self, path: &str) -> Self {
+        self.put(path, Node::Unreadable)
+    }
+
+    /// Adds a folder that may not be listed.
+    pub fn unreadable_folder(self, path: &str) -> Self {
+        self.put(path, Node::UnreadableDirectory)
+    }
+
+    /// Everything that was opened, in order.
+    pub fn opened(&self) -> Vec<PathBuf> {
+        locked(&self.opened).clone()
+    }
+
+    fn put(self, path: &str, node: Node) -> Self {
+        self.insert(Path::new(path), node);
+        self
+    }
+
+    fn insert(&self, path: &Path, node: Node) {
+        let mut nodes = locked(&self.nodes);
+        for folder in path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()) {
+            nodes.entry(folder.to_path_buf()).or_insert(Node::Directory);
+        }
+        nodes.insert(path.to_path_buf(), node);
+    }
+
+    fn node(&self, path: &Path) -> io::Result<Node> {
+        locked(&self.nodes).get(path).cloned().ok_or_else(missing)
+    }
+
+    /// The path with the links of its parent resolved.
+    fn parent_resolved(&self, path: &Path) -> io::Result<PathBuf> {
+        match (path.parent(), path.file_name()) {
+            (Some(parent), Some(name)) => Ok(self.canonical(parent)?.join(name)),
+            _ => Ok(path.to_path_buf()),
+        }
+    }
+}
+
+impl System for FakeSystem {
+    fn entry(&self, path: &Path) -> io::Result<EntryKind> {
+        Ok(match self.node(&self.parent_resolved(path)?)? {
+            Node::File(_, len) => EntryKind::File(len),
+            Node::Directory | Node::UnreadableDirectory => EntryKind::Directory,
+            Node::Link(_) => EntryKind::Link,
+            Node::Special => EntryKind::Special,
+            Node::Unreadable => EntryKind::File(4096),
+        })
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
+        let real = self.canonical(path)?;
+        match self.node(&real)? {
+            Node::Directory => {}
+            Node::UnreadableDirectory => return Err(denied()),
+            _ => return Err(io::Error::new(io::ErrorKind::NotADirectory, "not a directory")),
+        }
+        let children: Vec<PathBuf> = locked(&self.nodes).keys().filter(|child| child.parent() == Some(&real)).cloned().collect();
+        let names = children.iter().filter_map(|child| child.file_name());
+        names.map(|name| Ok(Entry { path: path.join(name), kind: self.entry(&real.join(name))? })).collect()
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
+        locked(&self.opened).push(path.to_path_buf());
+        match self.node(&self.parent_resolved(path)?)? {
+            Node::File(bytes, len) => Ok(Box::new(FakeFile { bytes, len })),
+            Node::Unreadable => Err(denied()),
+            _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")),
+        }
+    }
+
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        match self.node(&self.parent_resolved(path)?)? {
+            Node::Link(target) => Ok(target),
+            _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "not a link")),
+        }
+    }
+
+    fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
+        let mut todo: Vec<std::ffi::OsString> = path.components().rev().map(|c| c.as_os_str().to_owned()).collect();
+        let mut real = PathBuf::from("/");
+        let mut hops = 0;
+        while let Some(part) = todo.pop() {
+            match Path::new(&part).components().next() {
+                Some(Component::ParentDir) => {
+                    real.pop();
+                }
+                Some(Component::Normal(name)) => {
+                    let next = real.join(name);
+                    match self.node(&next)? {
+                        Node::Link(_) if hops >= 40 => return Err(io::Error::other("too many levels of symbolic links")),
+                        Node::Link(target) => {
+                            hops += 1;
+                            if target.is_absolute() {
+                                real = PathBuf::from("/");
+                            }
+                            todo.extend(target.components().rev().map(|c| c.as_os_str().to_owned()));
+                        }
+                        _ => real = next,
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(real)
+    }
+
+    fn attribute(&self, path: &Path, name: &str) -> Option<Vec<u8>> {
+        self.attributes.get(&(path.to_path_buf(), name.to_owned())).cloned()
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        self.variables.get(name).cloned()
+    }
+
+    fn now(&self) -> i64 {
+        self.clock
+    }
+
+    fn standard_input(&self, cap: usize) -> io::Result<Vec<u8>> {
+        Ok(self.input.iter().take(cap).copied().collect())
+    }
+
+    fn write_atomic(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.insert(path, Node::File(Arc::new(bytes.to_vec()), bytes.len() as u64));
+        Ok(())
+    }
+
+    fn cache_folder(&self) -> Option<PathBuf> {
+        Some(PathBuf::from("/cache/temper"))
+    }
+
+    fn config_folder(&self) -> Option<PathBuf> {
+        Some(PathBuf::from("/config/temper"))
+    }
+
+    fn threads(&self) -> usize {
+        self.thread_count
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_through_links_is_resolved() {
+        let system = FakeSystem::new().file("/a/real/file", "x").link("/a/link", "real").link("/loop", "loop");
+        assert_eq!(system.canonical(Path::new("/a/link/../link/file")).unwrap(), Path::new("/a/real/file"));
+        assert!(system.canonical(Path::new("/loop")).is_err());
+        assert_eq!(system.entry(Path::new("/a/link")).unwrap(), EntryKind::Link);
+        assert_eq!(system.read_small(Path::new("/a/link/file"), 9).unwrap(), b"x");
+    }
+
+    #[test]
+    fn a_sparse_file_reads_as_zeros() {
+        let system = FakeSystem::new().sparse("/big", "ab", 1 << 40);
+        let file = system.open(Path::new("/big")).unwrap();
+        let mut buf = [9; 4];
+        assert_eq!(file.read_at(1, &mut buf).unwrap(), 4);
+        assert_eq!(buf, [b'b', 0, 0, 0]);
+        assert_eq!(file.read_at((1 << 40) - 1, &mut buf).unwrap(), 1);
+        assert_eq!(file.read_at(1 << 40, &mut buf).unwrap(), 0);
+    }
+}

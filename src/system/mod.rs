@@ -61,7 +61,20 @@ pub trait System: Send + Sync {
     /// All of standard input, at most `cap` bytes.
     fn standard_input(&self, cap: usize) -> io::Result<Vec<u8>>;
     /// Writes a file atomically: a new file beside it, then a rename; the old or the new content, never half. Keeps the mode of an existing file.
+    /// Makes missing parent folders. Extended attributes of a replaced file are lost.
     fn write_atomic(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+    /// Lets the file at `path` be run by whoever may read it. Does nothing where there are no modes.
+    fn set_executable(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+    /// Temper's folder for what can be made again (`~/.cache/temper`, or below `XDG_CACHE_HOME`); `None` without a home.
+    fn cache_folder(&self) -> Option<PathBuf> {
+        None
+    }
+    /// Temper's folder for what the user wrote (`~/.config/temper`, or below `XDG_CONFIG_HOME`); `None` without a home.
+    fn config_folder(&self) -> Option<PathBuf> {
+        None
+    }
     /// Number of threads worth starting.
     fn threads(&self) -> usize;
 

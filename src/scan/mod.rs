@@ -1,0 +1,436 @@
+//! System + target → [`Evidence`]: each file streamed once, in parallel, with progress and cancel.
+//!
+//! Only regular files inside the target are opened. What cannot be read is a [`Gap`]; only a target or a text that cannot be examined at all is
+//! an error. The result does not depend on the number of threads.
+
+mod bundle;
+mod file;
+pub mod install_name;
+mod queue;
+mod script;
+mod single;
+pub mod strings;
+mod target;
+mod texts;
+mod walk;
+
+use crate::evidence::{Evidence, EvidenceText, Gap, Image, Script, Target, TargetKind};
+use crate::read::cms::TrustAnchors;
+use crate::read::macho::Arch;
+use crate::system::{EntryKind, System};
+use bundle::Found;
+use file::{Head, Scanned, Surroundings};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use target::Goal;
+use thiserror::Error;
+use walk::Seen;
+
+/// Paths of files that are kept for fingerprints.
+const MAX_FILES: usize = 200_000;
+/// Rounds in which files opened by name are added to a single Mach-O.
+const MAX_ROUNDS: usize = 4;
+/// Scripts that are read.
+const MAX_SCRIPTS: usize = 500;
+/// Bytes after which progress is told within a file.
+const PROGRESS_STEP: u64 = 16 << 20;
+
+/// What to examine.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// App, bundle, folder or Mach-O; `None` for evidence only.
+    pub path: Option<PathBuf>,
+    /// Evidence files in the order given, whichever option brought them; `-` is standard input.
+    pub texts: Vec<PathBuf>,
+    /// Evidence given in memory: (name, bytes): a paste, standard input already read, a practice app's report.
+    pub pasted: Vec<(String, Vec<u8>)>,
+    /// Extra roots.
+    pub anchors: TrustAnchors,
+    /// `--os`.
+    pub os: Option<(u16, u16)>,
+    /// `--arch`.
+    pub arch: Option<Arch>,
+    /// `--at`: seconds since 1970 UTC instead of the clock.
+    pub at: Option<i64>,
+}
+
+/// Progress of a scan.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Files found so far.
+    pub files: usize,
+    /// Mach-O files read of `images_total`.
+    pub images_done: usize,
+    /// Mach-O files known so far.
+    pub images_total: usize,
+    /// Bytes read.
+    pub bytes: u64,
+    /// What is being read now, relative.
+    pub current: String,
+}
+
+/// Why nothing could be examined.
+#[derive(Debug, Error)]
+pub enum ScanError {
+    /// The path is not there or may not be read.
+    #[error("{path}: {source}", path = .path.display())]
+    Io {
+        /// Path.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The path is something Temper does not open; the message names the command that does.
+    #[error("{path}: {why}", path = .path.display())]
+    Refused {
+        /// Path.
+        path: PathBuf,
+        /// Why, and what to do.
+        why: String,
+    },
+    /// Cancelled by the user.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl ScanError {
+    /// A path that cannot be read, with what to do about it.
+    fn io(path: &Path, error: std::io::Error) -> Self {
+        let advice = match error.kind() {
+            std::io::ErrorKind::NotFound => "check the spelling",
+            std::io::ErrorKind::PermissionDenied => {
+                "get read access, or copy it to a folder of your own (on macOS the terminal may need Full Disk Access)"
+            }
+            _ => "copy it to another place and try again",
+        };
+        let source = std::io::Error::new(error.kind(), format!("{error}: {advice}"));
+        ScanError::Io { path: path.to_path_buf(), source }
+    }
+
+    fn refused(path: &Path, why: &str) -> Self {
+        ScanError::Refused { path: path.to_path_buf(), why: why.to_owned() }
+    }
+}
+
+/// Counts what was done and tells it. Shared by all threads.
+struct Meter<'a> {
+    tell: &'a (dyn Fn(&Progress) + Sync),
+    state: Mutex<Progress>,
+    bytes: AtomicU64,
+}
+
+impl<'a> Meter<'a> {
+    fn new(tell: &'a (dyn Fn(&Progress) + Sync)) -> Self {
+        Self { tell, state: Mutex::default(), bytes: AtomicU64::new(0) }
+    }
+
+    fn read(&self, count: u64) {
+        let before = self.bytes.fetch_add(count, Ordering::Relaxed);
+        if before / PROGRESS_STEP != before.saturating_add(count) / PROGRESS_STEP {
+            self.update(|_| {});
+        }
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Progress)) {
+        let told = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            change(&mut state);
+            state.bytes = self.bytes.load(Ordering::Relaxed);
+            state.clone()
+        };
+        (self.tell)(&told);
+    }
+}
+
+/// Examines the target and the texts.
+pub fn scan(
+    system: &dyn System,
+    request: &Request,
+    progress: &(dyn Fn(&Progress) + Sync),
+    cancel: &AtomicBool,
+) -> Result<Evidence, ScanError> {
+    let meter = Meter::new(progress);
+    let mut gaps = Vec::new();
+    let goal = request.path.as_deref().map(|path| target::recognise(system, path)).transpose()?;
+    let mut texts = texts::read(system, request, cancel, &mut gaps)?;
+    let run = Run { system, request, cancel, meter: &meter };
+    let mut evidence = match (goal, &request.path) {
+        (Some(Goal::Folder { path, root, kind }), _) => run.folder(path, &root, kind)?,
+        (Some(Goal::MachO(real)), Some(path)) => run.macho(path, &real)?,
+        (Some(Goal::Script(real)), Some(path)) => run.script(path, &real)?,
+        (Some(Goal::Evidence), Some(path)) => {
+            texts.insert(0, texts::read_path(system, path, cancel, &mut gaps)?);
+            Evidence::empty()
+        }
+        _ => Evidence::empty(),
+    };
+    if cancel.load(Ordering::Relaxed) {
+        return Err(ScanError::Cancelled);
+    }
+    evidence.gaps.append(&mut gaps);
+    evidence.gaps.extend(texts.iter().filter_map(unusable));
+    evidence.gaps.sort();
+    evidence.gaps.dedup();
+    evidence.texts = texts;
+    if !request.anchors.extra.is_empty() {
+        evidence.trust_anchor = request.anchors.extra.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+    }
+    evidence.examined_at = request.at.unwrap_or_else(|| system.now());
+    evidence.os = request.os;
+    evidence.arch = request.arch;
+    Ok(evidence)
+}
+
+fn unusable(text: &EvidenceText) -> Option<Gap> {
+    match &text.facts {
+        crate::evidence::TextFacts::Unusable(why) => Some(Gap { path: PathBuf::from(&text.source), why: why.clone() }),
+        _ => None,
+    }
+}
+
+/// Files by their first bytes.
+#[derive(Default)]
+struct Sorted {
+    /// Mach-O files with their sizes.
+    images: Vec<(PathBuf, u64)>,
+    scripts: Vec<PathBuf>,
+}
+
+/// One scan of a target.
+#[derive(Clone, Copy)]
+struct Run<'a> {
+    system: &'a dyn System,
+    request: &'a Request,
+    cancel: &'a AtomicBool,
+    meter: &'a Meter<'a>,
+}
+
+impl Run<'_> {
+    /// A bundle or folder with everything in it.
+    fn folder(&self, path: PathBuf, root: &Path, kind: TargetKind) -> Result<Evidence, ScanError> {
+        let seen = walk::walk(self.system, root, &|files| self.meter.update(|progress| progress.files = files), self.cancel)?;
+        let found = bundle::find(self.system, root, kind, &seen);
+        let mut evidence = self.read_all(root, &seen, &found, &|path, is_main| is_main || is_place_for_code(path))?;
+        if kind == TargetKind::Folder && evidence.images.is_empty() && evidence.scripts.is_empty() && found.is_empty() {
+            return Err(ScanError::refused(
+                &path,
+                "a folder without a Mach-O file, a script or a bundle: name the app, or give reports as evidence",
+            ));
+        }
+        let main = found.first().filter(|_| kind != TargetKind::Folder).map(|found| &found.bundle);
+        let executable = main.map_or_else(|| only_executable(&evidence), |bundle| bundle.executable.clone());
+        let identifier = main.and_then(|bundle| bundle.info.as_ref()?.identifier.clone());
+        if kind != TargetKind::Folder && evidence.images.is_empty() && evidence.scripts.is_empty() {
+            evidence.gaps.push(Gap { path: PathBuf::new(), why: "no code was found in this bundle".into() });
+        }
+        evidence.target = Target { path, root: root.to_path_buf(), kind, identifier, executable };
+        evidence.bundles = found.into_iter().map(|found| found.bundle).collect();
+        Ok(evidence)
+    }
+
+    /// A single Mach-O and the libraries it loads from its own folder tree.
+    fn macho(&self, path: &Path, real: &Path) -> Result<Evidence, ScanError> {
+        let (mut evidence, root) = self.tree(real, real, &[])?;
+        let executable = real.strip_prefix(&root).unwrap_or(real).to_path_buf();
+        let directory = evidence.images_at(&executable).find_map(|image| image.facts()?.signature.directory());
+        let identifier = directory.map(|directory| directory.identifier.clone());
+        evidence.target = Target { path: path.to_path_buf(), root, kind: TargetKind::MachO, identifier, executable: Some(executable) };
+        Ok(evidence)
+    }
+
+    /// A script and the programs it starts in its own folder tree, with their libraries.
+    fn script(&self, path: &Path, real: &Path) -> Result<Evidence, ScanError> {
+        let folder = real.parent().unwrap_or(Path::new("/"));
+        let started = self.started_by(real, folder);
+        let main = started.first().map_or(real, PathBuf::as_path);
+        let (mut evidence, root) = self.tree(real, main, &started)?;
+        let executable = real.strip_prefix(&root).unwrap_or(real).to_path_buf();
+        evidence.target =
+            Target { path: path.to_path_buf(), root, kind: TargetKind::Script, identifier: None, executable: Some(executable) };
+        Ok(evidence)
+    }
+
+    /// Files that a script starts: below its folder, or beside it when that is a folder for programs.
+    fn started_by(&self, script: &Path, folder: &Path) -> Vec<PathBuf> {
+        let outer = folder.parent().filter(|_| is_place_for_code(script)).unwrap_or(folder);
+        let Ok(bytes) = self.system.read_small(script, script::MAX_SCRIPT) else { return Vec::new() };
+        let files = self.files_near(outer);
+        let relative = script.strip_prefix(outer).unwrap_or(script);
+        let Some(read) = script::read(&crate::read::lossy(&bytes), relative, outer, &files) else { return Vec::new() };
+        let started = read.lines.into_iter().filter_map(|line| match line.does {
+            crate::evidence::ScriptAct::Starts { image, .. } => image,
+            _ => None,
+        });
+        started.map(|image| outer.join(image)).filter(|path| file::head(self.system, path) == Ok(Head::MachO)).collect()
+    }
+
+    /// Regular files below a folder, near it: enough to know what a script names.
+    fn files_near(&self, folder: &Path) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        let mut todo = vec![(PathBuf::new(), 0)];
+        while let Some((relative, depth)) = todo.pop() {
+            for entry in self.system.list(&folder.join(&relative)).unwrap_or_default() {
+                let Some(name) = entry.path.file_name() else { continue };
+                match entry.kind {
+                    EntryKind::File(_) => files.push(relative.join(name)),
+                    EntryKind::Directory if depth < 3 => todo.push((relative.join(name), depth + 1)),
+                    _ => {}
+                }
+            }
+            if files.len() > 20_000 {
+                break;
+            }
+        }
+        files.sort();
+        files
+    }
+
+    /// The file `first`, `main` with its libraries, and what those open by name. Gives the root too.
+    fn tree(&self, first: &Path, main: &Path, also: &[PathBuf]) -> Result<(Evidence, PathBuf), ScanError> {
+        let mut also = also.to_vec();
+        for round in 1.. {
+            let mut tree = single::collect(self.system, main, &also, self.cancel, self.meter);
+            if first != main {
+                tree.files.insert(first.to_path_buf());
+                tree.root = common_folder(&tree.root, first.parent().unwrap_or(Path::new("/")));
+            }
+            let mut seen = Seen::default();
+            for path in &tree.files {
+                let EntryKind::File(size) = self.system.entry(path).map_err(|error| ScanError::io(path, error))? else { continue };
+                seen.add_file(path.strip_prefix(&tree.root).unwrap_or(path).to_path_buf(), size);
+            }
+            let evidence = self.read_all(&tree.root, &seen, &[], &|path, _| tree.root.join(path) == first)?;
+            let more = single::opened_by_name(self.system, main, &tree, &evidence.images, self.cancel, self.meter);
+            if more.is_empty() || round >= MAX_ROUNDS {
+                return Ok((evidence, tree.root));
+            }
+            also.extend(more);
+        }
+        Err(ScanError::Cancelled)
+    }
+
+    /// Reads every Mach-O among what was seen, and the scripts that `wanted` picks (by path, and whether it is a main executable).
+    fn read_all(&self, root: &Path, seen: &Seen, found: &[Found], wanted: &dyn Fn(&Path, bool) -> bool) -> Result<Evidence, ScanError> {
+        let mut evidence = Evidence::empty();
+        evidence.files = seen.files.keys().take(MAX_FILES).cloned().collect();
+        evidence.gaps.clone_from(&seen.gaps);
+        evidence.gaps.extend(found.iter().flat_map(|found| gaps_of_bundle(found, seen)));
+        if seen.files.len() > MAX_FILES {
+            evidence.gaps.push(Gap { path: PathBuf::new(), why: format!("more than {MAX_FILES} files: not all names were kept") });
+        }
+        let Sorted { images, scripts } = self.sort_files(root, seen, &mut evidence.gaps)?;
+        let (images, gaps) = self.read_images(root, images, found)?;
+        evidence.images = images;
+        evidence.gaps.extend(gaps);
+        let is_main = |path: &Path| found.iter().any(|found| found.bundle.executable.as_deref() == Some(path));
+        let wanted: Vec<_> =
+            scripts.into_iter().map(|path| (is_main(&path), path)).filter(|(is_main, path)| wanted(path, *is_main)).collect();
+        for (is_main, path) in wanted.into_iter().take(MAX_SCRIPTS) {
+            let files: Vec<PathBuf> = seen.files.keys().cloned().collect();
+            let script = self.read_script(root, path, is_main || found.is_empty(), &files, &mut evidence.gaps);
+            evidence.scripts.extend(script);
+        }
+        Ok(evidence)
+    }
+
+    /// Mach-O files and scripts by their first bytes.
+    fn sort_files(&self, root: &Path, seen: &Seen, gaps: &mut Vec<Gap>) -> Result<Sorted, ScanError> {
+        let files: Vec<(&PathBuf, u64)> = seen.files.iter().map(|(path, size)| (path, *size)).filter(|(_, size)| *size > 2).collect();
+        let head = |(path, _): &(&PathBuf, u64)| file::head(self.system, &root.join(path));
+        let heads = queue::run(self.system.threads(), &files, self.cancel, head).ok_or(ScanError::Cancelled)?;
+        let mut sorted = Sorted::default();
+        for ((path, size), head) in files.into_iter().zip(heads) {
+            match head.and_then(|head| head) {
+                Ok(Head::MachO) => sorted.images.push((path.clone(), size)),
+                Ok(Head::Script) => sorted.scripts.push(path.clone()),
+                Ok(Head::Other) => {}
+                Err(why) => gaps.push(Gap { path: path.clone(), why }),
+            }
+        }
+        Ok(sorted)
+    }
+
+    /// Reads Mach-O files in parallel, the largest first so that no thread is left alone with it at the end.
+    fn read_images(&self, root: &Path, mut files: Vec<(PathBuf, u64)>, found: &[Found]) -> Result<(Vec<Image>, Vec<Gap>), ScanError> {
+        files.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
+        let total = files.len();
+        self.meter.update(|progress| progress.images_total = total);
+        let around = Surroundings {
+            system: self.system,
+            root,
+            bundles: found,
+            anchors: &self.request.anchors,
+            cancel: self.cancel,
+            meter: self.meter,
+        };
+        let work = |(path, _): &(PathBuf, u64)| {
+            self.meter.update(|progress| progress.current = path.to_string_lossy().into_owned());
+            let scanned = file::scan(path, &around);
+            self.meter.update(|progress| progress.images_done += 1);
+            scanned
+        };
+        let done = queue::run(self.system.threads(), &files, self.cancel, work).ok_or(ScanError::Cancelled)?;
+        let (mut images, mut gaps) = (Vec::new(), Vec::new());
+        for ((path, _), scanned) in files.into_iter().zip(done) {
+            let scanned = scanned.unwrap_or_else(|fault| Scanned {
+                images: Vec::new(),
+                gaps: vec![Gap { path, why: format!("Temper itself failed on this file: {fault}") }],
+            });
+            images.extend(scanned.images);
+            gaps.extend(scanned.gaps);
+        }
+        images.sort_by(|a, b| (&a.path, a.slice).cmp(&(&b.path, b.slice)));
+        Ok((images, gaps))
+    }
+
+    fn read_script(&self, root: &Path, path: PathBuf, is_main: bool, files: &[PathBuf], gaps: &mut Vec<Gap>) -> Option<Script> {
+        let bytes = match self.system.read_small(&root.join(&path), script::MAX_SCRIPT) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                gaps.push(Gap { path, why: format!("the script cannot be read: {error}") });
+                return None;
+            }
+        };
+        let mut read = script::read(&crate::read::lossy(&bytes), &path, root, files)?;
+        gaps.extend(read.gaps.drain(..).map(|why| Gap { path: path.clone(), why }));
+        Some(script::script(path, read, is_main))
+    }
+}
+
+fn gaps_of_bundle(found: &Found, seen: &Seen) -> Vec<Gap> {
+    let mut gaps: Vec<Gap> = found.gap.iter().map(|why| Gap { path: found.bundle.info_path.clone(), why: why.clone() }).collect();
+    if let Some(executable) = found.bundle.executable.as_ref().filter(|executable| !seen.has_file(executable)) {
+        gaps.push(Gap { path: executable.clone(), why: "the main executable that the Info.plist names is not there".into() });
+    }
+    gaps
+}
+
+/// The executable of a folder that has exactly one.
+fn only_executable(evidence: &Evidence) -> Option<PathBuf> {
+    let mut paths: Vec<&PathBuf> = evidence.executables().map(|image| &image.path).collect();
+    paths.dedup();
+    match paths.as_slice() {
+        [path] => Some((*path).clone()),
+        _ => None,
+    }
+}
+
+/// Where a script is code: in a folder for programs, at the top of the target, or a shell script by its name.
+fn is_place_for_code(path: &Path) -> bool {
+    let folder = path.parent().and_then(Path::file_name).and_then(|name| name.to_str());
+    let is_top = path.parent().is_none_or(|folder| folder.as_os_str().is_empty());
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    is_top
+        || folder.is_some_and(|folder| ["MacOS", "Helpers", "bin", "sbin", "libexec"].contains(&folder))
+        || extension.is_some_and(|extension| ["sh", "command", "bash", "zsh", "tool"].contains(&extension))
+}
+
+/// The innermost folder that both lie in.
+fn common_folder(a: &Path, b: &Path) -> PathBuf {
+    a.ancestors().find(|folder| b.starts_with(folder)).unwrap_or(Path::new("/")).to_path_buf()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -1,0 +1,245 @@
+//! Evidence texts: crash reports, logs, notary logs, entitlements files. What a text is, its content decides, never its name.
+
+use super::{Request, ScanError};
+use crate::evidence::{EvidenceText, Gap, TextFacts};
+use crate::read::crash::{self, CrashReport};
+use crate::read::log::{self, LogFact, LogLine, TextKind};
+use crate::read::{entitlements, info_plist};
+use crate::system::{EntryKind, System};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Most of standard input that is read, in bytes.
+const MAX_INPUT: usize = 64 << 20;
+/// Most of one text that is read, in bytes.
+const MAX_TEXT: u64 = 256 << 20;
+/// Bytes read at once.
+const STEP: usize = 1 << 20;
+/// Longest quote, in characters.
+const MAX_QUOTE: usize = 500;
+
+/// Reads all texts of a request: files first, then what was given in memory.
+pub(super) fn read(
+    system: &dyn System,
+    request: &Request,
+    cancel: &AtomicBool,
+    gaps: &mut Vec<Gap>,
+) -> Result<Vec<EvidenceText>, ScanError> {
+    let mut texts = Vec::new();
+    for path in &request.texts {
+        texts.push(read_path(system, path, cancel, gaps)?);
+    }
+    for (name, bytes) in &request.pasted {
+        if cancel.load(Ordering::Relaxed) {
+            return Err(ScanError::Cancelled);
+        }
+        texts.push(recognise(name, None, bytes));
+    }
+    Ok(texts)
+}
+
+/// Reads one file, or standard input for `-`.
+pub(super) fn read_path(system: &dyn System, path: &Path, cancel: &AtomicBool, gaps: &mut Vec<Gap>) -> Result<EvidenceText, ScanError> {
+    if path == Path::new("-") {
+        let bytes = system.standard_input(MAX_INPUT).map_err(|error| ScanError::io(path, error))?;
+        if bytes.len() >= MAX_INPUT {
+            gaps.push(Gap { path: "stdin".into(), why: format!("longer than {} MiB: the rest was not read", MAX_INPUT >> 20) });
+        }
+        return Ok(recognise("stdin", None, &bytes));
+    }
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let bytes = read_file(system, path, &name, cancel, gaps)?;
+    Ok(recognise(&name, Some(path.to_path_buf()), &bytes))
+}
+
+fn read_file(system: &dyn System, path: &Path, name: &str, cancel: &AtomicBool, gaps: &mut Vec<Gap>) -> Result<Vec<u8>, ScanError> {
+    let real = system.canonical(path).map_err(|error| ScanError::io(path, error))?;
+    match system.entry(&real).map_err(|error| ScanError::io(path, error))? {
+        EntryKind::File(_) => {}
+        EntryKind::Directory => {
+            return Err(ScanError::refused(path, "a folder, where a report, log or entitlements file was expected: name the file in it"));
+        }
+        _ => return Err(ScanError::refused(path, "a FIFO, socket or device is not opened: pipe the text in and name it `-`")),
+    }
+    let file = system.open(&real).map_err(|error| ScanError::io(path, error))?;
+    if file.len() > MAX_TEXT {
+        gaps.push(Gap { path: name.into(), why: format!("longer than {} MiB: the rest was not read", MAX_TEXT >> 20) });
+    }
+    let size = usize::try_from(file.len().min(MAX_TEXT)).unwrap_or(0);
+    let mut bytes = Vec::new();
+    let mut buffer = vec![0; STEP.min(size)];
+    while bytes.len() < size {
+        if cancel.load(Ordering::Relaxed) {
+            return Err(ScanError::Cancelled);
+        }
+        let wanted = buffer.len().min(size - bytes.len());
+        match file.read_at(bytes.len() as u64, &mut buffer[..wanted]).map_err(|error| ScanError::io(path, error))? {
+            0 => break,
+            count => bytes.extend_from_slice(&buffer[..count]),
+        }
+    }
+    Ok(bytes)
+}
+
+/// True when a file given as the target is evidence, by its content.
+pub(super) fn is_evidence(path: &Path, head: &[u8]) -> bool {
+    if head.is_empty() {
+        return false;
+    }
+    if log::kind_of(head) != TextKind::Log || entitlements::looks_like_plist(head) || crash::looks_like_crash(&decode(head)) {
+        return true;
+    }
+    let is_text = !head.contains(&0) || head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]);
+    let names = ["log", "crash", "ips", "entitlements", "txt", "out", "err"];
+    let named = path.extension().and_then(|extension| extension.to_str()).is_some_and(|extension| names.contains(&extension));
+    is_text && (named || !log::read(&decode(head)).is_empty())
+}
+
+/// What a text is and says.
+pub(super) fn recognise(name: &str, path: Option<PathBuf>, bytes: &[u8]) -> EvidenceText {
+    let (kind, facts) = facts(bytes);
+    EvidenceText { source: name.to_owned(), path, kind, facts }
+}
+
+fn facts(bytes: &[u8]) -> (&'static str, TextFacts) {
+    let unusable = |why: &str| ("unusable", TextFacts::Unusable(why.to_owned()));
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return unusable("empty");
+    }
+    match log::kind_of(bytes) {
+        TextKind::Plist => return plist(bytes),
+        TextKind::NotaryLog => return ("notary-log", TextFacts::Log(log::read(&decode(bytes)))),
+        TextKind::Log if entitlements::looks_like_plist(bytes) => return plist(bytes),
+        TextKind::CrashReport | TextKind::Log => {}
+    }
+    let text = decode(bytes);
+    if !crash::looks_like_crash(&text) {
+        let is_binary = bytes.iter().take(4096).filter(|byte| **byte == 0).count() > 16 && text.contains('\0');
+        return if is_binary {
+            unusable("binary data, not a report, log or property list")
+        } else {
+            ("log", TextFacts::Log(log::read(&text)))
+        };
+    }
+    match crash::read(&text) {
+        Ok(report) => {
+            let lines = lines_of(&report);
+            ("crash-report", TextFacts::Crash(Box::new(report), lines))
+        }
+        Err(error) => unusable(&error.what),
+    }
+}
+
+fn plist(bytes: &[u8]) -> (&'static str, TextFacts) {
+    let is_info =
+        info_plist::read(bytes).is_ok_and(|info| info.identifier.is_some() && (info.executable.is_some() || info.package_type.is_some()));
+    if is_info {
+        return ("unusable", TextFacts::Unusable("an Info.plist, not entitlements: give the bundle that it belongs to".into()));
+    }
+    ("entitlements", TextFacts::Entitlements(Box::new(entitlements::read_file(bytes))))
+}
+
+/// Bytes as text; UTF-16 by its byte order mark.
+fn decode(bytes: &[u8]) -> String {
+    let units = |from: fn([u8; 2]) -> u16| bytes.chunks_exact(2).skip(1).map(|pair| from([pair[0], pair[1]])).collect::<Vec<_>>();
+    if bytes.starts_with(&[0xff, 0xfe]) {
+        String::from_utf16_lossy(&units(u16::from_le_bytes))
+    } else if bytes.starts_with(&[0xfe, 0xff]) {
+        String::from_utf16_lossy(&units(u16::from_be_bytes))
+    } else {
+        crate::read::lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes))
+    }
+}
+
+/// The messages of dyld, TCC and runtimes in a report, read like a log. Lines are those of the report.
+fn lines_of(report: &CrashReport) -> Vec<LogLine> {
+    let mut lines = Vec::new();
+    let termination = report.termination.iter().flat_map(|termination| &termination.reasons);
+    let joined = termination.cloned().collect::<Vec<_>>().join("\n");
+    add_lines(&mut lines, &joined, report.line("termination").unwrap_or(1));
+    for message in &report.messages {
+        add_lines(&mut lines, message, report.line("message").or_else(|| report.line("termination")).unwrap_or(1));
+    }
+    lines
+}
+
+fn add_lines(lines: &mut Vec<LogLine>, text: &str, at: u32) {
+    if text.trim().is_empty() {
+        return;
+    }
+    let mut found = log::read(text);
+    // dyld's reason is one text over several lines in a report; read as a whole when no single line says it.
+    if !found.iter().any(|line| matches!(line.fact, LogFact::Load(_))) {
+        let whole = log::read_dyld(text).map(|failure| LogLine { line: 1, quote: quote(text), fact: LogFact::Load(failure) });
+        found.extend(whole);
+    }
+    for line in found {
+        if !lines.iter().any(|known| known.fact == line.fact) {
+            lines.push(LogLine { line: at, ..line });
+        }
+    }
+}
+
+fn quote(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MAX_QUOTE).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::system::fake::FakeSystem;
+
+    fn read_all(system: &FakeSystem, request: &Request) -> (Result<Vec<EvidenceText>, ScanError>, Vec<Gap>) {
+        let mut gaps = Vec::new();
+        (read(system, request, &AtomicBool::new(false), &mut gaps), gaps)
+    }
+
+    #[test]
+    fn texts_come_in_the_order_given_and_an_empty_one_is_unusable() {
+        let mut system = FakeSystem::new().file("/r/a.log", "one\n").file("/r/b.log", " \n");
+        system.input = b"hello\n".to_vec();
+        let request = Request {
+            texts: vec!["/r/b.log".into(), "-".into(), "/r/a.log".into()],
+            pasted: vec![("paste".into(), b"two\n".to_vec())],
+            ..Request::default()
+        };
+        let texts = read_all(&system, &request).0.unwrap();
+        let sources: Vec<_> = texts.iter().map(|text| (text.source.as_str(), text.kind)).collect();
+        assert_eq!(sources, [("b.log", "unusable"), ("stdin", "log"), ("a.log", "log"), ("paste", "log")]);
+        assert_eq!(texts[1].path, None);
+    }
+
+    #[test]
+    fn a_fifo_as_evidence_is_refused_unopened() {
+        let system = FakeSystem::new().special("/r/pipe").folder("/r/dir");
+        for path in ["/r/pipe", "/r/dir"] {
+            let request = Request { texts: vec![path.into()], ..Request::default() };
+            assert!(matches!(read_all(&system, &request).0, Err(ScanError::Refused { .. })), "{path}");
+        }
+        assert_eq!(system.opened(), Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn a_missing_text_is_an_error_that_names_it() {
+        let request = Request { texts: vec!["/r/none.ips".into()], ..Request::default() };
+        let error = read_all(&FakeSystem::new(), &request).0.unwrap_err().to_string();
+        assert!(error.starts_with("/r/none.ips: "), "{error}");
+    }
+
+    #[test]
+    fn a_very_long_text_is_read_in_part_and_that_is_a_gap() {
+        let mut system = FakeSystem::new();
+        system.input = vec![b'\n'; MAX_INPUT + 5];
+        let request = Request { texts: vec!["-".into()], ..Request::default() };
+        let (texts, gaps) = read_all(&system, &request);
+        assert_eq!((texts.unwrap().len(), gaps.len()), (1, 1));
+    }
+
+    #[test]
+    fn text_in_utf_16_is_decoded() {
+        let bytes: Vec<u8> = [0xff, 0xfe].into_iter().chain("né\n".encode_utf16().flat_map(u16::to_le_bytes)).collect();
+        assert_eq!(decode(&bytes), "né\n");
+        assert_eq!(decode(b"\xef\xbb\xbfx"), "x");
+    }
+}
