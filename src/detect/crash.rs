@@ -1,6 +1,6 @@
 //! What a crash report shows: termination reason, then the page that faulted, then the frames.
 
-use super::{Clue, Detected, OwnFault, Scene};
+use super::{Clue, Detected, OwnFault, Scene, Sign};
 use crate::evidence::{Image, TextFacts};
 use crate::finding::{Confidence, Kind, Proof, Severity};
 use crate::read::crash::{CrashReport, Frame, Region};
@@ -233,33 +233,39 @@ impl Look<'_> {
         (killed || !exception.is_empty()).then(|| self.symptom("died", "the program died; the report does not say why", Clue::Died))
     }
 
-    /// An engine stopped itself because it got no executable memory: its own fatal-error function, or the JIT permission call, on top.
+    /// An engine stopped itself: in a function that sets up its code memory, or anywhere in it (which only a refused need turns into a sign).
     fn engine_trap(&self) -> Option<Detected> {
-        const NAMES: &[(&str, &str)] = &[
+        const SET_UP: &[(&str, &str)] = &[
             ("pthread_jit_write_protect_np", "jit"),
             ("V8_Fatal", "v8"),
             ("CodeRange", "v8"),
             ("v8::internal::ThreadIsolation", "v8"),
-            ("v8::base::OS::SetPermissions", "v8"),
-            ("v8::base::OS::RecommitPages", "v8"),
-            ("v8::internal::V8::FatalProcessOutOfMemory", "v8"),
-            ("FatalProcessOutOfMemory", "v8"),
             ("SetPermissions", "v8"),
+            ("v8::base::OS::RecommitPages", "v8"),
+            ("v8::Isolate::Initialize", "v8"),
+            ("v8::V8::Initialize", "v8"),
+            ("v8::internal::Isolate::Init", "v8"),
             ("ExecutableAllocator", "jsc"),
-            ("ExecutableAllocationFuzz", "jsc"),
             ("ExecutableMemoryHandle", "jsc"),
             ("CodeHeap::reserve", "hotspot"),
             ("CodeCache::initialize", "hotspot"),
             ("ExecutableMemoryAllocator", "coreclr"),
             ("ffi_closure_alloc", "libffi"),
         ];
-        let trap = ["EXC_BREAKPOINT", "EXC_BAD_INSTRUCTION", "EXC_CRASH", "EXC_BAD_ACCESS"];
-        self.report.exception.as_deref().filter(|e| trap.iter().any(|t| e.contains(t)))?;
-        let symbols = self.report.frames.iter().take(8).filter_map(|frame| frame.symbol.as_deref());
-        let (symbol, engine) =
-            symbols.into_iter().find_map(|s| NAMES.iter().find(|(name, _)| s.contains(name)).map(|(_, engine)| (s.to_owned(), *engine)))?;
-        let message = format!("the program stopped itself in {symbol}: it did not get memory for generated code");
-        let detected = self.symptom("engine-got-no-executable-memory", &message, Clue::EngineRefused { engine, degrades: false });
+        const INSIDE: &[(&str, &str)] = &[("v8::", "v8"), ("JSC::", "jsc"), ("node::", "v8"), ("coreclr", "coreclr")];
+        const TRAPS: &[&str] = &["EXC_BREAKPOINT", "EXC_BAD_INSTRUCTION", "EXC_CRASH", "EXC_BAD_ACCESS"];
+        let exception = self.report.exception.as_deref().filter(|e| TRAPS.iter().any(|t| e.contains(t)))?;
+        let symbols: Vec<&str> = self.report.frames.iter().take(8).filter_map(|frame| frame.symbol.as_deref()).collect();
+        let set_up =
+            symbols.iter().find_map(|s| SET_UP.iter().find(|(name, _)| s.contains(name)).map(|(_, engine)| (*s, *engine, Sign::InSetUp)));
+        let trapped = !exception.contains("EXC_BAD_ACCESS");
+        let inside = symbols
+            .first()
+            .filter(|_| trapped)
+            .and_then(|s| INSIDE.iter().find(|(name, _)| s.starts_with(name)).map(|(_, engine)| (*s, *engine, Sign::InEngine)));
+        let (symbol, engine, sign) = set_up.or(inside)?;
+        let message = format!("the program stopped itself in {symbol}");
+        let detected = self.symptom("engine-stopped-itself", &message, Clue::EngineRefused { engine, degrades: false, sign });
         Some(self.add_frames(detected))
     }
 

@@ -11,6 +11,7 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Detected> {
     let mut all: Vec<Detected> = evidence.bundles.iter().flat_map(from_info_plist).collect();
     all.extend(evidence.scripts.iter().flat_map(|script| from_script(scene, script)));
     all.extend(evidence.images.iter().flat_map(from_load_commands));
+    all.extend(evidence.images.iter().filter_map(|image| expects_injection(scene, image)));
     all.extend(evidence.images.iter().flat_map(|image| image.calls.calls.iter().filter_map(|call| from_call(scene, image, call))));
     all
 }
@@ -93,4 +94,18 @@ fn from_call(scene: &Scene<'_>, image: &Image, call: &CallSite) -> Option<Detect
     let mut detected = sets(variable, format!("{path} sets {variable} for the programs it starts"), false).on(subject, Some(image.arch()));
     detected.finding.location.path = path.clone();
     Some(detected.seen(Proof { source: path, address: Some(call.address), quote: call_text(call), ..Proof::default() }))
+}
+
+/// Code that reads `DYLD_INSERT_LIBRARIES`: it counts on somebody else having set it (a store client's overlay).
+fn expects_injection(scene: &Scene<'_>, image: &Image) -> Option<Detected> {
+    const VARIABLE: &str = "DYLD_INSERT_LIBRARIES";
+    let hit = image.strings.iter().find(|hit| hit.wanted == "dyld-variable" && hit.text == VARIABLE)?;
+    let reads = image.macho.imports("_getenv") && !image.macho.imports("_setenv") && !image.macho.imports("_putenv");
+    let host = scene.hosts(image).into_iter().next().filter(|_| reads)?;
+    let path = image.path.to_string_lossy().into_owned();
+    let message = format!("{path} looks at {VARIABLE}: it expects a library to be put in from outside");
+    let detected =
+        Detected::of_code("expects-injected-library", Kind::Need, Severity::Note, Confidence::Possible, message, Clue::ExpectsInjection)
+            .on(host.path.to_string_lossy(), Some(image.arch()));
+    Some(detected.seen(Proof { source: path, offset: Some(hit.offset), quote: hit.text.clone(), ..Proof::default() }))
 }

@@ -1,6 +1,6 @@
 //! What lines of logs and terminal output show. The reader has recognised them; here each gets its subject, its severity and its clue.
 
-use super::{Clue, Detected, OwnFault, Scene};
+use super::{Clue, Detected, OwnFault, Scene, Sign};
 use crate::evidence::{Evidence, EvidenceText, Image, TextFacts};
 use crate::finding::{Confidence, Kind, Proof, Severity};
 use crate::policy;
@@ -157,12 +157,12 @@ impl Line<'_> {
                 self.symptom("write-execute-refused", message, Clue::WriteExecuteRefused, process)
             }
             LogFact::JitMappingDenied { process } => {
-                let clue = Clue::EngineRefused { engine: "jit", degrades: false };
+                let clue = Clue::EngineRefused { engine: "jit", degrades: false, sign: Sign::Message };
                 self.symptom("engine-got-no-executable-memory", "the kernel refused a MAP_JIT mapping".into(), clue, process)
             }
             LogFact::EngineMemory { engine, process, degrades } => {
                 let message = format!("{} did not get memory for generated code", engine_name(engine));
-                let clue = Clue::EngineRefused { engine, degrades: *degrades };
+                let clue = Clue::EngineRefused { engine, degrades: *degrades, sign: Sign::Message };
                 self.symptom("engine-got-no-executable-memory", message, clue, process)
             }
             LogFact::RestrictedEntitlements { keys, process, .. } => {

@@ -56,7 +56,8 @@ fn map_meaning(call: &CallSite) -> Option<(MemoryUse, Confidence)> {
     let anonymous = holds(flags, |f| f & ANONYMOUS != 0);
     match holds(protection, |p| p & (WRITE | EXECUTE) == WRITE | EXECUTE) {
         Holds::Always if anonymous == Holds::Always => Some((MemoryUse::WriteExecute, Confidence::Certain)),
-        Holds::Always | Holds::Sometimes => Some((MemoryUse::WriteExecute, Confidence::Likely)),
+        Holds::Always => Some((MemoryUse::WriteExecute, Confidence::Likely)),
+        Holds::Sometimes => Some((MemoryUse::WriteExecute, Confidence::Possible)),
         _ => None,
     }
 }
@@ -67,12 +68,12 @@ fn protect_meaning(protection: Option<&Value>, copy: Option<&Value>) -> Option<(
     }
     match holds(protection, |p| p & (WRITE | EXECUTE) == WRITE | EXECUTE) {
         Holds::Always => return Some((MemoryUse::WriteExecute, Confidence::Certain)),
-        Holds::Sometimes => return Some((MemoryUse::WriteExecute, Confidence::Likely)),
+        Holds::Sometimes => return Some((MemoryUse::WriteExecute, Confidence::Possible)),
         _ => {}
     }
     match holds(protection, |p| p & EXECUTE != 0) {
         Holds::Always => Some((MemoryUse::FlipsPages, Confidence::Certain)),
-        Holds::Sometimes => Some((MemoryUse::FlipsPages, Confidence::Likely)),
+        Holds::Sometimes => Some((MemoryUse::FlipsPages, Confidence::Possible)),
         _ => None,
     }
 }
@@ -102,9 +103,9 @@ const ENGINES: &[Engine] = &[
     Engine { name: "Mono", file: &["libmonosgen", "libmonobdwgc"], strings: &["mono"], usual: MemoryUse::Unknown, optional: false },
     Engine { name: "PyPy", file: &["libpypy"], strings: &[], usual: MemoryUse::Unknown, optional: false },
     Engine { name: "Wasmtime", file: &["libwasmtime"], strings: &["wasmtime", "cranelift"], usual: MemoryUse::FlipsPages, optional: false },
-    Engine { name: "PCRE2 JIT", file: &["libpcre2"], strings: &["pcre2-jit"], usual: MemoryUse::Unknown, optional: true },
+    Engine { name: "PCRE2 JIT", file: &["libpcre2"], strings: &["pcre"], usual: MemoryUse::Unknown, optional: true },
     Engine { name: "JavaScriptCore", file: &["libJavaScriptCore"], strings: &["jsc"], usual: MemoryUse::MapJit, optional: true },
-    Engine { name: "LLVM JIT", file: &["libLLVM"], strings: &["llvm-orc"], usual: MemoryUse::FlipsPages, optional: false },
+    Engine { name: "LLVM JIT", file: &["libLLVM"], strings: &["llvm-jit"], usual: MemoryUse::FlipsPages, optional: false },
     Engine { name: "Julia", file: &["libjulia"], strings: &[], usual: MemoryUse::Unknown, optional: false },
     Engine {
         name: "Frida Gum",

@@ -35,6 +35,17 @@ pub enum MemoryUse {
     Unknown,
 }
 
+/// What says that an engine got no memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sign {
+    /// A trap somewhere in the engine: nothing by itself.
+    InEngine,
+    /// A trap in a function that sets up or protects its code memory.
+    InSetUp,
+    /// Its own message, or the kernel's.
+    Message,
+}
+
 /// Why a program could not be what the report says: not the signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OwnFault {
@@ -133,6 +144,8 @@ pub enum Clue {
         engine: &'static str,
         /// It goes on without.
         degrades: bool,
+        /// What says so.
+        sign: Sign,
     },
     /// Writing to or running JIT memory went wrong on the program's own side.
     JitMisused,

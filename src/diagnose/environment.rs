@@ -4,7 +4,7 @@ use super::case::{Candidate, Case};
 use crate::detect::{Clue, Detected};
 use crate::evidence::Image;
 use crate::finding::Confidence;
-use crate::policy::{Action, Process, decide, key};
+use crate::policy::{Action, Process, decide};
 use crate::read::cms::SignerKind;
 use std::collections::BTreeSet;
 
@@ -109,27 +109,34 @@ fn set_in_bundle(case: &Case<'_>, index: usize, detected: &Detected, variable: &
     Some(candidate)
 }
 
-/// A store client's library was refused: the same client injects its overlay with DYLD_INSERT_LIBRARIES, which the hardened program drops.
-/// Known of store clients that load in process and inject (Steam documents both keys together).
+/// The program counts on a library that somebody else puts in with DYLD_INSERT_LIBRARIES; or a store client's library was refused, and such clients
+/// inject their overlay that way (Steam documents both keys together).
 fn expects_injection(case: &Case<'_>) -> Option<Candidate> {
-    const CLIENTS: &[&str] = &["steamclient", "gameoverlayrenderer", "steam_api", "libsteam_api"];
-    let named = |text: &str| CLIENTS.iter().any(|client| text.to_ascii_lowercase().contains(client));
-    let refused =
-        case.clues(|c| matches!(c, Clue::LoadFailed { reason, .. } if reason.is_library_validation())).find(|(_, d)| match &d.clue {
-            Clue::LoadFailed { name, file, .. } => named(name) || file.as_deref().is_some_and(named),
-            _ => false,
-        });
-    let (index, detected) = refused?;
-    let image = case.image_of(detected).or_else(|| case.scene.main())?;
+    let refused = refused_store_client(case);
+    let expected = case.any(|c| *c == Clue::ExpectsInjection);
+    let index = refused.or(expected)?;
+    let image = case.detected.get(index).and_then(|d| case.image_of(d)).or_else(|| case.scene.main())?;
     let decision = decide(&Process::of(image), &Action::HonourDyld { variable: "DYLD_INSERT_LIBRARIES".into() });
-    if decision.allowed || image.has_entitlement(key::DYLD_VARIABLES) {
+    if decision.allowed {
         return None;
     }
-    let summary =
-        "the store client's overlay is put in with DYLD_INSERT_LIBRARIES, which the hardened program drops without a message".to_owned();
-    let mut candidate =
-        Candidate::new("dyld-shipping", "dyld-shipping", Confidence::Likely, summary).about(Some(image)).refused_by(&decision);
-    candidate.findings.push(index);
+    let summary = "a library that is put in from outside with DYLD_INSERT_LIBRARIES (a store's overlay) is dropped by the hardened program without a message".to_owned();
+    let confidence = if refused.is_some() { Confidence::Likely } else { Confidence::Possible };
+    let mut candidate = Candidate::new("dyld-shipping", "dyld-shipping", confidence, summary).about(Some(image)).refused_by(&decision);
+    candidate.findings.extend(refused);
+    candidate.findings.extend(expected);
     candidate.order = 30;
     Some(candidate)
+}
+
+fn refused_store_client(case: &Case<'_>) -> Option<usize> {
+    const CLIENTS: &[&str] = &["steamclient", "gameoverlayrenderer", "steam_api"];
+    let named = |text: &str| CLIENTS.iter().any(|client| text.to_ascii_lowercase().contains(client));
+    let is_client = |d: &Detected| match &d.clue {
+        Clue::LoadFailed { name, file, .. } => named(name) || file.as_deref().is_some_and(named),
+        _ => false,
+    };
+    case.clues(|c| matches!(c, Clue::LoadFailed { reason, .. } if reason.is_library_validation()))
+        .find(|(_, d)| is_client(d))
+        .map(|(index, _)| index)
 }

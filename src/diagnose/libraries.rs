@@ -303,5 +303,8 @@ fn foreign_path(case: &Case<'_>, image: &Image) -> Option<String> {
         Some(Value::Text(path)) if outside(path) => Some(path.clone()),
         _ => None,
     });
-    constant.or_else(|| image.strings.iter().find(|hit| hit.wanted == "plugin-path").map(|hit| hit.text.clone()))
+    const PLACES: &[&str] = &["plugin-path", "audio-plugin-path", "python-packages", "node-addon"];
+    let foreign_file = |text: &str| text.contains("/Library/Application Support/") && (text.contains(".dylib") || text.contains(".bundle"));
+    let place = |wanted: &str, text: &str| PLACES.contains(&wanted) || wanted == "application-support-path" && foreign_file(text);
+    constant.or_else(|| image.strings.iter().find(|hit| place(hit.wanted, &hit.text)).map(|hit| hit.text.clone()))
 }

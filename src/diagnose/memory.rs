@@ -4,7 +4,7 @@
 //! belongs to no file had memory that MAP_JIT does not cover. So that symptom asks for the broader key or a change of code, never `allow-jit`.
 
 use super::case::{Candidate, Case, Use};
-use crate::detect::{Clue, Detected, MemoryUse, OwnFault};
+use crate::detect::{Clue, Detected, MemoryUse, OwnFault, Sign};
 use crate::evidence::Image;
 use crate::finding::Confidence;
 use crate::policy::{Action, Decision, Process, decide, key};
@@ -27,7 +27,7 @@ fn of_symptom(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Cand
     let look = Look { case, index, detected, image };
     match &detected.clue {
         Clue::KilledAnonymousPage => Some(look.flipped()),
-        Clue::EngineRefused { engine, degrades } => Some(look.engine(engine, *degrades)),
+        Clue::EngineRefused { engine, degrades, sign } => look.engine(engine, *degrades, *sign),
         Clue::WriteExecuteRefused => Some(look.write_execute()),
         Clue::JitMisused => Some(look.misused()),
         Clue::KilledPatchedPage { patcher, .. } => Some(look.patched(patcher.as_deref())),
@@ -110,7 +110,7 @@ impl<'a> Look<'a> {
     }
 
     /// A runtime's own message that it got no executable memory.
-    fn engine(&self, engine: &str, degrades: bool) -> Candidate {
+    fn engine(&self, engine: &str, degrades: bool, sign: Sign) -> Option<Candidate> {
         let name = crate::detect::engine_name(engine);
         let uses = self.uses();
         let native_arm = self.arch().is_some_and(Arch::is_arm64);
@@ -118,11 +118,18 @@ impl<'a> Look<'a> {
         let maps_jit = has(MemoryUse::MapJit, Confidence::Likely);
         let write_execute = has(MemoryUse::WriteExecute, Confidence::Likely);
         let jit_refused = self.decision(&Action::MapJit).is_none_or(|d| !d.allowed);
-        if native_arm && write_execute && (!maps_jit || !jit_refused) {
-            return self.engine_needs_new_code(name, degrades, &uses);
+        if native_arm && write_execute && (!maps_jit || !jit_refused) && sign == Sign::Message {
+            return Some(self.engine_needs_new_code(name, degrades, &uses));
         }
         if self.case.hardened(self.image) == Some(false) {
-            return self.not_hardened(name);
+            return (sign == Sign::Message).then(|| self.not_hardened(name));
+        }
+        // A trap says nothing of its reason: where the memory keys permit what the code does, the engine stopped itself for another.
+        let refused = maps_jit && jit_refused
+            || has(MemoryUse::FlipsPages, Confidence::Likely) && self.decision(&Action::ExecuteFlippedPage).is_none_or(|d| !d.allowed);
+        let blind = self.image.is_none() || uses.is_empty() && jit_refused;
+        if sign < Sign::Message && !refused && !(blind && sign == Sign::InSetUp) {
+            return None;
         }
         let known = self.usual(engine, &uses, maps_jit, jit_refused);
         let summary = format!("{} ({name}) did not get memory for generated code", self.name());
@@ -152,7 +159,7 @@ impl<'a> Look<'a> {
             candidate = candidate.refused_by(&decision);
         }
         candidate.also_on = self.helpers(&[wanted]);
-        self.misplaced(candidate, wanted)
+        Some(self.misplaced(candidate, wanted))
     }
 
     /// How the engine maps its code: call sites first, then what engines of that name do everywhere.
@@ -370,7 +377,7 @@ fn refused_need(case: &Case<'_>, executable: &Image, found: Use) -> Option<Candi
         let has = executable.has_entitlement(key::ALLOW_JIT);
         candidate.remove = Some(has.then(|| key::ALLOW_JIT.to_owned()).into_iter().collect());
     }
-    candidate.order = 40;
+    candidate.order = if executable.main_of == Some(0) { 39 } else { 40 };
     Some(candidate)
 }
 

@@ -2,7 +2,7 @@
 
 use super::case::{Candidate, Case, MendedBy};
 use super::memory::own_fault_words;
-use crate::detect::{Clue, Detected, OwnFault};
+use crate::detect::{Clue, Detected, OwnFault, Sign};
 use crate::evidence::TargetKind;
 use crate::finding::Confidence;
 use crate::policy::{Action, Process, decide};
@@ -49,6 +49,9 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
             Some(start(case, "gatekeeper", index, detected, summary))
         }
         Clue::Own(fault) => own(case, index, detected, fault),
+        Clue::EngineRefused { sign: Sign::InSetUp | Sign::InEngine, .. } => {
+            own(case, index, detected, &OwnFault::Abort).map(|c| Candidate { order: 36, ..c })
+        }
         _ => None,
     }
 }
@@ -90,7 +93,7 @@ fn own(case: &Case<'_>, index: usize, detected: &Detected, fault: &OwnFault) -> 
                 | Clue::RestrictedRefused(_)
                 | Clue::EntitlementsUnparsable { .. }
                 | Clue::LoadFailed { .. }
-                | Clue::EngineRefused { .. }
+                | Clue::EngineRefused { sign: Sign::Message, .. }
                 | Clue::LaunchConstraint
                 | Clue::UsageMissing { .. }
                 | Clue::AttachRefused(_)
