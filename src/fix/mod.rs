@@ -4,3 +4,5 @@ pub mod apply;
 pub mod edit;
 pub mod plan;
 pub mod sign;
+#[cfg(test)]
+mod sample;

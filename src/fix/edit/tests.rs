@@ -160,8 +160,8 @@ fn broken_xml_is_refused_and_never_edited() {
 
 #[test]
 fn a_fault_says_where() {
-    let Err(EditError::Fault(fault)) = edit(&file("<dict>\n\té<!-- a -- b -->\n</dict>").replace('é', ""), &Edits::default()) else { panic!() };
-    assert_eq!((fault.line, fault.column), (5, 8));
+    let Err(EditError::Fault(fault)) = edit(&file("<dict>\n\t<!-- é -- b -->\n</dict>"), &Edits::default()) else { panic!() };
+    assert_eq!((fault.line, fault.column), (5, 9));
 }
 
 #[test]
@@ -188,7 +188,8 @@ fn a_deep_value_does_not_overflow() {
     for _ in 0..2_000 {
         value = Value::Array(vec![value]);
     }
-    assert!(outline(&create(&[("a".into(), value)])).is_err(), "deeper than any reader goes, and still no panic");
+    let text = create(&[("a".into(), value)]);
+    assert!(outline(&text).is_ok() && text.contains("<array/>"), "cut where readers stop");
 }
 
 #[test]
