@@ -184,7 +184,6 @@ fn a_shell_gives_the_argument_back() {
 /// What a program started by `shell` receives for the quoted word.
 fn through(shell: &str, word: &str) -> String {
     let command = format!("printf %s {}", quote(word));
-    let command = command.replacen("printf %s -", "printf %s \"\"-", 1);
     let output = std::process::Command::new(shell).arg("-c").arg(command).output().unwrap();
     String::from_utf8(output.stdout).unwrap()
 }
