@@ -75,7 +75,9 @@ const BUNDLES: [&str; 13] =
 fn is_inside_bundle(system: &dyn System, root: &Path, file: &Path) -> bool {
     let root = system.canonical(root).unwrap_or_else(|_| root.to_path_buf());
     let folders = file.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
-    folders.into_iter().any(|folder| if folder == root { has_bundle_name(folder) || has_seal(system, folder) } else { has_seal(system, folder) })
+    folders
+        .into_iter()
+        .any(|folder| if folder == root { has_bundle_name(folder) || has_seal(system, folder) } else { has_seal(system, folder) })
 }
 
 fn has_bundle_name(folder: &Path) -> bool {

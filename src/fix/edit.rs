@@ -4,9 +4,11 @@
 //! think of the text is asked of [`read_file`]. The result is outlined again before it is handed out, so a wrong edit is an error, never a file.
 
 mod diff;
+mod mend;
 mod outline;
 
 pub use diff::unified_diff;
+pub use mend::mend;
 
 use crate::read::entitlements::{Fault, FaultKind, Value, read_file};
 use outline::{Entry, EntryValue, Outline, outline};
@@ -66,6 +68,11 @@ pub fn edit(text: &str, edits: &Edits) -> Result<Edited, EditError> {
     confirm(&before, &changed, edits)?;
     let warnings = faults.into_iter().filter(|fault| !fault.kind.is_fatal()).collect();
     Ok(Edited { diff: unified_diff(text, &changed, "entitlements"), text: changed, warnings })
+}
+
+/// Keys of the root dictionary, in order; empty when the text cannot be read.
+pub fn keys(text: &str) -> Vec<String> {
+    outline(text).map(|outline| outline.entries.into_iter().map(|entry| entry.key).collect()).unwrap_or_default()
 }
 
 /// A fault of a value that this edit takes out or answers with [`EditError::NotBoolean`]: it must not stand in the way of mending it.
@@ -186,7 +193,10 @@ fn insertion(text: &str, outline: &Outline, keys: &[&String]) -> Replacement {
             let body: String = keys.iter().map(lines).collect();
             Replacement { range: close..close, with: format!("{line_end}{body}{}", open_indent.unwrap_or_default()) }
         }
-        _ => Replacement { range: close..close, with: keys.iter().map(|key| format!("{line_end}{indent}{}", entry(key, &between))).collect() },
+        _ => Replacement {
+            range: close..close,
+            with: keys.iter().map(|key| format!("{line_end}{indent}{}", entry(key, &between))).collect(),
+        },
     }
 }
 

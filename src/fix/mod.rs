@@ -3,6 +3,6 @@
 pub mod apply;
 pub mod edit;
 pub mod plan;
-pub mod sign;
 #[cfg(test)]
 mod sample;
+pub mod sign;

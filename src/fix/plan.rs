@@ -47,15 +47,22 @@ pub struct Plan {
 }
 
 /// Makes the plan of a remedy. `existing`: (executable relative path, file name, its text) of an entitlements file the user has for it.
-pub fn plan(evidence: &Evidence, diagnosis: &Diagnosis, remedy: &Remedy, existing: &[(PathBuf, PathBuf, String)]) -> Result<Plan, EditError> {
+pub fn plan(
+    evidence: &Evidence,
+    diagnosis: &Diagnosis,
+    remedy: &Remedy,
+    existing: &[(PathBuf, PathBuf, String)],
+) -> Result<Plan, EditError> {
     let described = scenario::by_id(&diagnosis.scenario).and_then(|scenario| scenario.remedy_titled(&remedy.title));
     let on = subjects(evidence, diagnosis, remedy);
     let mut plan = Plan { manual: described.map(|described| described.manual.clone()).unwrap_or_default(), ..Plan::default() };
     if !remedy.add_entitlements.is_empty() || !remedy.remove_entitlements.is_empty() {
         plan.edits = edits(evidence, remedy, &on, existing)?;
+    } else if diagnosis.cause == "entitlements-malformed" {
+        plan.edits = mended(evidence, &on, existing);
     }
     add_usage_strings(evidence, diagnosis, remedy, &on, &mut plan);
-    let job = job(evidence, described, &on, &plan);
+    let job = job(evidence, described, &on, existing, &plan);
     if let Some(job) = &job {
         plan.sign = sign::steps(evidence, job);
     }
@@ -78,7 +85,12 @@ fn subjects(evidence: &Evidence, diagnosis: &Diagnosis, remedy: &Remedy) -> Vec<
 }
 
 /// One edit for each executable whose entitlements change, or whose file says already what its signature does not.
-fn edits(evidence: &Evidence, remedy: &Remedy, on: &[PathBuf], existing: &[(PathBuf, PathBuf, String)]) -> Result<Vec<FileEdit>, EditError> {
+fn edits(
+    evidence: &Evidence,
+    remedy: &Remedy,
+    on: &[PathBuf],
+    existing: &[(PathBuf, PathBuf, String)],
+) -> Result<Vec<FileEdit>, EditError> {
     let wanted = Edits { add: remedy.add_entitlements.clone(), remove: remedy.remove_entitlements.clone() };
     let mut edits: Vec<FileEdit> = Vec::new();
     for executable in on {
@@ -95,6 +107,29 @@ fn edits(evidence: &Evidence, remedy: &Remedy, on: &[PathBuf], existing: &[(Path
     Ok(edits)
 }
 
+/// The entitlements that macOS cannot read, corrected: the user's file, else the signed text. Nothing where only a person can tell what was meant.
+fn mended(evidence: &Evidence, on: &[PathBuf], existing: &[(PathBuf, PathBuf, String)]) -> Vec<FileEdit> {
+    let mut edits: Vec<FileEdit> = Vec::new();
+    for executable in on {
+        let given = existing.iter().find(|(path, _, _)| path == executable);
+        let taken: Vec<&PathBuf> = edits.iter().map(|edit| &edit.file).chain(existing.iter().map(|(_, file, _)| file)).collect();
+        let (file, before) = match given {
+            Some((_, file, text)) => (file.clone(), Some(text.clone())),
+            None => (default_file(executable, &taken), embedded_text(evidence, executable)),
+        };
+        let name = file.display().to_string();
+        if let Some((before, after)) =
+            before.and_then(|before| edit::mend(&before).map(|after| (before, after))).filter(|(before, after)| before != after)
+        {
+            let from = if given.is_some() { name.clone() } else { "as signed".into() };
+            let diff = unified_diff(&before, &after, &name);
+            let warnings = vec!["comments are taken out, and yes-or-no keys get <true/> or <false/>".into()];
+            edits.push(FileEdit { executable: executable.clone(), file, before, after, diff, from, warnings });
+        }
+    }
+    edits
+}
+
 /// `NAME.entitlements` in the current folder; with a number when another executable of that name has taken it.
 fn default_file(executable: &Path, taken: &[&PathBuf]) -> PathBuf {
     let name = executable.file_name().unwrap_or(executable.as_os_str()).to_string_lossy().into_owned();
@@ -109,11 +144,11 @@ fn edit_existing(evidence: &Evidence, executable: &Path, file: &Path, text: &str
     if edited.text == text {
         warnings.push("the file says this already, the signature does not: sign with it".into());
     }
-    let entries = crate::read::entitlements::read_file(text.as_bytes()).entries;
+    let keys = edit::keys(text);
     let (signed, _) = signed_entitlements(evidence, executable);
     for (key, _) in &signed {
         // Xcode adds get-task-allow by itself when it signs for debugging, so it stands in no file.
-        let known = entries.is_empty() || entries.iter().any(|(other, _)| other == key) || wanted.remove.contains(key) || key == key::GET_TASK_ALLOW;
+        let known = keys.contains(key) || wanted.remove.contains(key) || key == key::GET_TASK_ALLOW;
         if !known {
             warnings.push(format!("{key} is in the signature and not in this file: signing with the file takes it away"));
         }
@@ -221,13 +256,27 @@ fn add_usage_strings(evidence: &Evidence, diagnosis: &Diagnosis, remedy: &Remedy
 }
 
 /// What to sign; `None` when the remedy changes nothing that is signed.
-fn job(evidence: &Evidence, described: Option<&scenario::Remedy>, on: &[PathBuf], plan: &Plan) -> Option<Job> {
+fn job(
+    evidence: &Evidence,
+    described: Option<&scenario::Remedy>,
+    on: &[PathBuf],
+    existing: &[(PathBuf, PathBuf, String)],
+    plan: &Plan,
+) -> Option<Job> {
     let resign = described.is_some_and(|described| described.resign);
     if plan.edits.is_empty() && plan.info_plist.is_empty() && !resign {
         return None;
     }
     let signing = described.map(|described| described.signing.clone()).unwrap_or_default();
-    let changed: Vec<(PathBuf, PathBuf)> = plan.edits.iter().map(|edit| (edit.executable.clone(), edit.file.clone())).collect();
+    let mut changed: Vec<(PathBuf, PathBuf)> = plan.edits.iter().map(|edit| (edit.executable.clone(), edit.file.clone())).collect();
+    if signing.own_file && changed.is_empty() {
+        for executable in on {
+            let given = existing.iter().find(|(path, _, _)| path == executable).map(|(_, file, _)| file.clone());
+            let taken: Vec<&PathBuf> = changed.iter().map(|(_, file)| file).collect();
+            let file = given.unwrap_or_else(|| default_file(executable, &taken));
+            changed.push((executable.clone(), file));
+        }
+    }
     let edited = |path: &PathBuf| changed.iter().any(|(executable, _)| executable == path);
     let mut also: Vec<PathBuf> = Vec::new();
     if resign {
@@ -252,7 +301,8 @@ fn whole(evidence: &Evidence) -> Option<String> {
 
 fn checks(evidence: &Evidence, plan: &Plan) -> Vec<Vec<String>> {
     let Some(whole) = whole(evidence) else { return Vec::new() };
-    let argv = |words: &[&str], object: String| words.iter().map(|word| (*word).to_owned()).chain(std::iter::once(object)).collect::<Vec<_>>();
+    let argv =
+        |words: &[&str], object: String| words.iter().map(|word| (*word).to_owned()).chain(std::iter::once(object)).collect::<Vec<_>>();
     let mut checks = Vec::new();
     if !plan.sign.is_empty() {
         let verify = ["codesign", "--verify", "--strict", "--verbose=2"];
@@ -277,7 +327,9 @@ fn cautions(evidence: &Evidence, remedy: &Remedy, job: Option<&Job>, plan: &Plan
     }
     let Some(job) = job else { return cautions };
     if evidence.target.kind == TargetKind::None {
-        cautions.push("No app was given, so Temper cannot say what must be signed, and in which order. Give the app to get the commands.".into());
+        cautions.push(
+            "No app was given, so Temper cannot say what must be signed, and in which order. Give the app to get the commands.".into(),
+        );
         return cautions;
     }
     if !plan.info_plist.is_empty() {
@@ -300,15 +352,21 @@ fn identity_cautions(evidence: &Evidence, remedy: &Remedy, job: &Job, plan: &Pla
         cautions.push("An ad hoc signature has no team. With the runtime flag, library validation then refuses every library that is not Apple's, the app's own included.".into());
     }
     if matches!(signer, Some(SignerKind::Apple | SignerKind::AppStore | SignerKind::TestFlight)) {
-        cautions.push("This copy was signed by Apple. Nobody else can sign it the same way: change the project, build it and submit it again.".into());
+        cautions.push(
+            "This copy was signed by Apple. Nobody else can sign it the same way: change the project, build it and submit it again.".into(),
+        );
     } else if !identity.known {
-        cautions.push(format!("Put your own identity in place of \"{}\" (`security find-identity -v -p codesigning` lists them).", sign::PLACEHOLDER));
+        cautions.push(format!(
+            "Put your own identity in place of \"{}\" (`security find-identity -v -p codesigning` lists them).",
+            sign::PLACEHOLDER
+        ));
     }
     if signer == Some(SignerKind::DeveloperId) && !plan.sign.is_empty() {
         cautions.push("Signing again voids the notarization ticket: notarize and staple the app again before you ship it.".into());
     }
     if plan.sign.iter().any(|step| step.why == "signed by another team") {
-        cautions.push("Code of another developer gets your signature: make sure that its licence allows that, and that you trust it.".into());
+        cautions
+            .push("Code of another developer gets your signature: make sure that its licence allows that, and that you trust it.".into());
     }
     if plan.edits.iter().any(|edit| evidence.images_at(&edit.executable).next().is_some_and(|image| !image.is_executable())) {
         cautions.push("Entitlements count only on executables; codesign does not put them on a library.".into());
@@ -332,7 +390,10 @@ pub fn steps(plan: &Plan) -> Vec<Step> {
     }
     steps.extend(plan.cautions.iter().map(|caution| step("manual", format!("Note: {caution}"))));
     for sign in &plan.sign {
-        steps.push(Step { argv: sign.argv.clone(), ..step("run", format!("Sign {}: {}", sign.argv.last().map_or("", String::as_str), sign.why)) });
+        steps.push(Step {
+            argv: sign.argv.clone(),
+            ..step("run", format!("Sign {}: {}", sign.argv.last().map_or("", String::as_str), sign.why))
+        });
     }
     for argv in &plan.check {
         steps.push(Step { argv: argv.clone(), ..step("run", format!("Check: {}", command_line(argv))) });

@@ -1,6 +1,6 @@
 //! An app for the tests of this folder: a hardened Developer ID app with a helper, a framework, a foreign library in it, and a bundle of resources.
 
-use crate::evidence::{Bundle, Evidence, Image, Signed, SignatureFacts, Target, TargetKind};
+use crate::evidence::{Bundle, Evidence, Image, SignatureFacts, Signed, Target, TargetKind};
 use crate::read::callsites::CallSites;
 use crate::read::cms::{Signer, SignerKind};
 use crate::read::entitlements::{Entitlements, Value};

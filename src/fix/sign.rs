@@ -164,7 +164,11 @@ fn step(evidence: &Evidence, job: &Job, identity: &Identity, object: PathBuf, re
         Reason::Entitlements(file) => Some(file.clone()),
         _ => None,
     };
-    let preserved = if entitlements.is_none() { preserved(evidence, job, identity, &object, &images) } else { kept_identifier(evidence, &object, &images) };
+    let preserved = if entitlements.is_none() {
+        preserved(evidence, job, identity, &object, &images)
+    } else {
+        kept_identifier(evidence, &object, &images)
+    };
     let mut argv: Vec<String> = vec!["codesign".into(), "--force".into()];
     if let Some(options) = options(evidence, job, &images, entitlements.is_some()) {
         argv.extend(["--options".into(), options]);
@@ -308,7 +312,9 @@ pub fn quote(argument: &str) -> String {
 /// Control characters, and the invisible ones that can make a line read otherwise than it is (zero width, direction).
 fn is_invisible(character: char) -> bool {
     let invisible = ['\u{61c}', '\u{feff}', '\u{2028}', '\u{2029}'];
-    character.is_control() || invisible.contains(&character) || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
+    character.is_control()
+        || invisible.contains(&character)
+        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
 }
 
 /// A command line for pasting.

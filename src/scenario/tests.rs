@@ -54,7 +54,8 @@ fn every_scenario_has_words_sources_and_a_remedy() {
         assert!(!scenario.sources.is_empty() && !scenario.remedies.is_empty(), "{}", scenario.id);
         for remedy in &scenario.remedies {
             assert!(!remedy.title.is_empty() && !remedy.explanation.is_empty(), "{} {}", scenario.id, remedy.id);
-            let changes = !remedy.add_entitlements.is_empty() || !remedy.remove_entitlements.is_empty() || !remedy.add_info_plist.is_empty();
+            let changes =
+                !remedy.add_entitlements.is_empty() || !remedy.remove_entitlements.is_empty() || !remedy.add_info_plist.is_empty();
             assert!(!changes || remedy.resign, "{} {}: what changes must be signed", scenario.id, remedy.id);
         }
     }
@@ -130,7 +131,15 @@ fn the_slips_of_the_document_stand_only_among_the_wrong_keys() {
         }
     }
     assert!(by_id("calendars").unwrap().resource.as_ref().unwrap().wrong_usage_keys.contains(&"NSCalendarUsageDescription".to_owned()));
-    assert!(by_id("microphone").unwrap().resource.as_ref().unwrap().wrong_entitlements.contains(&"com.apple.security.device.microphone".to_owned()));
+    assert!(
+        by_id("microphone")
+            .unwrap()
+            .resource
+            .as_ref()
+            .unwrap()
+            .wrong_entitlements
+            .contains(&"com.apple.security.device.microphone".to_owned())
+    );
     assert!(!include_str!("../../scenarios/interview.toml").contains("--entitlements :-"));
 }
 

@@ -89,7 +89,13 @@ impl System for Memory {
 }
 
 fn disk() -> Memory {
-    let files = ["/work dir/Demo.app/Contents/Info.plist", "/work dir/src/x", "/tools/tool", "/other/Kit.framework/Versions/A/Kit", "/site.app/index.html"];
+    let files = [
+        "/work dir/Demo.app/Contents/Info.plist",
+        "/work dir/src/x",
+        "/tools/tool",
+        "/other/Kit.framework/Versions/A/Kit",
+        "/site.app/index.html",
+    ];
     Memory { files: Mutex::new(files.into_iter().map(|file| (file.into(), Vec::new())).collect()), ..Memory::default() }
 }
 
@@ -150,9 +156,14 @@ fn a_file_that_vanished_is_a_change() {
 fn nothing_is_written_into_a_bundle() {
     let mut disk = disk();
     disk.links.insert("/work dir/shortcut".into(), "/work dir/Demo.app/Contents".into());
-    for file in
-        ["Demo.app/x", "Demo.app/Contents/x", "/work dir/Demo.app/Contents/x", "./Demo.app/Contents/x", "shortcut/x", "/other/Kit.framework/Versions/A/x"]
-    {
+    for file in [
+        "Demo.app/x",
+        "Demo.app/Contents/x",
+        "/work dir/Demo.app/Contents/x",
+        "./Demo.app/Contents/x",
+        "shortcut/x",
+        "/other/Kit.framework/Versions/A/x",
+    ] {
         let result = write(&disk, Path::new(ROOT), &edit(file, "", ""));
         assert!(matches!(result, Err(ApplyError::InsideBundle(_))), "{file}: {result:?}");
     }

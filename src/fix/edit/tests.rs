@@ -31,9 +31,8 @@ fn fault_of(text: &str) -> FaultKind {
 fn a_key_goes_before_the_end_in_the_files_own_indentation() {
     for indent in ["\t", "  ", "    ", ""] {
         let text = file(&format!("<dict>\n{indent}<key>a</key>\n{indent}<string>x</string>\n</dict>"));
-        let expected = file(&format!(
-            "<dict>\n{indent}<key>a</key>\n{indent}<string>x</string>\n{indent}<key>{JIT}</key>\n{indent}<true/>\n</dict>"
-        ));
+        let expected =
+            file(&format!("<dict>\n{indent}<key>a</key>\n{indent}<string>x</string>\n{indent}<key>{JIT}</key>\n{indent}<true/>\n</dict>"));
         assert_eq!(add(&text, &[JIT]), expected);
     }
 }
@@ -165,13 +164,40 @@ fn a_fault_says_where() {
 }
 
 #[test]
+fn what_only_the_writing_spoils_is_mended() {
+    let clean = file(&format!("<dict>\n\t<key>{JIT}</key>\n\t<true/>\n</dict>"));
+    let spoilt = [
+        clean.replace("<dict>\n", "<dict>\n  <!-- a -- b\n  c -->  \n"),
+        clean.replace("<key>", "<!-- x --><key>"),
+        clean.replace('\n', "\r\n"),
+        format!("\u{feff}{clean}"),
+        clean.replace("<true/>", "<string>true</string>"),
+        clean.replace("<true/>", "<integer>1</integer>"),
+    ];
+    for text in spoilt {
+        assert_eq!(mend(&text).as_deref(), Some(clean.as_str()), "{text}");
+    }
+    assert_eq!(mend(&clean).as_deref(), Some(clean.as_str()));
+    let own = file("<dict><key>own.key</key><string>true</string></dict>");
+    assert_eq!(mend(&own).as_deref(), Some(own.as_str()), "only keys that are known to be booleans");
+    for text in
+        [file("<dict>"), file("<dict><!-- x</dict>"), file("<dict><key>a</key><true/><key>a</key><true/></dict>"), "bplist00".into()]
+    {
+        assert_eq!(mend(&text), None, "{text}");
+    }
+}
+
+#[test]
 fn a_new_file_is_as_xcode_writes_it() {
     let entries = [
         (JIT.to_owned(), Value::Bool(true)),
         ("b".into(), Value::Bool(false)),
         ("n".into(), Value::Integer(-3)),
         ("s & <t>".into(), Value::String("a\u{1}<b>".into())),
-        ("l".into(), Value::Array(vec![Value::String("x".into()), Value::Dict(vec![("k".into(), Value::Bool(true))]), Value::Array(Vec::new())])),
+        (
+            "l".into(),
+            Value::Array(vec![Value::String("x".into()), Value::Dict(vec![("k".into(), Value::Bool(true))]), Value::Array(Vec::new())]),
+        ),
     ];
     let expected = file(
         "<dict>\n\t<key>com.apple.security.cs.allow-jit</key>\n\t<true/>\n\t<key>b</key>\n\t<false/>\n\t<key>n</key>\n\t<integer>-3</integer>\n\t<key>s &amp; &lt;t&gt;</key>\n\t<string>a\u{fffd}&lt;b&gt;</string>\n\t<key>l</key>\n\t<array>\n\t\t<string>x</string>\n\t\t<dict>\n\t\t\t<key>k</key>\n\t\t\t<true/>\n\t\t</dict>\n\t\t<array/>\n\t</array>\n</dict>",
@@ -246,21 +272,29 @@ fn patched(old: &str, diff: &str) -> String {
 
 /// Entitlements files as people write them: own indentation, line ends, comments, blank lines, values on the same line, the end on the last line.
 fn files() -> impl Strategy<Value = String> {
-    let value = prop::sample::select(vec!["<true/>", "<false/>", "<string>a &lt; b</string>", "<array>\n\t\t<string>x</string>\n\t</array>", "<integer>1</integer>"]);
+    let value = prop::sample::select(vec![
+        "<true/>",
+        "<false/>",
+        "<string>a &lt; b</string>",
+        "<array>\n\t\t<string>x</string>\n\t</array>",
+        "<integer>1</integer>",
+    ]);
     let entry = (value, any::<bool>(), prop::sample::select(vec!["", "", "", "\n", "\t<!-- note </dict> -->\n", " <!-- same line -->"]));
     let indent = prop::sample::select(vec!["\t", "  ", "", "\t\t"]);
     let line_end = prop::sample::select(vec!["\n", "\r\n"]);
-    (prop::collection::vec(entry, 1..5), indent, line_end, any::<bool>(), any::<bool>()).prop_map(|(entries, indent, line_end, own_line, one_line)| {
-        let mut body = String::from("<dict>\n");
-        for (number, (value, same_line, after)) in entries.iter().enumerate() {
-            let between = if *same_line { " ".to_owned() } else { format!("\n{indent}") };
-            body.push_str(&format!("{indent}<key>k{number}</key>{between}{value}"));
-            body.push_str(&if after.starts_with(' ') { format!("{after}\n") } else { format!("\n{after}") });
-        }
-        let body = if own_line { body } else { body.trim_end().to_owned() };
-        let text = file(&format!("{body}</dict>"));
-        if one_line { text.replace('\n', "") } else { text.replace('\n', line_end) }
-    })
+    (prop::collection::vec(entry, 1..5), indent, line_end, any::<bool>(), any::<bool>()).prop_map(
+        |(entries, indent, line_end, own_line, one_line)| {
+            let mut body = String::from("<dict>\n");
+            for (number, (value, same_line, after)) in entries.iter().enumerate() {
+                let between = if *same_line { " ".to_owned() } else { format!("\n{indent}") };
+                body.push_str(&format!("{indent}<key>k{number}</key>{between}{value}"));
+                body.push_str(&if after.starts_with(' ') { format!("{after}\n") } else { format!("\n{after}") });
+            }
+            let body = if own_line { body } else { body.trim_end().to_owned() };
+            let text = file(&format!("{body}</dict>"));
+            if one_line { text.replace('\n', "") } else { text.replace('\n', line_end) }
+        },
+    )
 }
 
 proptest! {
@@ -293,6 +327,7 @@ proptest! {
     #[test]
     fn no_text_makes_the_editor_panic(text in "(<|>|/|!--|--|key|dict|true|plist|&|;|\"| |\n|é|\\?){0,60}") {
         let _ = edit(&text, &Edits { add: vec![JIT.into()], remove: vec!["key".into()] });
+        let _ = mend(&file(&text));
         let _ = edit(&file(&text), &Edits { add: vec![JIT.into()], remove: vec!["key".into()] });
     }
 }

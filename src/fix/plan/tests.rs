@@ -62,7 +62,10 @@ fn an_entitlement_becomes_a_file_a_signature_and_a_check() {
     assert_eq!((edit.file.as_path(), edit.from.as_str()), (Path::new("Demo.entitlements"), "as signed, 1 key"));
     assert_eq!(edit.before, create(&[("b".into(), Value::String("x".into()))]));
     assert_eq!(edit.after, create(&[("b".into(), Value::String("x".into())), (JIT.into(), Value::Bool(true))]));
-    assert!(edit.diff.starts_with("--- Demo.entitlements\n+++ Demo.entitlements\n@@ ") && edit.diff.contains(&format!("+\t<key>{JIT}</key>\n+\t<true/>\n")));
+    assert!(
+        edit.diff.starts_with("--- Demo.entitlements\n+++ Demo.entitlements\n@@ ")
+            && edit.diff.contains(&format!("+\t<key>{JIT}</key>\n+\t<true/>\n"))
+    );
     assert_eq!(plan.sign.len(), 1);
     assert_eq!(plan.sign[0].entitlements.as_deref(), Some(Path::new("Demo.entitlements")));
     assert_eq!(
@@ -124,6 +127,7 @@ fn an_existing_file_is_edited_and_what_it_would_lose_is_said() {
     let edit = &plan.edits[0];
     assert_eq!((edit.before.as_str(), edit.from.as_str()), (text, "src/my.entitlements"));
     assert_eq!(edit.after, text.replace("</dict>", &format!("  <key>{JIT}</key>\n  <true/>\n</dict>")));
+    assert_eq!(edit.warnings, ["signed.only is in the signature and not in this file: signing with the file takes it away"]);
     assert!(command_line(&plan.sign[0].argv).contains("--entitlements src/my.entitlements"));
 }
 
@@ -155,7 +159,8 @@ fn a_usage_string_goes_into_the_bundles_info_plist() {
     assert!(has(&plan, "Info.plist is sealed"));
     assert_eq!(plan.sign.len(), 1, "the app, as it is");
     assert!(command_line(&plan.sign[0].argv).contains("--preserve-metadata=entitlements,requirements,flags"));
-    evidence.bundles[0].info = Some(InfoPlist { usage: vec![("NSCameraUsageDescription".into(), "Shows you.".into())], ..InfoPlist::default() });
+    evidence.bundles[0].info =
+        Some(InfoPlist { usage: vec![("NSCameraUsageDescription".into(), "Shows you.".into())], ..InfoPlist::default() });
     assert!(made(&evidence, "camera", "add-usage-string").info_plist.is_empty());
 }
 
@@ -246,4 +251,27 @@ fn every_remedy_of_every_scenario_has_a_plan_with_steps() {
             }
         }
     }
+}
+
+#[test]
+fn entitlements_that_cannot_be_read_are_corrected_and_never_kept() {
+    let mut evidence = app();
+    let text =
+        "<plist version=\"1.0\">\n<dict>\n\t<!-- a -- b -->\n\t<key>com.apple.security.cs.allow-jit</key>\n\t<true/>\n</dict>\n</plist>\n";
+    let existing = [(PathBuf::from(MAIN), PathBuf::from("my.entitlements"), text.to_owned())];
+    let remedy = remedy("entitlements-malformed", "correct-the-file", MAIN);
+    let diagnosis = diagnosis("entitlements-malformed", "entitlements-malformed");
+    let from_file = plan(&evidence, &diagnosis, &remedy, &existing).unwrap();
+    assert_eq!(from_file.edits[0].after, text.replace("\t<!-- a -- b -->\n", ""));
+    assert_eq!(from_file.edits[0].from, "my.entitlements");
+    assert!(command_line(&from_file.sign[0].argv).contains("--entitlements my.entitlements --sign"));
+    let by_hand = plan(&evidence, &diagnosis, &remedy, &[]).unwrap();
+    assert!(by_hand.edits.is_empty());
+    assert!(
+        command_line(&by_hand.sign[0].argv).contains("--entitlements Demo.entitlements --sign"),
+        "the unreadable ones must not be preserved"
+    );
+    entitle(&mut evidence.images[0], &[]);
+    facts_of(&mut evidence.images[0]).signature.entitlements.as_mut().unwrap().xml = Some(text.into());
+    assert_eq!(plan(&evidence, &diagnosis, &remedy, &[]).unwrap().edits[0].from, "as signed");
 }

@@ -16,7 +16,9 @@ fn the_main_executable_is_signed_as_its_bundle() {
     let steps = plan(&app(), &changed("Contents/MacOS/Demo"), &[]);
     assert_eq!(
         lines(&steps),
-        ["codesign --force --options runtime --timestamp --entitlements Demo.entitlements --sign 'Developer ID Application: Ann (TEAM123456)' Demo.app"]
+        [
+            "codesign --force --options runtime --timestamp --entitlements Demo.entitlements --sign 'Developer ID Application: Ann (TEAM123456)' Demo.app"
+        ]
     );
     assert_eq!((steps[0].object.as_path(), steps[0].why.as_str()), (Path::new(""), "its entitlements change"));
     assert_eq!(steps[0].entitlements.as_deref(), Some(Path::new("Demo.entitlements")));
@@ -36,7 +38,9 @@ fn everything_that_holds_a_changed_object_follows_inside_out() {
             format!(
                 "codesign --force --timestamp --preserve-metadata=identifier,entitlements,flags {sign}/Contents/Frameworks/Kit.framework/Versions/A/Libraries/libx.dylib"
             ),
-            format!("codesign --force --timestamp --preserve-metadata=entitlements,requirements,flags {sign}/Contents/Frameworks/Kit.framework"),
+            format!(
+                "codesign --force --timestamp --preserve-metadata=entitlements,requirements,flags {sign}/Contents/Frameworks/Kit.framework"
+            ),
             format!("codesign --force --options runtime --timestamp --preserve-metadata=entitlements,requirements,flags {sign}"),
         ]
     );
@@ -48,7 +52,9 @@ fn a_helper_is_signed_before_the_app_and_only_once() {
     let steps = plan(&app(), &changed(helper), &[helper.into(), "Contents/MacOS/Demo".into()]);
     let objects: Vec<&str> = steps.iter().map(|step| step.object.to_str().unwrap()).collect();
     assert_eq!(objects, [helper, ""]);
-    assert!(lines(&steps)[0].contains("--options runtime --timestamp --entitlements Demo.entitlements --preserve-metadata=identifier --sign"));
+    assert!(
+        lines(&steps)[0].contains("--options runtime --timestamp --entitlements Demo.entitlements --preserve-metadata=identifier --sign")
+    );
     assert_eq!(steps[0].why, "its entitlements change");
 }
 
@@ -143,7 +149,11 @@ fn a_bare_tool_and_a_folder_have_no_container() {
     evidence.target.executable = Some("-tool".into());
     let steps = plan(&evidence, &[("-tool".into(), "-tool.entitlements".into())], &[]);
     assert_eq!(steps.len(), 1);
-    assert!(lines(&steps)[0].ends_with(" ./-tool") && lines(&steps)[0].contains("--entitlements ./-tool.entitlements"), "{:?}", lines(&steps));
+    assert!(
+        lines(&steps)[0].ends_with(" ./-tool") && lines(&steps)[0].contains("--entitlements ./-tool.entitlements"),
+        "{:?}",
+        lines(&steps)
+    );
     assert!(plan(&Evidence::empty(), &changed("x"), &[]).is_empty());
 }
 
@@ -171,7 +181,25 @@ fn words_are_quoted_only_when_they_must_be() {
 #[test]
 fn a_shell_gives_the_argument_back() {
     let words = [
-        "plain", "", "a b", "it's", "'", "\"$HOME\"", "$(id)", "`id`", "a\\b", "*?[x]{a,b}", "~/x", "#x", "a;b|c&d>e<f", "ä 漢 🦀", "--x", "-", "!x", "=ls", "%s\\n",
+        "plain",
+        "",
+        "a b",
+        "it's",
+        "'",
+        "\"$HOME\"",
+        "$(id)",
+        "`id`",
+        "a\\b",
+        "*?[x]{a,b}",
+        "~/x",
+        "#x",
+        "a;b|c&d>e<f",
+        "ä 漢 🦀",
+        "--x",
+        "-",
+        "!x",
+        "=ls",
+        "%s\\n",
     ];
     for word in words {
         assert_eq!(through("sh", word), word);
