@@ -2,6 +2,7 @@
 
 use super::outline::{Outline, outline};
 use super::{Replacement, replace};
+use crate::read::entitlements::read_file;
 
 /// Keys with these beginnings take `<true/>` and nothing else (Apple, "Hardened Runtime" and "App Sandbox"); a text or number there is a slip.
 const BOOLEAN: [&str; 6] = [
@@ -21,10 +22,10 @@ pub fn mend(text: &str) -> Option<String> {
         return None;
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
-    let text = without_comments(&text)?;
+    let text = without_comments(&text)?.replace("<true></true>", "<true/>").replace("<false></false>", "<false/>");
     let outline = outline(&text).ok()?;
-    let booleans = booleans(&outline);
-    Some(replace(&text, booleans))
+    let mended = replace(&text, booleans(&outline));
+    read_file(mended.as_bytes()).fatal().is_none().then_some(mended)
 }
 
 /// Comments go; one that has its lines for itself takes them along. `None` when one is not closed.
