@@ -332,6 +332,15 @@ fn cautions(evidence: &Evidence, remedy: &Remedy, job: Option<&Job>, plan: &Plan
         );
         return cautions;
     }
+    let folder = sign::folder(evidence);
+    if !plan.sign.is_empty() && !folder.as_os_str().is_empty() {
+        let files = if plan.edits.is_empty() { "" } else { ", with the entitlements files there" };
+        cautions.push(format!(
+            "The commands are written for the folder that holds {}: run them in {}{files}.",
+            evidence.target.name(),
+            folder.display()
+        ));
+    }
     if !plan.info_plist.is_empty() {
         cautions.push("Info.plist is sealed: after it is changed the signature is broken until the app is signed again.".into());
     }

@@ -212,6 +212,14 @@ fn what_is_unwise_is_said_before_signing() {
 }
 
 #[test]
+fn the_folder_of_the_commands_is_said_when_it_is_another() {
+    let mut evidence = app();
+    assert!(has(&made(&evidence, "jit", "allow-jit"), "holds Demo.app: run them in build, with the entitlements files there."));
+    evidence.target.path = "./Demo.app".into();
+    assert!(!has(&made(&evidence, "jit", "allow-jit"), "run them in"));
+}
+
+#[test]
 fn a_remedy_that_only_needs_hands_signs_nothing() {
     let plan = made(&app(), "in-place-update", "replace-the-file");
     assert!(plan.edits.is_empty() && plan.sign.is_empty() && plan.cautions.is_empty());
