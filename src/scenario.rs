@@ -277,6 +277,9 @@ pub struct Signing {
     /// With a Developer ID and a secure timestamp, whoever signed before.
     #[serde(default)]
     pub distribution: bool,
+    /// With an entitlements file that the user corrects by hand, when Temper has no edit of its own: what is signed now must not be kept.
+    #[serde(default)]
+    pub own_file: bool,
     /// Every code object of the target, not only the changed ones and what holds them.
     #[serde(default)]
     pub everything: bool,

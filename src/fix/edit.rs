@@ -4,9 +4,11 @@
 //! think of the text is asked of [`read_file`]. The result is outlined again before it is handed out, so a wrong edit is an error, never a file.
 
 mod diff;
+mod mend;
 mod outline;
 
 pub use diff::unified_diff;
+pub use mend::mend;
 
 use crate::read::entitlements::{Fault, FaultKind, Value, read_file};
 use outline::{Entry, EntryValue, Outline, outline};
@@ -58,10 +60,19 @@ pub fn edit(text: &str, edits: &Edits) -> Result<Edited, EditError> {
         return Err(EditError::Fault(fault.clone()));
     }
     let before = outline(text).map_err(EditError::Fault)?;
-    let changed = replace(text, replacements(text, &before, edits)?);
+    // New entries first, while there is still one whose indentation can be taken.
+    let mut changed = replace(text, additions(text, &before, edits)?);
+    for key in before.entries.iter().rev().map(|entry| &entry.key).filter(|key| edits.remove.contains(key) && !edits.add.contains(key)) {
+        changed = without(&changed, key)?;
+    }
     confirm(&before, &changed, edits)?;
     let warnings = faults.into_iter().filter(|fault| !fault.kind.is_fatal()).collect();
     Ok(Edited { diff: unified_diff(text, &changed, "entitlements"), text: changed, warnings })
+}
+
+/// Keys of the root dictionary, in order; empty when the text cannot be read.
+pub fn keys(text: &str) -> Vec<String> {
+    outline(text).map(|outline| outline.entries.into_iter().map(|entry| entry.key).collect()).unwrap_or_default()
 }
 
 /// A fault of a value that this edit takes out or answers with [`EditError::NotBoolean`]: it must not stand in the way of mending it.
@@ -69,11 +80,15 @@ fn concerns(fault: &Fault, edits: &Edits) -> bool {
     fault.kind == FaultKind::WrongType && edits.add.iter().chain(&edits.remove).any(|key| fault.detail.contains(key.as_str()))
 }
 
-fn replacements(text: &str, outline: &Outline, edits: &Edits) -> Result<Vec<Replacement>, EditError> {
+/// The text without one entry.
+fn without(text: &str, key: &str) -> Result<String, EditError> {
+    let outline = outline(text).map_err(EditError::Fault)?;
+    let range = outline.entries.iter().find(|entry| entry.key == key).map(|entry| removal_range(text, &outline, entry));
+    Ok(replace(text, range.map(|range| Replacement { range, with: String::new() }).into_iter().collect()))
+}
+
+fn additions(text: &str, outline: &Outline, edits: &Edits) -> Result<Vec<Replacement>, EditError> {
     let mut all = Vec::new();
-    for entry in outline.entries.iter().filter(|entry| edits.remove.contains(&entry.key) && !edits.add.contains(&entry.key)) {
-        all.push(Replacement { range: removal_range(text, outline, entry), with: String::new() });
-    }
     let mut new = Vec::new();
     for key in &edits.add {
         match outline.entries.iter().find(|entry| entry.key == *key) {

@@ -3,4 +3,6 @@
 pub mod apply;
 pub mod edit;
 pub mod plan;
+#[cfg(test)]
+mod sample;
 pub mod sign;

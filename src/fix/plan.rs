@@ -58,9 +58,11 @@ pub fn plan(
     let mut plan = Plan { manual: described.map(|described| described.manual.clone()).unwrap_or_default(), ..Plan::default() };
     if !remedy.add_entitlements.is_empty() || !remedy.remove_entitlements.is_empty() {
         plan.edits = edits(evidence, remedy, &on, existing)?;
+    } else if diagnosis.cause == "entitlements-malformed" {
+        plan.edits = mended(evidence, &on, existing);
     }
     add_usage_strings(evidence, diagnosis, remedy, &on, &mut plan);
-    let job = job(evidence, described, &on, &plan);
+    let job = job(evidence, described, &on, existing, &plan);
     if let Some(job) = &job {
         plan.sign = sign::steps(evidence, job);
     }
@@ -105,6 +107,29 @@ fn edits(
     Ok(edits)
 }
 
+/// The entitlements that macOS cannot read, corrected: the user's file, else the signed text. Nothing where only a person can tell what was meant.
+fn mended(evidence: &Evidence, on: &[PathBuf], existing: &[(PathBuf, PathBuf, String)]) -> Vec<FileEdit> {
+    let mut edits: Vec<FileEdit> = Vec::new();
+    for executable in on {
+        let given = existing.iter().find(|(path, _, _)| path == executable);
+        let taken: Vec<&PathBuf> = edits.iter().map(|edit| &edit.file).chain(existing.iter().map(|(_, file, _)| file)).collect();
+        let (file, before) = match given {
+            Some((_, file, text)) => (file.clone(), Some(text.clone())),
+            None => (default_file(executable, &taken), embedded_text(evidence, executable)),
+        };
+        let name = file.display().to_string();
+        if let Some((before, after)) =
+            before.and_then(|before| edit::mend(&before).map(|after| (before, after))).filter(|(before, after)| before != after)
+        {
+            let from = if given.is_some() { name.clone() } else { "as signed".into() };
+            let diff = unified_diff(&before, &after, &name);
+            let warnings = vec!["comments are taken out, and yes-or-no keys get <true/> or <false/>".into()];
+            edits.push(FileEdit { executable: executable.clone(), file, before, after, diff, from, warnings });
+        }
+    }
+    edits
+}
+
 /// `NAME.entitlements` in the current folder; with a number when another executable of that name has taken it.
 fn default_file(executable: &Path, taken: &[&PathBuf]) -> PathBuf {
     let name = executable.file_name().unwrap_or(executable.as_os_str()).to_string_lossy().into_owned();
@@ -119,14 +144,11 @@ fn edit_existing(evidence: &Evidence, executable: &Path, file: &Path, text: &str
     if edited.text == text {
         warnings.push("the file says this already, the signature does not: sign with it".into());
     }
-    let entries = crate::read::entitlements::read_file(text.as_bytes()).entries;
+    let keys = edit::keys(text);
     let (signed, _) = signed_entitlements(evidence, executable);
     for (key, _) in &signed {
         // Xcode adds get-task-allow by itself when it signs for debugging, so it stands in no file.
-        let known = entries.is_empty()
-            || entries.iter().any(|(other, _)| other == key)
-            || wanted.remove.contains(key)
-            || key == key::GET_TASK_ALLOW;
+        let known = keys.contains(key) || wanted.remove.contains(key) || key == key::GET_TASK_ALLOW;
         if !known {
             warnings.push(format!("{key} is in the signature and not in this file: signing with the file takes it away"));
         }
@@ -234,13 +256,27 @@ fn add_usage_strings(evidence: &Evidence, diagnosis: &Diagnosis, remedy: &Remedy
 }
 
 /// What to sign; `None` when the remedy changes nothing that is signed.
-fn job(evidence: &Evidence, described: Option<&scenario::Remedy>, on: &[PathBuf], plan: &Plan) -> Option<Job> {
+fn job(
+    evidence: &Evidence,
+    described: Option<&scenario::Remedy>,
+    on: &[PathBuf],
+    existing: &[(PathBuf, PathBuf, String)],
+    plan: &Plan,
+) -> Option<Job> {
     let resign = described.is_some_and(|described| described.resign);
     if plan.edits.is_empty() && plan.info_plist.is_empty() && !resign {
         return None;
     }
     let signing = described.map(|described| described.signing.clone()).unwrap_or_default();
-    let changed: Vec<(PathBuf, PathBuf)> = plan.edits.iter().map(|edit| (edit.executable.clone(), edit.file.clone())).collect();
+    let mut changed: Vec<(PathBuf, PathBuf)> = plan.edits.iter().map(|edit| (edit.executable.clone(), edit.file.clone())).collect();
+    if signing.own_file && changed.is_empty() {
+        for executable in on {
+            let given = existing.iter().find(|(path, _, _)| path == executable).map(|(_, file, _)| file.clone());
+            let taken: Vec<&PathBuf> = changed.iter().map(|(_, file)| file).collect();
+            let file = given.unwrap_or_else(|| default_file(executable, &taken));
+            changed.push((executable.clone(), file));
+        }
+    }
     let edited = |path: &PathBuf| changed.iter().any(|(executable, _)| executable == path);
     let mut also: Vec<PathBuf> = Vec::new();
     if resign {
@@ -295,6 +331,15 @@ fn cautions(evidence: &Evidence, remedy: &Remedy, job: Option<&Job>, plan: &Plan
             "No app was given, so Temper cannot say what must be signed, and in which order. Give the app to get the commands.".into(),
         );
         return cautions;
+    }
+    let folder = sign::folder(evidence);
+    if !plan.sign.is_empty() && !folder.as_os_str().is_empty() {
+        let files = if plan.edits.is_empty() { "" } else { ", with the entitlements files there" };
+        cautions.push(format!(
+            "The commands are written for the folder that holds {}: run them in {}{files}.",
+            evidence.target.name(),
+            folder.display()
+        ));
     }
     if !plan.info_plist.is_empty() {
         cautions.push("Info.plist is sealed: after it is changed the signature is broken until the app is signed again.".into());

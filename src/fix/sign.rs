@@ -263,6 +263,12 @@ fn why(evidence: &Evidence, reason: &Reason, images: &[&Image], identity: &Ident
     .into()
 }
 
+/// The folder that the commands are written for: the one that holds the target, as the user named it; empty for the current folder.
+pub fn folder(evidence: &Evidence) -> PathBuf {
+    let parent = evidence.target.path.parent().unwrap_or(Path::new(""));
+    parent.components().filter(|component| *component != std::path::Component::CurDir).collect()
+}
+
 /// The object as seen from the folder that holds the target: `Demo.app/Contents/Frameworks/X.dylib`.
 pub fn from_outside(evidence: &Evidence, object: &Path) -> PathBuf {
     let target = &evidence.target;

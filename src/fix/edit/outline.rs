@@ -216,13 +216,15 @@ impl<'a> Reader<'a> {
         let (tag, range) = self.solid()?;
         let value_range = match tag {
             Tag::Empty(_) => range,
+            // The strict reader takes `<true/>` only.
+            Tag::Open("true" | "false") => return Err(self.syntax(range.start, &self.text[range])),
             Tag::Open(name) if name != "key" => self.element(name, range.start)?,
             _ => return Err(self.syntax(range.start, "a key without a value")),
         };
         let source = self.text[value_range.clone()].to_owned();
         let value = match tag {
-            Tag::Empty("true") | Tag::Open("true") => EntryValue::True,
-            Tag::Empty("false") | Tag::Open("false") => EntryValue::False,
+            Tag::Empty("true") => EntryValue::True,
+            Tag::Empty("false") => EntryValue::False,
             _ => EntryValue::Other,
         };
         Ok(Entry { key, key_range, value_range, value, source })
