@@ -50,6 +50,12 @@ pub fn examine(
     cancel: &std::sync::atomic::AtomicBool,
 ) -> Result<Examination, scan::ScanError> {
     let evidence = scan::scan(system, request, progress, cancel)?;
-    let report = diagnose::diagnose(&evidence, &diagnose::Change::default());
-    Ok(Examination { evidence, report })
+    Ok(decide(evidence, &diagnose::Change::default()))
+}
+
+/// The second half of [`examine`]: also for a what-if, without reading anything again.
+pub fn decide(evidence: evidence::Evidence, change: &diagnose::Change) -> Examination {
+    let mut report = diagnose::diagnose(&evidence, change);
+    fix::plan::fill(&evidence, &mut report);
+    Examination { evidence, report }
 }

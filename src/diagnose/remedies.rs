@@ -87,12 +87,9 @@ fn one(case: &Case<'_>, candidate: &Candidate, remedy: &scenario::Remedy, facts:
         add_info_plist: info_plist,
         weakens: remedy.weakens.clone(),
         explanation: Some(remedy.explanation.clone()).filter(|text| !text.is_empty()),
-        steps: remedy.manual.iter().map(|text| manual(text)).collect(),
+        // Filled by `fix`, which knows files and commands.
+        steps: Vec::new(),
     }
-}
-
-fn manual(text: &str) -> crate::report::Step {
-    crate::report::Step { action: "manual", file: None, diff: None, argv: Vec::new(), text: text.to_owned() }
 }
 
 /// The first condition that fails, in the scenario's words.

@@ -6,7 +6,7 @@ use crate::evidence::{Bundle, Evidence, Image, TargetKind};
 use crate::policy::key;
 use crate::read::cms::SignerKind;
 use crate::read::entitlements::{Fault, FaultKind, Value};
-use crate::report::{Diagnosis, Remedy, Step};
+use crate::report::{Diagnosis, Remedy, Report, Step};
 use crate::scenario;
 use std::path::{Path, PathBuf};
 
@@ -69,6 +69,26 @@ pub fn plan(
     plan.check = checks(evidence, &plan);
     plan.cautions = cautions(evidence, remedy, job.as_ref(), &plan);
     Ok(plan)
+}
+
+/// Puts the steps of every remedy that applies into the report. A remedy whose entitlements cannot be edited keeps its manual steps, and says why.
+pub fn fill(evidence: &Evidence, report: &mut Report) {
+    for diagnosis in &mut report.diagnoses {
+        let planned: Vec<Option<Vec<Step>>> = diagnosis
+            .remedies
+            .iter()
+            .map(|remedy| remedy.applies.then(|| plan(evidence, diagnosis, remedy, &[])).map(|plan| plan.map_or_else(unplanned, |plan| steps(&plan))))
+            .collect();
+        for (remedy, steps) in diagnosis.remedies.iter_mut().zip(planned) {
+            remedy.steps = steps.unwrap_or_default();
+        }
+    }
+}
+
+/// The one step that is left when no plan can be made.
+fn unplanned(error: EditError) -> Vec<Step> {
+    let text = format!("the entitlements cannot be edited as they are: {error}");
+    vec![Step { action: "manual", file: None, diff: None, argv: Vec::new(), text }]
 }
 
 /// What the remedy is done on: `on`, or else the diagnosis's subject, or else the main executable; then `also_on`.
