@@ -103,13 +103,16 @@ fn not_hardened(image: &Image) -> Option<Detected> {
 
 /// `get-task-allow` where the app is signed for distribution: its own executable, or a helper that kept its development signature.
 fn shipped_for_debugging(scene: &Scene<'_>, image: &Image) -> Option<Detected> {
-    let for_distribution = |image: &Image| image.facts().is_some_and(|f| matches!(f.signer.kind, SignerKind::DeveloperId | SignerKind::AppStore));
+    let for_distribution =
+        |image: &Image| image.facts().is_some_and(|f| matches!(f.signer.kind, SignerKind::DeveloperId | SignerKind::AppStore));
     let distributed = for_distribution(image) || scene.main().is_some_and(for_distribution);
     if !image.has_entitlement(key::GET_TASK_ALLOW) || !distributed {
         return None;
     }
-    let message =
-        format!("{} lets any process take it over (get-task-allow) in an app that is signed for distribution; the notary refuses it", name(image));
+    let message = format!(
+        "{} lets any process take it over (get-task-allow) in an app that is signed for distribution; the notary refuses it",
+        name(image)
+    );
     let detected = about(image, "debug-entitlement-in-distribution", Kind::Defect, Severity::Error, message, Clue::GetTaskAllowShipped);
     Some(detected.at("entitlements").seen(quote(image, format!("entitlements: {}", key::GET_TASK_ALLOW))))
 }

@@ -77,7 +77,9 @@ pub fn fill(evidence: &Evidence, report: &mut Report) {
         let planned: Vec<Option<Vec<Step>>> = diagnosis
             .remedies
             .iter()
-            .map(|remedy| remedy.applies.then(|| plan(evidence, diagnosis, remedy, &[])).map(|plan| plan.map_or_else(unplanned, |plan| steps(&plan))))
+            .map(|remedy| {
+                remedy.applies.then(|| plan(evidence, diagnosis, remedy, &[])).map(|plan| plan.map_or_else(unplanned, |plan| steps(&plan)))
+            })
             .collect();
         for (remedy, steps) in diagnosis.remedies.iter_mut().zip(planned) {
             remedy.steps = steps.unwrap_or_default();
