@@ -124,3 +124,61 @@ pub(super) fn withhold_keys(diagnosis: &mut Diagnosis) {
         remedy.why_not = Some("the failure that was reported has another cause; no entitlement mends it".into());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::all;
+
+    /// Each condition of each remedy: with all of them right it applies, with one wrong it does not, and the reason is said.
+    #[test]
+    fn every_condition_of_every_remedy_has_an_applying_and_a_refusing_case() {
+        for scenario in all() {
+            for remedy in &scenario.remedies {
+                let right: BTreeSet<Condition> = remedy.when.iter().copied().collect();
+                assert_eq!(why_not(remedy, &right), None, "{}/{}", scenario.id, remedy.id);
+                for condition in &remedy.when {
+                    let mut wrong = right.clone();
+                    wrong.remove(condition);
+                    let said = why_not(remedy, &wrong).unwrap_or_default();
+                    assert!(said.len() > 5, "{}/{} without {}", scenario.id, remedy.id, condition.word());
+                }
+                for condition in &remedy.unless {
+                    let mut wrong = right.clone();
+                    wrong.insert(*condition);
+                    let said = why_not(remedy, &wrong).unwrap_or_default();
+                    assert!(said.len() > 5, "{}/{} with {}", scenario.id, remedy.id, condition.word());
+                }
+            }
+        }
+    }
+
+    /// What is decided beside the conditions: keys that are known to be no help, and keys that are there.
+    #[test]
+    fn a_remedy_that_adds_keys_does_not_apply_where_keys_are_withheld() {
+        let evidence = crate::evidence::Evidence::empty();
+        let scene = crate::detect::Scene { evidence: &evidence, loads: &[] };
+        let case = Case { scene: &scene, detected: &[] };
+        for scenario in all() {
+            let mut candidate = Candidate::new("jit", "jit", crate::finding::Confidence::Likely, String::new());
+            candidate.no_keys = Some("not known yet".into());
+            for remedy in scenario.remedies.iter().filter(|remedy| !remedy.add_entitlements.is_empty()) {
+                let facts: BTreeSet<Condition> = remedy.when.iter().copied().collect();
+                let refused = one(&case, &candidate, remedy, &facts);
+                assert_eq!((refused.applies, refused.why_not.as_deref()), (false, Some("not known yet")), "{}/{}", scenario.id, remedy.id);
+                candidate.no_keys = None;
+                assert!(one(&case, &candidate, remedy, &facts).applies, "{}/{}", scenario.id, remedy.id);
+                candidate.no_keys = Some("not known yet".into());
+            }
+        }
+    }
+
+    #[test]
+    fn a_remedy_that_needs_new_code_is_never_least() {
+        for scenario in all() {
+            for remedy in scenario.remedies.iter().filter(|remedy| remedy.needs_new_code) {
+                assert!(!remedy.may_be_least, "{}/{}", scenario.id, remedy.id);
+            }
+        }
+    }
+}

@@ -51,6 +51,9 @@ impl Arch {
             Arch::X86_64 => "x86_64",
             Arch::Arm64 => "arm64",
             Arch::Arm64e => "arm64e",
+            Arch::Other(12, _) => "arm",
+            Arch::Other(18, _) => "ppc",
+            Arch::Other(0x0100_0012, _) => "ppc64",
             Arch::Other(..) => "other",
         }
     }
