@@ -6,9 +6,9 @@
 use super::image::Image;
 use super::value::Abs;
 use super::{Located, Search};
+use crate::read::Source;
 use crate::read::fixups::Bindings;
 use crate::read::macho::{FileType, MachO, Section};
-use crate::read::Source;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most callers followed of one function.
@@ -74,7 +74,9 @@ fn given_arguments(wrappers: &BTreeSet<u64>, search: &mut Search, source: &dyn S
                 all = all.iter().enumerate().map(|(n, mine)| mine.join(&theirs(n))).collect();
             }
             // A parameter of the caller is not the wrapper's.
-            all.iter_mut().filter(|value| value.values().is_none() && !matches!(value, Abs::Address(_))).for_each(|value| *value = Abs::Top);
+            all.iter_mut()
+                .filter(|value| value.values().is_none() && !matches!(value, Abs::Address(_)))
+                .for_each(|value| *value = Abs::Top);
             given.insert(wrapper, all);
         }
     }

@@ -38,7 +38,8 @@ impl<'a> Image<'a> {
     /// `index`: the number of a sought function by name.
     pub(super) fn new(source: &'a dyn Source, macho: &'a MachO, bindings: &Bindings, index: impl Fn(&str) -> Option<usize>) -> Self {
         let is_swift = macho.libraries.iter().any(|library| library.name.contains("libswiftCore"));
-        let mut image = Self { source, macho, targets: BTreeMap::new(), slots: BTreeMap::new(), is_swift, unconventional: RefCell::default() };
+        let mut image =
+            Self { source, macho, targets: BTreeMap::new(), slots: BTreeMap::new(), is_swift, unconventional: RefCell::default() };
         let sought = |(at, name): (&u64, &String)| index(name).map(|found| (*at, found));
         let defined = bindings.defined.iter().filter_map(sought).filter(|(at, _)| image.code_at(*at).is_some());
         image.targets = bindings.stubs.iter().filter_map(sought).chain(defined).collect();
@@ -90,7 +91,9 @@ impl<'a> Image<'a> {
     pub(super) fn load(&self, state: &State, address: &Abs, size: u8) -> Abs {
         match address {
             Abs::Stack(at) => state.load_slot(*at, size),
-            Abs::Address(at) if size == 8 && self.slots.contains_key(at) => self.slots.get(at).map_or(Abs::Top, |&index| Abs::Import(index)),
+            Abs::Address(at) if size == 8 && self.slots.contains_key(at) => {
+                self.slots.get(at).map_or(Abs::Top, |&index| Abs::Import(index))
+            }
             Abs::Address(at) => self.constant(*at, size).map_or(Abs::Loaded, Abs::Const),
             _ if size == 8 => Abs::Loaded,
             _ => Abs::Top,

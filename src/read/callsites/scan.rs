@@ -95,7 +95,9 @@ fn arm64(bytes: &[u8], limit: usize, start: u64, wanted: &Wanted, notes: &mut Ve
         let word = u32::from_le_bytes(*chunk);
         let hit = match word >> 24 {
             0x14..=0x17 | 0x94..=0x97 => wanted.has(branch26(at, word)),
-            0x90 | 0xb0 | 0xd0 | 0xf0 if wanted.has_page(adr(at, word)) => completes(bytes, at.wrapping_sub(start), word, adr(at, word), wanted),
+            0x90 | 0xb0 | 0xd0 | 0xf0 if wanted.has_page(adr(at, word)) => {
+                completes(bytes, at.wrapping_sub(start), word, adr(at, word), wanted)
+            }
             0x10 | 0x30 | 0x50 | 0x70 => wanted.has(adr(at, word)),
             0x58 => wanted.has(offset19(at, word)),
             _ => None,

@@ -112,7 +112,11 @@ impl State {
         // No slot is longer than 8 bytes, so one that begins more than 7 before `at` cannot reach it.
         let near = at.saturating_sub(7)..end;
         let gone: Vec<i64> = if at < end {
-            self.slots.range(near).filter(|(start, slot)| start.saturating_add(i64::from(slot.size)) > at).map(|(start, _)| *start).collect()
+            self.slots
+                .range(near)
+                .filter(|(start, slot)| start.saturating_add(i64::from(slot.size)) > at)
+                .map(|(start, _)| *start)
+                .collect()
         } else {
             Vec::new()
         };

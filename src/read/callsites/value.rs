@@ -75,7 +75,9 @@ impl Abs {
     /// Applies `f` to each pair of constants; unknown otherwise.
     pub(super) fn zip(&self, other: &Self, f: impl Fn(u64, u64) -> u64) -> Self {
         match (self.values(), other.values()) {
-            (Some(left), Some(right)) => Abs::of(left.iter().flat_map(|&l| right.iter().map(move |&r| (l, r))).map(|(l, r)| f(l, r)).collect()),
+            (Some(left), Some(right)) => {
+                Abs::of(left.iter().flat_map(|&l| right.iter().map(move |&r| (l, r))).map(|(l, r)| f(l, r)).collect())
+            }
             _ => Abs::Top,
         }
     }

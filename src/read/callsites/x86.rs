@@ -7,8 +7,7 @@ use super::image::Image;
 use super::state::State;
 use super::value::{Abs, Table};
 use iced_x86::{
-    ConditionCode, Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind,
-    Register,
+    ConditionCode, Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register,
 };
 use std::cell::RefCell;
 
@@ -195,7 +194,9 @@ impl X86<'_> {
     fn apply(&self, instruction: &Instruction, state: &mut State) {
         let arithmetic = |f: fn(&Abs, &Abs) -> Abs, state: &State| f(&self.read(instruction, 0, state), &self.read(instruction, 1, state));
         let two = instruction.op_count() == 2;
-        let same = two && instruction.op1_kind() == OpKind::Register && instruction.op0_kind() == OpKind::Register
+        let same = two
+            && instruction.op1_kind() == OpKind::Register
+            && instruction.op0_kind() == OpKind::Register
             && instruction.op0_register() == instruction.op1_register();
         let result = match instruction.mnemonic() {
             Mnemonic::Nop | Mnemonic::Endbr64 | Mnemonic::Test | Mnemonic::Cmp | Mnemonic::Bt => return,
@@ -295,9 +296,8 @@ impl X86<'_> {
     fn forget_written(&self, instruction: &Instruction, state: &mut State) {
         let mut factory = self.info.borrow_mut();
         let info = factory.info(instruction);
-        let writes = |access: OpAccess| {
-            matches!(access, OpAccess::Write | OpAccess::CondWrite | OpAccess::ReadWrite | OpAccess::ReadCondWrite)
-        };
+        let writes =
+            |access: OpAccess| matches!(access, OpAccess::Write | OpAccess::CondWrite | OpAccess::ReadWrite | OpAccess::ReadCondWrite);
         let repeated = instruction.has_rep_prefix() || instruction.has_repne_prefix();
         for memory in info.used_memory().iter().filter(|memory| writes(memory.access())) {
             let base = general(memory.base()).map_or(Abs::Top, |n| state.get(n));
