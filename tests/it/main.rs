@@ -1,6 +1,7 @@
 //! Integration tests: one binary.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod callsites;
 mod corpus;
 mod labs;
 mod signer;

@@ -74,6 +74,8 @@ pub(super) struct Found {
     pub sought: usize,
     /// Unslid address of the instruction.
     pub address: u64,
+    /// The address that the instruction names, when it does: a stub, or an island before one.
+    pub through: Option<u64>,
     /// A jump.
     pub is_tail: bool,
     /// Values of the argument registers; empty when they cannot be told.
@@ -170,7 +172,10 @@ impl<M: Machine> Analysis<'_, M> {
                 return;
             }
             self.fixpoint();
-            self.sweep(None);
+            if !self.grown {
+                // Only now is what was not reached known.
+                self.sweep(None);
+            }
             if !self.grown {
                 self.opaque |= *self.budget == 0;
                 return;
@@ -242,7 +247,7 @@ impl<M: Machine> Analysis<'_, M> {
     }
 
     fn cover(&mut self, at: u64, length: u64) {
-        let from = usize::try_from(at.saturating_sub(self.function.start)).unwrap_or(usize::MAX);
+        let from = usize::try_from(at.wrapping_sub(self.function.start)).unwrap_or(usize::MAX);
         let to = from.saturating_add(usize::try_from(length).unwrap_or(0)).min(self.covered.len());
         if let Some(bytes) = self.covered.get_mut(from..to) {
             bytes.fill(true);
@@ -302,6 +307,8 @@ impl<M: Machine> Analysis<'_, M> {
             if !self.holds(target) {
                 break;
             }
+            // A table among the code is no code.
+            self.cover(at, u64::from(table.width));
             targets.insert(target);
         }
         self.opaque |= targets.is_empty();
@@ -375,7 +382,8 @@ impl<M: Machine> Analysis<'_, M> {
         };
         let sought = self.function.machine.sought(&goal)?;
         let arguments = if reached && !self.opaque { self.function.machine.arguments(state) } else { Vec::new() };
-        Some(Found { sought, address: at, is_tail, arguments })
+        let through = if let Goal::Direct(target) = goal { Some(target) } else { None };
+        Some(Found { sought, address: at, through, is_tail, arguments })
     }
 
     /// Notes the calls with what is known at the end.

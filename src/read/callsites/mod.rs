@@ -101,6 +101,9 @@ const BUDGET: u64 = 60_000_000;
 /// Bytes looked at before and after a reference when functions are not known.
 const WINDOW: u64 = 8192;
 
+/// Most islands between a call and its stub.
+const MOST_ISLANDS_IN_A_ROW: usize = 4;
+
 /// How the callee takes an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -144,11 +147,20 @@ pub fn find(source: &dyn Source, macho: &MachO, bindings: &Bindings) -> CallSite
         sites.faults.push(ReadError::new(format!("code of {} is not followed", macho.arch.name()), 0));
         return sites;
     }
-    let image = Image::new(source, macho, bindings, |name| WANTED.iter().position(|(wanted, _)| *wanted == name));
+    let mut image = Image::new(source, macho, bindings, |name| WANTED.iter().position(|(wanted, _)| *wanted == name));
     let functions = function_starts(&image, bindings);
     let mut budget = BUDGET;
+    let mut located = Vec::new();
+    for _ in 0..MOST_ISLANDS_IN_A_ROW {
+        located = Search { image: &image, functions: &functions, is_arm64, budget: &mut budget, faults: &mut sites.faults }.run().1;
+        let before = image.targets.len();
+        image.targets.extend(located.iter().filter(|call| is_island(call)).filter_map(|call| Some((call.function?, call.found.sought))));
+        if image.targets.len() == before {
+            break;
+        }
+    }
+    drop_islands(&mut located, &image);
     let mut search = Search { image: &image, functions: &functions, is_arm64, budget: &mut budget, faults: &mut sites.faults };
-    let mut located = search.run().1;
     callers::complete(&mut located, &mut search, source, macho, bindings);
     if budget == 0 {
         sites.faults.push(ReadError::new("too much code to follow every argument", 0));
@@ -161,12 +173,29 @@ pub fn find(source: &dyn Source, macho: &MachO, bindings: &Bindings) -> CallSite
     sites
 }
 
+/// A function that is nothing but a jump to a sought one: an island that the linker made because a stub is too far for `bl`
+/// (`adrp x16`, `add x16`, `br x16`), or a source's thunk. Calls to it are calls to what it jumps to.
+fn is_island(call: &Located) -> bool {
+    let untouched = |(index, value): (usize, &Abs)| matches!(value, Abs::Param { index: n, narrow: false } if usize::from(*n) == index);
+    let at_start = call.function.and_then(|start| call.found.address.checked_sub(start)).is_some_and(|offset| offset <= 8);
+    call.found.is_tail && at_start && !call.found.arguments.is_empty() && call.found.arguments.iter().enumerate().all(untouched)
+}
+
+/// An island's own jump is no call, when something calls the island or only a linker makes such code.
+fn drop_islands(located: &mut Vec<Located>, image: &Image) {
+    let by_linker = |call: &Located| image.is_arm64() && call.function != Some(call.found.address);
+    let used: Vec<u64> = located.iter().filter_map(|call| call.found.through).collect();
+    located.retain(|call| !(is_island(call) && (by_linker(call) || call.function.is_some_and(|start| used.contains(&start)))));
+}
+
 /// Where functions begin, ascending: LC_FUNCTION_STARTS, or else the symbols in code.
 fn function_starts(image: &Image, bindings: &Bindings) -> Vec<u64> {
     let mut starts = bindings.functions.clone();
     if starts.is_empty() {
         starts.extend(bindings.defined.keys().copied().filter(|at| image.code_at(*at).is_some()));
     }
+    // A crafted table could set the decoder between instructions.
+    starts.retain(|start| !image.is_arm64() || start % 4 == 0);
     starts.sort_unstable();
     starts.dedup();
     starts
