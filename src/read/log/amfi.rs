@@ -125,12 +125,9 @@ fn launch(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
 }
 
 fn noise(text: &str, out: &mut Vec<LogFact>) {
-    if text.contains("has no CMS blob") || text.contains("Unrecoverable CT signature issue") {
-        out.push(LogFact::Noise { why: "AMFI logs this for every ad hoc signed program" });
-    } else if text.trim_end().ends_with("code signature validation failed.")
-        && text.contains("AMFI")
-        && !text.to_ascii_lowercase().contains("restricted")
-    {
+    let failed = text.trim_end().ends_with("code signature validation failed.");
+    let bare_failure = failed && text.contains("AMFI") && !text.to_ascii_lowercase().contains("restricted");
+    if text.contains("has no CMS blob") || text.contains("Unrecoverable CT signature issue") || bare_failure {
         out.push(LogFact::Noise { why: "AMFI logs this for every ad hoc signed program" });
     } else if text.contains("ASP: Library load") && text.trim_end().ends_with("allowed") {
         out.push(LogFact::Noise { why: "the system policy allowed this library; a refusal elsewhere is not about it" });

@@ -217,6 +217,7 @@ const WORDS: &[(Families, &[&str])] = &[
     (
         Families::SHELL,
         &[
+            "(lldb)",
             "$ ",
             "% ",
             "❯ ",

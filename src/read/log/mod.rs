@@ -210,6 +210,9 @@ const MAX_BEFORE: usize = 16 << 10;
 /// Longest quote, in characters.
 const MAX_QUOTE: usize = 500;
 
+/// The lines after the one being read, cleaned.
+type Following<'a> = dyn Fn() -> Box<dyn Iterator<Item = String> + 'a> + 'a;
+
 /// What earlier lines said that later ones need.
 #[derive(Default)]
 struct Context {
@@ -270,6 +273,15 @@ impl Kept {
     }
 }
 
+/// The part of a line that is looked at.
+fn head_of(line: &str) -> &str {
+    let mut end = line.len().min(MAX_LINE);
+    while !line.is_char_boundary(end) {
+        end = end.saturating_sub(1);
+    }
+    line.get(..end).unwrap_or("")
+}
+
 /// A line as given, cut to 500 characters.
 fn quote_of(line: &str) -> String {
     line.trim_end_matches(['\r', '\n']).trim_start_matches('\u{feff}').chars().take(MAX_QUOTE).collect()
@@ -277,7 +289,8 @@ fn quote_of(line: &str) -> String {
 
 /// Reads a text. `lines` may be any number; memory is bounded by what is understood (at most 20,000 facts, the first and last kept).
 pub fn read(text: &str) -> Vec<LogLine> {
-    let mut reader = Reader { text, context: Context::default(), kept: Kept::default() };
+    let report = has_json_report(text).then(|| crash::read(text).ok()).flatten().filter(|report| report.is_ips);
+    let mut reader = Reader { text, context: Context::default(), kept: Kept::default(), skips_json: report.is_some() };
     reader.scan();
     let Reader { context, kept, .. } = reader;
     let mut facts = kept.first;
@@ -286,9 +299,48 @@ pub fn read(text: &str) -> Vec<LogLine> {
     if notary::is_one(text) {
         facts.extend(notary::read(&clean::text(text), text));
     }
+    for fact in report.iter().flat_map(read_report) {
+        // A translated report in front of the JSON said it already.
+        if !facts.iter().any(|known| known.fact == fact.fact) {
+            facts.push(fact);
+        }
+    }
     facts.sort_by_key(|fact| fact.line);
     facts.dedup();
+    name_speakers(&mut facts);
     facts
+}
+
+/// True when an `.ips` may stand in the text: then its lines are read as JSON, not as text.
+fn has_json_report(text: &str) -> bool {
+    let has = |key: &str| memchr::memmem::find(text.as_bytes(), key.as_bytes()).is_some();
+    ["\"bug_type\"", "\"procName\"", "\"termination\"", "\u{201c}procName\u{201d}"].iter().any(|key| has(key))
+        && crash::looks_like_crash(text)
+}
+
+/// A runtime's message or a status without a process gets that of the death reported right after or before it.
+fn name_speakers(facts: &mut [LogLine]) {
+    const NEAR: u32 = 8;
+    let deaths: Vec<(u32, Proc)> = facts
+        .iter()
+        .filter_map(|line| match &line.fact {
+            LogFact::Died { process, .. } if process.name.is_some() || process.pid.is_some() => Some((line.line, process.clone())),
+            _ => None,
+        })
+        .collect();
+    for line in facts {
+        let at = line.line;
+        let near = match &line.fact {
+            LogFact::EngineMemory { process, .. } if *process == Proc::default() => deaths.iter().find(|(death, _)| *death >= at),
+            LogFact::Died { process, exit: Some(_), .. } if *process == Proc::default() => deaths.iter().rfind(|(death, _)| *death <= at),
+            _ => None,
+        };
+        if let (Some((death, found)), LogFact::EngineMemory { process, .. } | LogFact::Died { process, .. }) = (near, &mut line.fact)
+            && death.abs_diff(at) <= NEAR
+        {
+            *process = found.clone();
+        }
+    }
 }
 
 /// Reads one message of several lines as a runtime, dyld or tccd wrote it, without log prefixes: a crash report's reasons or
@@ -323,6 +375,8 @@ pub fn read_dyld(text: &str) -> Option<LoadFailure> {
 
 struct Reader<'a> {
     text: &'a str,
+    /// Lines of an `.ips` are left to its own reader.
+    skips_json: bool,
     context: Context,
     kept: Kept,
 }
@@ -392,9 +446,14 @@ impl<'a> Reader<'a> {
     fn line(&mut self, line: &str, families: Families, place: &Place<'a>) -> usize {
         let text = self.text;
         let end = place.end;
-        let following = move || -> Box<dyn Iterator<Item = &'a str> + 'a> { Box::new(text.get(end..).unwrap_or("").lines()) };
+        let following = move || -> Box<dyn Iterator<Item = String> + 'a> {
+            Box::new(text.get(end..).unwrap_or("").lines().map(|line| clean::line(head_of(line)).into_owned()))
+        };
         let mut facts = Vec::new();
         let mut taken = 0_usize;
+        if self.skips_json && line.trim_start().starts_with(['"', '{']) {
+            return 0;
+        }
         if let Some(command) = shell::prompt(line).filter(|_| families.has(Families::SHELL)) {
             shell::command(command, place.number, &mut self.context, &following, &mut facts);
         } else if line.trim_start().starts_with("(lldb)") {
@@ -432,7 +491,7 @@ impl<'a> Reader<'a> {
         line: &str,
         families: Families,
         place: &Place<'a>,
-        following: &dyn Fn() -> Box<dyn Iterator<Item = &'a str> + 'a>,
+        following: &Following<'a>,
         facts: &mut Vec<LogFact>,
     ) -> usize {
         let (text, logger) = (message.text.as_str(), &message.logger);
@@ -448,8 +507,7 @@ impl<'a> Reader<'a> {
         let mut taken = 0_usize;
         let by_others = facts.iter().any(|fact| !matches!(fact, LogFact::Noise { .. }));
         if families.has(Families::DYLD) && !by_others {
-            let lines: Vec<String> = following().take(80).map(|line| clean::line(line).into_owned()).collect();
-            let (block, more) = dyld::block(text, lines.iter().map(String::as_str));
+            let (block, more) = dyld::block(text, following());
             if let Some(failure) = dyld::read(&block) {
                 facts.push(LogFact::Load(failure));
                 taken = more;
@@ -483,8 +541,8 @@ impl<'a> Reader<'a> {
         }
         let before = self.text.get(..place.start).unwrap_or("");
         for line in before.rsplit('\n').skip(1).take(20) {
-            let line = clean::line(line);
-            if line.len() > MAX_BEFORE || shell::prompt(&line).is_some() {
+            let line = clean::line(head_of(line));
+            if shell::prompt(&line).is_some() {
                 break;
             }
             let earlier = prefix::split(&line).logger;

@@ -199,7 +199,15 @@ fn attach(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
 /// `exit code 137`, `exited with signal 9` in a tool's or script's words.
 pub(super) fn exit_words(text: &str) -> Option<LogFact> {
     let died = |signal, exit| Some(LogFact::Died { process: Proc::default(), signal, exit });
-    for mark in ["exited with signal ", "terminated by signal ", "killed by signal ", "died with signal ", "signal: ", "with signal "] {
+    for mark in [
+        "exited with signal ",
+        "terminated by signal ",
+        "killed by signal ",
+        "died with signal ",
+        "died with <Signals.",
+        "signal: ",
+        "with signal ",
+    ] {
         if let Some(rest) = after(text, mark) {
             let named = rest.starts_with("SIG")
                 || rest.starts_with("killed")
@@ -235,7 +243,7 @@ pub(super) fn exit_words(text: &str) -> Option<LogFact> {
     let status = marks
         .iter()
         .filter_map(|mark| after(text, mark).and_then(number))
-        .find(|status| signal_of_status(*status).is_some() || (-15..=-4).contains(status))?;
+        .find(|status| signal_of_status(*status).is_some() || (-15..=-4).contains(status) && !text.contains(" code: -"))?;
     let signal = signal_of_status(status).or_else(|| i32::try_from(status.saturating_neg()).ok());
     died(signal, Some(status))
 }
