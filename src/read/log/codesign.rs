@@ -121,9 +121,15 @@ fn verified<'a>(text: &str, following: &Following<'a>, out: &mut Vec<LogFact>) {
         }
     }
     let source = || following().take(3).find_map(|line| line.trim().strip_prefix("source=").and_then(known));
-    if let Some(file) = text.trim_end().strip_suffix(": accepted") {
+    let is_file = |file: &&str| file.contains(['/', '.']) && !file.contains(": ");
+    if let Some(file) = text.trim_end().strip_suffix(": accepted").filter(is_file) {
         out.push(LogFact::SignatureAccepted { file: known(file), source: source() });
-    } else if let Some((file, why)) = text.trim_end().split_once(": rejected").filter(|(_, why)| why.is_empty() || why.starts_with(" (")) {
+    } else if let Some((file, why)) = text
+        .trim_end()
+        .split_once(": rejected")
+        .filter(|(file, _)| is_file(file))
+        .filter(|(_, why)| why.is_empty() || why.starts_with(" ("))
+    {
         let words = source().map_or_else(|| format!("rejected{why}"), |source| format!("rejected{why}, source={source}"));
         out.push(LogFact::CodesignProblem { file: known(file), text: words, code: None });
     }

@@ -47,6 +47,10 @@ pub(super) fn read(text: &str) -> Option<LoadFailure> {
     let candidates = candidates(text);
     let (reason, file, words) = strongest(&candidates).or_else(|| plain(text))?;
     let name = name(text).or_else(|| file.clone()).unwrap_or_default();
+    // Other tools say "image not found" too.
+    if name.is_empty() && !text.contains("Reason:") {
+        return None;
+    }
     let referenced_from =
         between(text, "Referenced from:", "\n").map(|from| until(until(from, " Reason:"), " Expected in:")).and_then(|from| {
             let from = from.trim();

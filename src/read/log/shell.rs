@@ -170,7 +170,10 @@ pub(super) fn output(text: &str, context: &Context, out: &mut Vec<LogFact>) {
     {
         out.push(fact);
     }
-    if text.contains("DYLD_") {
+    if text.contains("environment variables being ignored because main executable") {
+        let by = between(text, "main executable (", ")").filter(|program| is_protected(program)).and_then(known);
+        out.push(LogFact::DyldVariable { name: "DYLD_*".into(), value: None, by_protected: by });
+    } else if text.contains("DYLD_") {
         for (name, value) in variables(text, &[]) {
             out.push(LogFact::DyldVariable { name, value, by_protected: None });
         }

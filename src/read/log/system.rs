@@ -86,6 +86,7 @@ pub(super) fn signal(text: &str) -> Option<i32> {
         ("Killed", 9),
         ("killed", 9),
         ("Trace/BPT trap", 5),
+        ("BPT trap", 5),
         ("trace trap", 5),
         ("Abort trap", 6),
         ("abort", 6),
@@ -150,7 +151,8 @@ fn gatekeeper(text: &str, refused: bool, out: &mut Vec<LogFact>) {
         });
         return;
     }
-    let blocked = text.contains("ASP: Library load") && (text.contains("denied") || text.contains("rejected"));
+    let translocated = text.contains("AppTranslocation/") && text.contains("Read-only file system");
+    let blocked = translocated || text.contains("ASP: Library load") && (text.contains("denied") || text.contains("rejected"));
     if blocked || GATEKEEPER.iter().any(|mark| text.contains(mark)) {
         let subject = between(text, "Library load (", " ->")
             .or_else(|| text.split_once(" failed on ").and_then(|(file, _)| after(file, "File ")))
@@ -162,7 +164,7 @@ fn gatekeeper(text: &str, refused: bool, out: &mut Vec<LogFact>) {
     }
 }
 
-const ATTACH: [&str; 12] = [
+const ATTACH: [&str; 13] = [
     "Not allowed to attach to process",
     "ot allowed to attach",
     "attach failed: lost connection",
@@ -175,6 +177,7 @@ const ATTACH: [&str; 12] = [
     "Permission to debug",
     "permission to debug",
     "Unable to acquire required task port",
+    "ptrace: Operation not permitted",
 ];
 
 /// lldb, gdb, Instruments, dtrace, and whoever prints the result of `task_for_pid`.
@@ -188,7 +191,7 @@ fn attach(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
     if !port && !ATTACH.iter().any(|mark| text.contains(mark)) {
         return;
     }
-    let pid = number_after(text, &["pid = ", "process-id ", "pid ", "process "]).and_then(|pid| u64::try_from(pid).ok());
+    let pid = number_after(text, &["task_for_pid(", "pid = ", "process-id ", "pid ", "process "]).and_then(|pid| u64::try_from(pid).ok());
     let name = between(text, "permission to debug ", " ").or_else(|| between(text, "Permission to debug ", " ")).and_then(known);
     // The logger is the debugger, not the target; it is named only where nothing else is.
     let name =
@@ -200,6 +203,8 @@ fn attach(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
 pub(super) fn exit_words(text: &str) -> Option<LogFact> {
     let died = |signal, exit| Some(LogFact::Died { process: Proc::default(), signal, exit });
     for mark in [
+        "killed by ",
+        "terminated by ",
         "exited with signal ",
         "terminated by signal ",
         "killed by signal ",
@@ -209,16 +214,9 @@ pub(super) fn exit_words(text: &str) -> Option<LogFact> {
         "with signal ",
     ] {
         if let Some(rest) = after(text, mark) {
-            let named = rest.starts_with("SIG")
-                || rest.starts_with("killed")
-                || rest.starts_with("Killed")
-                || rest.starts_with("abort")
-                || rest.starts_with("trace");
-            let value = if named {
-                signal(until(rest, " ("))
-            } else {
-                number(rest).and_then(|value| i32::try_from(value).ok()).filter(|value| (1..=31).contains(value))
-            };
+            let head: String = rest.chars().take(24).collect();
+            let numbered = || number(rest).and_then(|value| i32::try_from(value).ok()).filter(|value| (1..=31).contains(value));
+            let value = signal(until(&head, " (")).or_else(numbered);
             if value.is_some() {
                 return died(value, None);
             }

@@ -620,6 +620,66 @@ fn debuggers_variables_and_what_worked() {
 }
 
 #[test]
+fn rarer_lines_are_read_too() {
+    assert!(matches!(
+        &facts("AMFI: hook..execve() killing pid 812: Attempt to execute completely unsigned code (must be at least ad-hoc signed).")[..],
+        [LogFact::LaunchSignatureRefused { process }] if process.pid == Some(812)
+    ));
+    assert!(matches!(&facts("cp: /Applications/Tern.app/Contents/x: Operation not permitted")[..], [LogFact::AppManagement { .. }]));
+    assert!(
+        matches!(&facts("\u{201c}Updater\u{201d} was prevented from modifying apps on your Mac.")[..], [LogFact::AppManagement { process }] if process.name.as_deref() == Some("Updater"))
+    );
+    assert!(matches!(
+        &facts("open /private/var/folders/a/T/AppTranslocation/9/d/T.app/x: Read-only file system")[..],
+        [LogFact::Gatekeeper { .. }]
+    ));
+    assert!(
+        matches!(&facts("\u{201c}Tern\u{201d} is damaged and can\u{2019}t be opened.")[..], [LogFact::Gatekeeper { process, .. }] if process.name.as_deref() == Some("Tern"))
+    );
+    assert_eq!(
+        facts("dyld: DYLD_ environment variables being ignored because main executable (/usr/bin/tool) is code signed with entitlements"),
+        [LogFact::DyldVariable { name: "DYLD_*".into(), value: None, by_protected: Some("/usr/bin/tool".into()) }]
+    );
+    for text in [
+        "Error: { code: null, signal: 'SIGKILL' }",
+        "child died with <Signals.SIGKILL: 9>.",
+        "signal: killed",
+        "exit status: signal: 9 (SIGKILL)",
+    ] {
+        assert!(matches!(&facts(text)[..], [LogFact::Died { signal: Some(9), .. }]), "{text} {:?}", facts(text));
+    }
+    assert!(
+        matches!(&facts("task_for_pid(812) failed: (os/kern) failure (5)")[..], [LogFact::AttachRefused { process }] if process.pid == Some(812))
+    );
+}
+
+#[test]
+fn everyday_words_are_no_facts() {
+    for text in [
+        "connection: accepted",
+        "docker: image not found",
+        "I tried: nothing else",
+        "FOREIGN KEY Constraint Violation",
+        "signal: null",
+        "disk is 40 % full, costs $ 3",
+        "open(\"/x\"): Operation not permitted",
+        "<key>CFBundleName</key>",
+        "the exit code: 0, exit 1",
+    ] {
+        assert_eq!(facts(text), [], "{text}");
+    }
+}
+
+#[test]
+fn sandbox_denials_do_not_push_out_the_rest() {
+    let denials = "Sandbox: Tern(812) deny(1) file-read-data /x\n".repeat(30_000);
+    let page = "CODE SIGNING: cs_invalid_page(0x1): p=812[Tern] final status 0x1, denying page sending SIGKILL\n";
+    let found = facts(&format!("{denials}{page}{denials}"));
+    assert_eq!(found.iter().filter(|fact| matches!(fact, LogFact::InvalidPage { .. })).count(), 1);
+    assert!(found.len() < 3_000);
+}
+
+#[test]
 fn kinds_are_told_by_content() {
     for (text, want) in [
         ("bplist00\u{1}", TextKind::Plist),
@@ -690,7 +750,7 @@ fn much_text_is_bounded_and_fast() {
     read(&noise);
     let lines = "CODE SIGNING: cs_invalid_page(0x1): p=812[Tern] final status 0x1, denying page sending SIGKILL\n".repeat(30_000);
     let found = read(&lines);
-    assert_eq!(found.len(), 2 * MAX_FACTS);
+    assert_eq!(found.len(), 2 * reader::MAX_FACTS);
     assert_eq!((found[0].line, found.last().unwrap().line), (1, 30_000));
     read(&"tried: '".repeat(100_000));
     read(&"$ \n".repeat(30_000));
