@@ -292,7 +292,7 @@ impl Reader<'_> {
 }
 
 #[cfg(test)]
-#[allow(clippy::indexing_slicing, clippy::unwrap_used)]
+#[allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::string_slice)]
 mod tests {
     use super::*;
 

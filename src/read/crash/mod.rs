@@ -200,6 +200,8 @@ fn looks_like_json(text: &str) -> bool {
     }
     let keys = [
         "\"bug_type\"",
+        "\"app_name\"",
+        "\"os_version\"",
         "\"procName\"",
         "\"procPath\"",
         "\"termination\"",

@@ -399,7 +399,7 @@ impl<'a> Reader<'a> {
         self.report.no_backtrace |= self.threads == 0 && !self.report.truncated;
         let names: Vec<String> = self.report.images.iter().map(|image| image.name.clone()).collect();
         let tails: Vec<String> = self.report.images.iter().map(|image| image.path.rsplit('/').next().unwrap_or("").to_owned()).collect();
-        for frame in &mut self.report.frames {
+        for frame in self.report.frames.iter_mut().filter(|frame| frame.image != "???") {
             frame.image_index =
                 names.iter().position(|name| *name == frame.image).or_else(|| tails.iter().position(|tail| *tail == frame.image));
         }

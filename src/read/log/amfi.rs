@@ -94,9 +94,13 @@ fn unparsable(text: &str, out: &mut Vec<LogFact>) {
 }
 
 fn launch(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
-    if text.contains("Constraint Violation") {
+    if ["Launch Constraint Violation", "Library Constraint Violation", "Constraint Violation ("].iter().any(|mark| text.contains(mark)) {
         let path = after(text, "launching proc").and_then(|rest| after(rest, "]: ")).map(|rest| until(rest, ", launch type"));
         out.push(LogFact::LaunchConstraint { process: named(path.unwrap_or("")) });
+    } else if let Some(rest) = after(text, "hook..execve() killing") {
+        // "Attempt to execute completely unsigned code", "dyld signature cannot be verified" …
+        let pid = after(rest, "pid ").and_then(number).and_then(|pid| u64::try_from(pid).ok());
+        out.push(LogFact::LaunchSignatureRefused { process: Proc { pid, ..Proc::default() } });
     } else if text.contains("load code signature error") {
         let pid = between(text, "proc ", ":").and_then(number).and_then(|pid| u64::try_from(pid).ok());
         let name = between(text, "for file \"", "\"").and_then(known);
@@ -125,12 +129,9 @@ fn launch(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
 }
 
 fn noise(text: &str, out: &mut Vec<LogFact>) {
-    if text.contains("has no CMS blob") || text.contains("Unrecoverable CT signature issue") {
-        out.push(LogFact::Noise { why: "AMFI logs this for every ad hoc signed program" });
-    } else if text.trim_end().ends_with("code signature validation failed.")
-        && text.contains("AMFI")
-        && !text.to_ascii_lowercase().contains("restricted")
-    {
+    let failed = text.trim_end().ends_with("code signature validation failed.");
+    let bare_failure = failed && text.contains("AMFI") && !text.to_ascii_lowercase().contains("restricted");
+    if text.contains("has no CMS blob") || text.contains("Unrecoverable CT signature issue") || bare_failure {
         out.push(LogFact::Noise { why: "AMFI logs this for every ad hoc signed program" });
     } else if text.contains("ASP: Library load") && text.trim_end().ends_with("allowed") {
         out.push(LogFact::Noise { why: "the system policy allowed this library; a refusal elsewhere is not about it" });

@@ -1,7 +1,7 @@
 //! Output of `codesign` and `spctl`: verification, display, detritus, Security error codes.
 
 use super::cut::{after, between, hex, known, number, until};
-use super::{Context, LogFact, Proc};
+use super::{Context, Following, LogFact, Proc};
 
 /// Sentences of a failed verification (CSCommon.h and `codesign`'s own).
 const PROBLEMS: [(&str, i64); 25] = [
@@ -33,12 +33,7 @@ const PROBLEMS: [(&str, i64); 25] = [
 ];
 
 /// Facts of one line of output; `following` are the lines after it.
-pub(super) fn facts<'a>(
-    text: &str,
-    context: &mut Context,
-    following: &dyn Fn() -> Box<dyn Iterator<Item = &'a str> + 'a>,
-    out: &mut Vec<LogFact>,
-) {
+pub(super) fn facts<'a>(text: &str, context: &mut Context, following: &Following<'a>, out: &mut Vec<LogFact>) {
     displayed(text, context, following, out);
     listed(text, context, following, out);
     verified(text, following, out);
@@ -46,18 +41,13 @@ pub(super) fn facts<'a>(
 }
 
 /// `Executable=`, `CodeDirectory … flags=`, `TeamIdentifier=`.
-fn displayed<'a>(
-    text: &str,
-    context: &mut Context,
-    following: &dyn Fn() -> Box<dyn Iterator<Item = &'a str> + 'a>,
-    out: &mut Vec<LogFact>,
-) {
+fn displayed<'a>(text: &str, context: &mut Context, following: &Following<'a>, out: &mut Vec<LogFact>) {
     if let Some(path) = text.strip_prefix("Executable=") {
         context.executable = known(path);
         context.displays = true;
         if context.asks_entitlements {
             context.asks_entitlements = false;
-            let rest: Vec<&str> = following().take(400).collect();
+            let rest: Vec<String> = following().take(400).collect();
             entitlements_printed(context.executable.clone(), &rest, out);
         }
     } else if text.contains("CodeDirectory v=") || text.starts_with("flags=0x") || text.contains(" flags=0x") && text.contains("hashes=") {
@@ -74,11 +64,11 @@ fn displayed<'a>(
 }
 
 /// Did `codesign -d --entitlements` print any? Its output ends at the next prompt, or where other output begins.
-fn entitlements_printed(file: Option<String>, following: &[&str], out: &mut Vec<LogFact>) {
+fn entitlements_printed(file: Option<String>, following: &[String], out: &mut Vec<LogFact>) {
     let output = following.iter().take_while(|line| super::shell::prompt(line).is_none());
     for line in output {
         let line = line.trim();
-        if ["[Dict]", "[Key]", "<?xml", "<plist", "<dict", "<key>", "\u{fade}qq", "??qq"].iter().any(|mark| line.contains(mark)) {
+        if ["[Dict]", "[Key]", "<?xml", "<plist", "<dict", "<key>"].iter().any(|mark| line.contains(mark)) {
             return;
         }
         if line.contains("bplist00") {
@@ -95,12 +85,12 @@ fn entitlements_printed(file: Option<String>, following: &[&str], out: &mut Vec<
 }
 
 /// `[Key] k` with `[Bool] true`, or `<key>k</key><true/>`.
-fn listed<'a>(text: &str, context: &Context, following: &dyn Fn() -> Box<dyn Iterator<Item = &'a str> + 'a>, out: &mut Vec<LogFact>) {
+fn listed<'a>(text: &str, context: &Context, following: &Following<'a>, out: &mut Vec<LogFact>) {
     let file = context.displayed_file();
     if let Some(key) = after(text, "[Key]") {
-        let value = following().take(2).map(str::trim).find(|line| !line.starts_with("[Value]")).unwrap_or("");
+        let value = following().take(2).find(|line| !line.trim().starts_with("[Value]")).unwrap_or_default();
         if let Some(key) = known(key) {
-            out.push(LogFact::DisplayedEntitlement { file, key, value: !value.starts_with("[Bool] false") });
+            out.push(LogFact::DisplayedEntitlement { file, key, value: !value.trim().starts_with("[Bool] false") });
         }
         return;
     }
@@ -111,7 +101,7 @@ fn listed<'a>(text: &str, context: &Context, following: &dyn Fn() -> Box<dyn Ite
         let (key, rest) = part.split_once("</key>").unwrap_or((part, ""));
         let next;
         let value = if rest.trim().is_empty() {
-            next = following().next().unwrap_or("").trim().to_owned();
+            next = following().next().unwrap_or_default().trim().to_owned();
             next.as_str()
         } else {
             rest.trim()
@@ -123,7 +113,7 @@ fn listed<'a>(text: &str, context: &Context, following: &dyn Fn() -> Box<dyn Ite
 }
 
 /// `valid on disk`, `accepted` and `rejected` with the `source=` of the next line.
-fn verified<'a>(text: &str, following: &dyn Fn() -> Box<dyn Iterator<Item = &'a str> + 'a>, out: &mut Vec<LogFact>) {
+fn verified<'a>(text: &str, following: &Following<'a>, out: &mut Vec<LogFact>) {
     for mark in [": valid on disk", ": satisfies its Designated Requirement", ": explicit requirement satisfied"] {
         if let Some((file, _)) = text.split_once(mark) {
             out.push(LogFact::SignatureAccepted { file: known(file), source: None });
@@ -131,9 +121,15 @@ fn verified<'a>(text: &str, following: &dyn Fn() -> Box<dyn Iterator<Item = &'a 
         }
     }
     let source = || following().take(3).find_map(|line| line.trim().strip_prefix("source=").and_then(known));
-    if let Some(file) = text.trim_end().strip_suffix(": accepted") {
+    let is_file = |file: &&str| file.contains(['/', '.']) && !file.contains(": ");
+    if let Some(file) = text.trim_end().strip_suffix(": accepted").filter(is_file) {
         out.push(LogFact::SignatureAccepted { file: known(file), source: source() });
-    } else if let Some((file, why)) = text.trim_end().split_once(": rejected").filter(|(_, why)| why.is_empty() || why.starts_with(" (")) {
+    } else if let Some((file, why)) = text
+        .trim_end()
+        .split_once(": rejected")
+        .filter(|(file, _)| is_file(file))
+        .filter(|(_, why)| why.is_empty() || why.starts_with(" ("))
+    {
         let words = source().map_or_else(|| format!("rejected{why}"), |source| format!("rejected{why}, source={source}"));
         out.push(LogFact::CodesignProblem { file: known(file), text: words, code: None });
     }

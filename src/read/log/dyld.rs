@@ -9,7 +9,7 @@ const MAX_CANDIDATES: usize = 400;
 const MAX_BYTES: usize = 64 << 10;
 
 /// Joins the lines of a message that begins with `first`. Returns the text and how many following lines belong to it.
-pub(super) fn block<'a>(first: &str, following: impl Iterator<Item = &'a str>) -> (String, usize) {
+pub(super) fn block(first: &str, following: impl Iterator<Item = String>) -> (String, usize) {
     let mut text = first.to_owned();
     let mut taken = 0_usize;
     let mut wanted = wants_more(first);
@@ -23,7 +23,7 @@ pub(super) fn block<'a>(first: &str, following: impl Iterator<Item = &'a str>) -
             break;
         }
         text.push('\n');
-        text.push_str(line);
+        text.push_str(&line);
         taken = taken.saturating_add(1);
         wanted = wants_more(&text);
     }
@@ -47,6 +47,10 @@ pub(super) fn read(text: &str) -> Option<LoadFailure> {
     let candidates = candidates(text);
     let (reason, file, words) = strongest(&candidates).or_else(|| plain(text))?;
     let name = name(text).or_else(|| file.clone()).unwrap_or_default();
+    // Other tools say "image not found" too.
+    if name.is_empty() && !text.contains("Reason:") {
+        return None;
+    }
     let referenced_from =
         between(text, "Referenced from:", "\n").map(|from| until(until(from, " Reason:"), " Expected in:")).and_then(|from| {
             let from = from.trim();

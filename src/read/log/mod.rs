@@ -10,14 +10,14 @@ mod kernel;
 mod keywords;
 mod notary;
 mod prefix;
+mod reader;
 mod runtime;
 mod shell;
 mod system;
 mod tcc;
 
 use super::crash::{self, CrashReport, clean};
-use keywords::Families;
-use std::collections::VecDeque;
+use reader::{Context, Following, Run, quote_of};
 
 /// Why dyld refused a candidate file. The order is the strength: the strongest reason of a `tried:` list decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -201,94 +201,56 @@ pub struct LogLine {
     pub fact: LogFact,
 }
 
-/// Most facts that are kept: so many first ones and so many last ones.
-const MAX_FACTS: usize = 10_000;
-/// Longest part of one line that is looked at.
-const MAX_LINE: usize = 64 << 10;
-/// How far before a keyword a line's start is looked for.
-const MAX_BEFORE: usize = 16 << 10;
-/// Longest quote, in characters.
-const MAX_QUOTE: usize = 500;
-
-/// What earlier lines said that later ones need.
-#[derive(Default)]
-struct Context {
-    /// File that `codesign -d` is talking about (`Executable=`).
-    executable: Option<String>,
-    /// File that the last `codesign` or `spctl` command named.
-    named_file: Option<String>,
-    /// The last command was `codesign -d --entitlements`, and nothing of its answer was seen yet.
-    asks_entitlements: bool,
-    /// The lines are output of `codesign -d`.
-    displays: bool,
-    /// Program of the last command.
-    program: Option<String>,
-    /// Process that a debugger was told to attach to.
-    attach_pid: Option<u64>,
-    /// DYLD_ variables seen so far.
-    variables: Vec<(String, Option<String>)>,
-    /// Commands with their output.
-    runs: Vec<Run>,
-    /// AMFI refused something.
-    refused: bool,
-}
-
-/// A command of a transcript.
-struct Run {
-    line: u32,
-    quote: String,
-    words: Vec<String>,
-    output: Vec<String>,
-}
-
-impl Context {
-    fn displayed_file(&self) -> Option<String> {
-        self.executable.clone().or_else(|| self.named_file.clone())
-    }
-}
-
-/// The first and the last facts.
-#[derive(Default)]
-struct Kept {
-    first: Vec<LogLine>,
-    last: VecDeque<LogLine>,
-}
-
-impl Kept {
-    fn push(&mut self, line: LogLine) {
-        let same = |known: &LogLine| known.line == line.line && known.fact == line.fact;
-        if self.first.len() < MAX_FACTS {
-            if !self.first.iter().rev().take(8).any(same) {
-                self.first.push(line);
-            }
-            return;
-        }
-        if self.last.len() >= MAX_FACTS {
-            self.last.pop_front();
-        }
-        self.last.push_back(line);
-    }
-}
-
-/// A line as given, cut to 500 characters.
-fn quote_of(line: &str) -> String {
-    line.trim_end_matches(['\r', '\n']).trim_start_matches('\u{feff}').chars().take(MAX_QUOTE).collect()
-}
-
 /// Reads a text. `lines` may be any number; memory is bounded by what is understood (at most 20,000 facts, the first and last kept).
 pub fn read(text: &str) -> Vec<LogLine> {
-    let mut reader = Reader { text, context: Context::default(), kept: Kept::default() };
-    reader.scan();
-    let Reader { context, kept, .. } = reader;
-    let mut facts = kept.first;
-    facts.extend(kept.last);
+    let report = has_json_report(text).then(|| crash::read(text).ok()).flatten().filter(|report| report.is_ips);
+    let (mut facts, context) = reader::scan(text, report.is_some());
     facts.extend(shell::conclude(&context, &facts));
     if notary::is_one(text) {
         facts.extend(notary::read(&clean::text(text), text));
     }
+    for fact in report.iter().flat_map(read_report) {
+        // A translated report in front of the JSON said it already.
+        if !facts.iter().any(|known| known.fact == fact.fact) {
+            facts.push(fact);
+        }
+    }
     facts.sort_by_key(|fact| fact.line);
     facts.dedup();
+    name_speakers(&mut facts);
     facts
+}
+
+/// True when an `.ips` may stand in the text: then its lines are read as JSON, not as text.
+fn has_json_report(text: &str) -> bool {
+    let has = |key: &str| memchr::memmem::find(text.as_bytes(), key.as_bytes()).is_some();
+    ["\"bug_type\"", "\"procName\"", "\"termination\"", "\u{201c}procName\u{201d}"].iter().any(|key| has(key))
+        && crash::looks_like_crash(text)
+}
+
+/// A runtime's message or a status without a process gets that of the death reported right after or before it.
+fn name_speakers(facts: &mut [LogLine]) {
+    const NEAR: u32 = 8;
+    let deaths: Vec<(u32, Proc)> = facts
+        .iter()
+        .filter_map(|line| match &line.fact {
+            LogFact::Died { process, .. } if process.name.is_some() || process.pid.is_some() => Some((line.line, process.clone())),
+            _ => None,
+        })
+        .collect();
+    for line in facts {
+        let at = line.line;
+        let near = match &line.fact {
+            LogFact::EngineMemory { process, .. } if *process == Proc::default() => deaths.iter().find(|(death, _)| *death >= at),
+            LogFact::Died { process, exit: Some(_), .. } if *process == Proc::default() => deaths.iter().rfind(|(death, _)| *death <= at),
+            _ => None,
+        };
+        if let (Some((death, found)), LogFact::EngineMemory { process, .. } | LogFact::Died { process, .. }) = (near, &mut line.fact)
+            && death.abs_diff(at) <= NEAR
+        {
+            *process = found.clone();
+        }
+    }
 }
 
 /// Reads one message of several lines as a runtime, dyld or tccd wrote it, without log prefixes: a crash report's reasons or
@@ -319,183 +281,6 @@ pub fn read_report(report: &CrashReport) -> Vec<LogLine> {
 pub fn read_dyld(text: &str) -> Option<LoadFailure> {
     let cleaned: Vec<String> = text.lines().map(|line| clean::line(line).into_owned()).collect();
     dyld::read(&cleaned.join("\n"))
-}
-
-struct Reader<'a> {
-    text: &'a str,
-    context: Context,
-    kept: Kept,
-}
-
-/// A line: its number, its place, and where the next one begins.
-struct Place<'a> {
-    number: u32,
-    raw: &'a str,
-    start: usize,
-    end: usize,
-}
-
-impl<'a> Reader<'a> {
-    /// Jumps from keyword to keyword; only lines with one are cut up.
-    fn scan(&mut self) {
-        let searcher = keywords::searcher();
-        let mut at = 0_usize;
-        let mut counted = (0_usize, 1_u32);
-        while let Some(hit) = searcher.next(self.text, at) {
-            let place = self.place(hit, at, &mut counted);
-            let (line, families) = (clean::line(place.raw), searcher.families(place.raw));
-            let taken = self.line(&line, families, &place);
-            at = place.end.max(hit.saturating_add(1));
-            for _ in 0..taken {
-                at = self
-                    .text
-                    .get(at..)
-                    .and_then(|rest| rest.find('\n'))
-                    .map_or(self.text.len(), |end| at.saturating_add(end).saturating_add(1));
-            }
-            while !self.text.is_char_boundary(at) {
-                at = at.saturating_add(1);
-            }
-            if at >= self.text.len() {
-                break;
-            }
-        }
-    }
-
-    /// The line around a keyword, at most [`MAX_LINE`] bytes of it.
-    fn place(&self, hit: usize, floor: usize, counted: &mut (usize, u32)) -> Place<'a> {
-        let bytes = self.text.as_bytes();
-        let lowest = hit.saturating_sub(MAX_BEFORE).max(floor);
-        let mut start = bytes
-            .get(lowest..hit)
-            .and_then(|before| memchr::memrchr(b'\n', before))
-            .map_or(lowest, |end| lowest.saturating_add(end).saturating_add(1));
-        let highest = hit.saturating_add(MAX_LINE).min(bytes.len());
-        let mut end = bytes
-            .get(hit..highest)
-            .and_then(|after| memchr::memchr(b'\n', after))
-            .map_or(highest, |end| hit.saturating_add(end).saturating_add(1));
-        while !self.text.is_char_boundary(start) {
-            start = start.saturating_sub(1);
-        }
-        while !self.text.is_char_boundary(end) {
-            end = end.saturating_add(1);
-        }
-        let (from, line) = *counted;
-        let newlines = bytes.get(from..start).map_or(0, |between| memchr::memchr_iter(b'\n', between).count());
-        let number = line.saturating_add(u32::try_from(newlines).unwrap_or(u32::MAX));
-        *counted = (start.max(from), number);
-        Place { number, raw: self.text.get(start..end).unwrap_or("").trim_end_matches(['\n', '\r']), start, end }
-    }
-
-    /// Reads one line. Returns how many of the following lines belong to it.
-    fn line(&mut self, line: &str, families: Families, place: &Place<'a>) -> usize {
-        let text = self.text;
-        let end = place.end;
-        let following = move || -> Box<dyn Iterator<Item = &'a str> + 'a> { Box::new(text.get(end..).unwrap_or("").lines()) };
-        let mut facts = Vec::new();
-        let mut taken = 0_usize;
-        if let Some(command) = shell::prompt(line).filter(|_| families.has(Families::SHELL)) {
-            shell::command(command, place.number, &mut self.context, &following, &mut facts);
-        } else if line.trim_start().starts_with("(lldb)") {
-            self.context.attach_pid = line.split_whitespace().filter_map(|word| word.parse().ok()).next_back().or(self.context.attach_pid);
-        } else {
-            let message = prefix::split(line);
-            taken = self.message(&message, line, families, place, &following, &mut facts);
-        }
-        for fact in facts {
-            self.keep(fact, place);
-        }
-        taken
-    }
-
-    fn keep(&mut self, mut fact: LogFact, place: &Place<'a>) {
-        self.context.refused |= matches!(
-            fact,
-            LogFact::RestrictedEntitlements { .. }
-                | LogFact::LaunchSignatureRefused { .. }
-                | LogFact::LaunchConstraint { .. }
-                | LogFact::EntitlementsUnparsable { .. }
-        );
-        if let LogFact::AttachRefused { process } = &mut fact
-            && process.pid.is_none()
-        {
-            process.pid = self.context.attach_pid;
-        }
-        self.kept.push(LogLine { line: place.number, quote: quote_of(place.raw), fact });
-    }
-
-    /// Facts of a message, by the families whose keywords stand in it.
-    fn message(
-        &mut self,
-        message: &prefix::Message,
-        line: &str,
-        families: Families,
-        place: &Place<'a>,
-        following: &dyn Fn() -> Box<dyn Iterator<Item = &'a str> + 'a>,
-        facts: &mut Vec<LogFact>,
-    ) -> usize {
-        let (text, logger) = (message.text.as_str(), &message.logger);
-        if families.has(Families::AMFI) {
-            amfi::facts(text, logger, facts);
-        }
-        if families.has(Families::KERNEL) {
-            kernel::facts(text, facts);
-        }
-        if families.has(Families::TCC) {
-            tcc::facts(text, logger, facts);
-        }
-        let mut taken = 0_usize;
-        let by_others = facts.iter().any(|fact| !matches!(fact, LogFact::Noise { .. }));
-        if families.has(Families::DYLD) && !by_others {
-            let lines: Vec<String> = following().take(80).map(|line| clean::line(line).into_owned()).collect();
-            let (block, more) = dyld::block(text, lines.iter().map(String::as_str));
-            if let Some(failure) = dyld::read(&block) {
-                facts.push(LogFact::Load(failure));
-                taken = more;
-            }
-        }
-        if families.has(Families::SYSTEM) {
-            system::facts(text, logger, self.context.refused, facts);
-        }
-        if families.has(Families::RUNTIME) {
-            let speaker = || self.speaker(logger, place);
-            runtime::facts(text, &speaker, facts);
-        }
-        if families.has(Families::CODESIGN) {
-            codesign::facts(line.trim(), &mut self.context, following, facts);
-        }
-        if families.has(Families::NOTARY) && facts.is_empty() {
-            notary::sentence(text, facts);
-        }
-        if families.has(Families::SHELL) {
-            let mut found = Vec::new();
-            shell::output(text, &self.context, &mut found);
-            facts.extend(found);
-        }
-        taken
-    }
-
-    /// Who said a message without prefix: the last NSLog line shortly before it, else the command that was run.
-    fn speaker(&self, logger: &Proc, place: &Place<'a>) -> Proc {
-        if *logger != Proc::default() {
-            return logger.clone();
-        }
-        let before = self.text.get(..place.start).unwrap_or("");
-        for line in before.rsplit('\n').skip(1).take(20) {
-            let line = clean::line(line);
-            if line.len() > MAX_BEFORE || shell::prompt(&line).is_some() {
-                break;
-            }
-            let earlier = prefix::split(&line).logger;
-            if earlier != Proc::default() {
-                return earlier;
-            }
-        }
-        let name = self.context.program.clone();
-        let path = name.clone().filter(|name| name.starts_with('/'));
-        Proc { name: name.map(|name| cut::file_name(&name).to_owned()), path, ..Proc::default() }
-    }
 }
 
 /// What kind of text it is, by content.

@@ -24,8 +24,9 @@ const SENTENCES: [&str; 10] = [
 /// True when a text holds a notary log.
 pub(super) fn is_one(text: &str) -> bool {
     let has = |word: &str| memchr::memmem::find(text.as_bytes(), word.as_bytes()).is_some();
-    text.len() <= MAX_BYTES
-        && (has("\"logFormatVersion\"") || has("\"issues\"") && has("\"severity\"") || has("\"severity\"") && has("\"docUrl\""))
+    // A log that lost its head is known by the members of an issue.
+    let issue = has("\"severity\"") && (has("\"issues\"") || has("\"docUrl\"") || has("\"message\"") && has("\"architecture\""));
+    text.len() <= MAX_BYTES && (has("\"logFormatVersion\"") || issue)
 }
 
 /// The issues of the logs in a cleaned text; `original` has the same lines and is quoted.

@@ -134,7 +134,10 @@ fn without_brackets(text: &str) -> &str {
         let end = match trimmed.chars().next() {
             Some('(') if !trimmed.starts_with("(lldb)") => trimmed.split_once(") "),
             Some('[')
-                if trimmed.split(']').next().is_some_and(|head| head.starts_with("[com.") || head.contains(':') && !head.contains(' ')) =>
+                if trimmed
+                    .split(']')
+                    .next()
+                    .is_some_and(|head| head.starts_with("[com.") || head.contains(':') && !head.contains([' ', '<'])) =>
             {
                 trimmed.split_once("] ")
             }
@@ -165,8 +168,8 @@ pub(super) fn process(text: &str) -> Proc {
 /// A code identity in braces, as tccd prints it; `text` begins after `accessing=`, `ACC:` …
 pub(super) fn identity(text: &str) -> Option<Proc> {
     let body = text.trim_start().strip_prefix('{')?;
-    // Paths may hold braces and commas: the identity ends at a brace before a comma, semicolon or the end.
-    let ends = ["},", "};", "}, ", "}}"].iter().filter_map(|mark| body.find(mark)).min();
+    // Paths may hold braces and commas: the identity ends at a brace before a comma, semicolon, blank or the end.
+    let ends = ["},", "};", "} ", "}}"].iter().filter_map(|mark| body.find(mark)).min();
     let body = body.get(..ends.unwrap_or(body.len())).unwrap_or(body);
     let body = if ends.is_none() { body.trim_end().trim_end_matches('}') } else { body };
     let field = |names: &[&str], stops: &[&str]| {

@@ -4,7 +4,9 @@ use super::cut::{after, number};
 use super::{LogFact, Proc};
 
 /// (words, engine, goes on without its JIT).
-const MESSAGES: [(&str, &str, bool); 52] = [
+const MESSAGES: [(&str, &str, bool); 53] = [
+    // V8 checks that a refused mprotect failed for lack of memory (12); the hardened runtime gives another errno.
+    ("Check failed: 12 == (*__error())", "v8", false),
     ("for CodeRange", "v8", false),
     ("SetPermissionsOnExecutableMemoryChunk", "v8", false),
     ("Check failed: reservation_.SetPermissions", "v8", false),
@@ -79,7 +81,8 @@ const NAMED: [(&str, &str); 12] = [
 const CORECLR: [u32; 4] = [0x8007_0008, 0x8007_000c, 0x8007_000e, 0x8000_4005];
 
 /// Faults that a program has by itself.
-const OWN_FAULTS: [&str; 9] = [
+const OWN_FAULTS: [&str; 10] = [
+    "Fatal error: Index out of range",
     "Terminating app due to uncaught exception",
     "erminating with uncaught exception",
     "erminating due to uncaught exception",

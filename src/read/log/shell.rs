@@ -2,7 +2,7 @@
 
 use super::cut::{after, between, file_name, has_word, known, quoted, until};
 use super::runtime::signal_of_status;
-use super::{Context, LogFact, LogLine, Proc, Run, WorksHow};
+use super::{Context, Following, LogFact, LogLine, Proc, Run, WorksHow};
 
 /// Programs that System Integrity Protection protects and that start others: dyld drops `DYLD_` variables in them.
 const PROTECTED: [&str; 16] =
@@ -67,24 +67,11 @@ fn program(words: &[String]) -> Option<&str> {
 }
 
 /// A prompt line: remembers the command and its output.
-pub(super) fn command<'a>(
-    text: &str,
-    line: u32,
-    context: &mut Context,
-    following: &dyn Fn() -> Box<dyn Iterator<Item = &'a str> + 'a>,
-    out: &mut Vec<LogFact>,
-) {
-    let output: Vec<String> = following()
-        .take_while(|line| prompt(line).is_none())
-        .take(MAX_OUTPUT)
-        .map(|line| crate::read::crash::clean::line(line).trim().to_owned())
-        .collect();
+pub(super) fn command<'a>(text: &str, line: u32, context: &mut Context, following: &Following<'a>, out: &mut Vec<LogFact>) {
+    let output: Vec<String> =
+        following().take_while(|line| prompt(line).is_none()).take(MAX_OUTPUT).map(|line| line.trim().to_owned()).collect();
     let list = words(text);
-    context.asks_entitlements = text.contains("codesign")
-        && text.contains("--entitlements")
-        && !text.contains("--sign")
-        && !text.contains(" -s ")
-        && !text.contains(" -f");
+    context.asks_entitlements = asks_entitlements(text);
     context.displays = context.asks_entitlements;
     context.executable = None;
     context.named_file = (text.contains("codesign") || text.contains("spctl"))
@@ -111,6 +98,15 @@ pub(super) fn command<'a>(
     if context.runs.len() < 10_000 {
         context.runs.push(Run { line, quote: text.to_owned(), words: list, output });
     }
+}
+
+/// `codesign -d --entitlements` whose whole answer is shown: no filter after it, and not a signing command.
+fn asks_entitlements(command: &str) -> bool {
+    let signs = ["--sign", " -s ", " -f", "--force"].iter().any(|option| command.contains(option));
+    let filter =
+        command.split('|').skip(1).any(|part| !["plutil", "xmllint", "cat", "less"].iter().any(|tool| part.trim().starts_with(tool)));
+    let to_file = command.replace("2>&1", "").replace("2>/dev/null", "").replace("2> /dev/null", "").contains('>');
+    command.contains("codesign") && command.contains("--entitlements") && !signs && !filter && !to_file
 }
 
 /// The number after `echo $?`: a status over 128 is a signal.
@@ -174,7 +170,10 @@ pub(super) fn output(text: &str, context: &Context, out: &mut Vec<LogFact>) {
     {
         out.push(fact);
     }
-    if text.contains("DYLD_") {
+    if text.contains("environment variables being ignored because main executable") {
+        let by = between(text, "main executable (", ")").filter(|program| is_protected(program)).and_then(known);
+        out.push(LogFact::DyldVariable { name: "DYLD_*".into(), value: None, by_protected: by });
+    } else if text.contains("DYLD_") {
         for (name, value) in variables(text, &[]) {
             out.push(LogFact::DyldVariable { name, value, by_protected: None });
         }
@@ -188,7 +187,7 @@ pub(super) fn output(text: &str, context: &Context, out: &mut Vec<LogFact>) {
         }
     }
     if has_word(text, "overwriting") || text.contains("Overwriting ") {
-        let path = text.split(['\'', '"', '(', ')']).flat_map(|part| part.split_whitespace()).filter(|word| word.contains('/')).next_back();
+        let path = text.split(['\'', '"', '(', ')']).flat_map(|part| part.split_whitespace()).rfind(|word| word.contains('/'));
         out.push(LogFact::Overwritten { file: path.and_then(known) });
     }
     if text.contains("exited with status = 0 (0x00000000)") {

@@ -86,6 +86,7 @@ pub(super) fn signal(text: &str) -> Option<i32> {
         ("Killed", 9),
         ("killed", 9),
         ("Trace/BPT trap", 5),
+        ("BPT trap", 5),
         ("trace trap", 5),
         ("Abort trap", 6),
         ("abort", 6),
@@ -150,7 +151,8 @@ fn gatekeeper(text: &str, refused: bool, out: &mut Vec<LogFact>) {
         });
         return;
     }
-    let blocked = text.contains("ASP: Library load") && (text.contains("denied") || text.contains("rejected"));
+    let translocated = text.contains("AppTranslocation/") && text.contains("Read-only file system");
+    let blocked = translocated || text.contains("ASP: Library load") && (text.contains("denied") || text.contains("rejected"));
     if blocked || GATEKEEPER.iter().any(|mark| text.contains(mark)) {
         let subject = between(text, "Library load (", " ->")
             .or_else(|| text.split_once(" failed on ").and_then(|(file, _)| after(file, "File ")))
@@ -162,7 +164,7 @@ fn gatekeeper(text: &str, refused: bool, out: &mut Vec<LogFact>) {
     }
 }
 
-const ATTACH: [&str; 12] = [
+const ATTACH: [&str; 13] = [
     "Not allowed to attach to process",
     "ot allowed to attach",
     "attach failed: lost connection",
@@ -175,6 +177,7 @@ const ATTACH: [&str; 12] = [
     "Permission to debug",
     "permission to debug",
     "Unable to acquire required task port",
+    "ptrace: Operation not permitted",
 ];
 
 /// lldb, gdb, Instruments, dtrace, and whoever prints the result of `task_for_pid`.
@@ -188,7 +191,7 @@ fn attach(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
     if !port && !ATTACH.iter().any(|mark| text.contains(mark)) {
         return;
     }
-    let pid = number_after(text, &["pid = ", "process-id ", "pid ", "process "]).and_then(|pid| u64::try_from(pid).ok());
+    let pid = number_after(text, &["task_for_pid(", "pid = ", "process-id ", "pid ", "process "]).and_then(|pid| u64::try_from(pid).ok());
     let name = between(text, "permission to debug ", " ").or_else(|| between(text, "Permission to debug ", " ")).and_then(known);
     // The logger is the debugger, not the target; it is named only where nothing else is.
     let name =
@@ -199,18 +202,21 @@ fn attach(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
 /// `exit code 137`, `exited with signal 9` in a tool's or script's words.
 pub(super) fn exit_words(text: &str) -> Option<LogFact> {
     let died = |signal, exit| Some(LogFact::Died { process: Proc::default(), signal, exit });
-    for mark in ["exited with signal ", "terminated by signal ", "killed by signal ", "died with signal ", "signal: ", "with signal "] {
+    for mark in [
+        "killed by ",
+        "terminated by ",
+        "exited with signal ",
+        "terminated by signal ",
+        "killed by signal ",
+        "died with signal ",
+        "died with <Signals.",
+        "signal: ",
+        "with signal ",
+    ] {
         if let Some(rest) = after(text, mark) {
-            let named = rest.starts_with("SIG")
-                || rest.starts_with("killed")
-                || rest.starts_with("Killed")
-                || rest.starts_with("abort")
-                || rest.starts_with("trace");
-            let value = if named {
-                signal(until(rest, " ("))
-            } else {
-                number(rest).and_then(|value| i32::try_from(value).ok()).filter(|value| (1..=31).contains(value))
-            };
+            let head: String = rest.chars().take(24).collect();
+            let numbered = || number(rest).and_then(|value| i32::try_from(value).ok()).filter(|value| (1..=31).contains(value));
+            let value = signal(until(&head, " (")).or_else(numbered);
             if value.is_some() {
                 return died(value, None);
             }
@@ -235,7 +241,7 @@ pub(super) fn exit_words(text: &str) -> Option<LogFact> {
     let status = marks
         .iter()
         .filter_map(|mark| after(text, mark).and_then(number))
-        .find(|status| signal_of_status(*status).is_some() || (-15..=-4).contains(status))?;
+        .find(|status| signal_of_status(*status).is_some() || (-15..=-4).contains(status) && !text.contains(" code: -"))?;
     let signal = signal_of_status(status).or_else(|| i32::try_from(status.saturating_neg()).ok());
     died(signal, Some(status))
 }

@@ -32,6 +32,15 @@ pub(super) fn facts(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
         out.push(LogFact::AppManagement { process });
         return;
     }
+    if text.contains("Operation not permitted") && text.contains(".app/") {
+        // A tool that wrote into another app's bundle.
+        const WRITERS: [&str; 9] = ["cp: ", "mv: ", "rm: ", "rsync: ", "ditto: ", "touch: ", "install: ", "sed: ", "unlink"];
+        if let Some(tool) = WRITERS.iter().find(|tool| text.trim_start().starts_with(**tool)) {
+            let name = tool.trim_end_matches([':', ' ']).to_owned();
+            out.push(LogFact::AppManagement { process: Proc { name: Some(name), ..Proc::default() } });
+            return;
+        }
+    }
     apple_events(text, logger, out);
 }
 
