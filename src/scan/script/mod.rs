@@ -68,11 +68,14 @@ impl Place<'_> {
         }
     }
 
-    /// An absolute path of the machine where the program is installed, by its last parts: at least a folder and a name.
+    /// An absolute path of the machine where the program is installed, by its last parts: at least a folder and a name, in one file only.
     fn by_tail(&self, path: &Path) -> Option<PathBuf> {
         let parts: Vec<&OsStr> = path.iter().skip(1).collect();
         let tails = (0..parts.len().saturating_sub(1)).map(|skip| parts[skip..].iter().collect::<PathBuf>());
-        tails.into_iter().find(|tail| self.has(tail))
+        tails.into_iter().find_map(|tail| {
+            let mut fits = self.files.iter().filter(|file| file.ends_with(&tail));
+            fits.next().filter(|_| fits.next().is_none()).cloned()
+        })
     }
 
     fn has(&self, path: &Path) -> bool {
