@@ -418,6 +418,7 @@ impl Run<'_> {
             }
         };
         let mut read = script::read(&crate::read::lossy(&bytes), &path, root, files)?;
+        read.gaps.extend(read.other_language.take().filter(|_| is_main));
         gaps.extend(read.gaps.drain(..).map(|why| Gap { path: path.clone(), why }));
         Some(script::script(path, read, is_main))
     }
