@@ -111,6 +111,8 @@ enum Found<'a> {
     WrongArch(&'a Path, String),
     Missing(String),
     Outside(String),
+    /// A library of the system.
+    System,
 }
 
 impl<'a> Index<'a> {
@@ -192,6 +194,7 @@ impl<'a> Index<'a> {
     fn pick(&self, candidates: Vec<Candidate>, arch: Arch, name: &str) -> Found<'a> {
         let mut wrong = None;
         let mut outside = None;
+        let mut is_system = false;
         let mut looked = Vec::new();
         for candidate in candidates {
             match candidate {
@@ -200,6 +203,8 @@ impl<'a> Index<'a> {
                     Some(other) => wrong = wrong.or(Some(other)),
                     None => looked.push(path.display().to_string()),
                 },
+                Candidate::Outside(path) if is_from_system_rpath(&path) => is_system = true,
+                Candidate::Outside(path) if path.starts_with("/usr/lib/swift") => {}
                 Candidate::Outside(path) => outside = outside.or(Some(path)),
             }
         }
@@ -208,7 +213,8 @@ impl<'a> Index<'a> {
                 if looked.is_empty() { "no LC_RPATH leads into the target".to_owned() } else { format!("not at {}", looked.join(", ")) };
             Found::Missing(format!("{name} is {place}"))
         };
-        wrong.unwrap_or_else(|| outside.map_or_else(missing, |path| Found::Outside(format!("outside the target: {path}"))))
+        let elsewhere = || outside.map_or_else(missing, |path| Found::Outside(format!("outside the target: {path}")));
+        wrong.or(is_system.then_some(Found::System)).unwrap_or_else(elsewhere)
     }
 
     /// Modules in plug-in folders that nothing names: they are loaded at run time, by a path made up then. By path, one entry each.
@@ -218,7 +224,7 @@ impl<'a> Index<'a> {
     }
 
     /// The executables that load a plug-in: the main one of the innermost app, XPC service or extension around it; without one the target's,
-    /// and without that the executable that lies nearest.
+    /// and without that the innermost program in whose folder it lies.
     fn hosts(&self, plugin: &Path) -> Vec<&'a Path> {
         let is_host = |path: &&Path| self.by_path.get(*path).is_some_and(|images| images.iter().any(|image| image.is_executable()));
         let bundles = self
@@ -231,12 +237,26 @@ impl<'a> Index<'a> {
             bundles.filter(|bundle| plugin.starts_with(&bundle.path)).find_map(|bundle| bundle.executable.as_deref().filter(is_host));
         let main = around.or_else(|| self.evidence.target.executable.as_deref().filter(is_host));
         let nearest = || {
-            let shared = |path: &Path| path.components().zip(plugin.components()).take_while(|(a, b)| a == b).count();
-            let executables = self.by_path.keys().copied().filter(is_host);
-            executables.min_by_key(|path| (usize::MAX - shared(path), path.components().count()))
+            let around = |path: &&Path| program_folder(path).is_some_and(|folder| plugin.starts_with(folder));
+            let executables = self.by_path.keys().copied().filter(is_host).filter(around);
+            executables.max_by_key(|path| (program_folder(path).map_or(0, |folder| folder.components().count()), std::cmp::Reverse(*path)))
         };
         main.or_else(nearest).into_iter().collect()
     }
+}
+
+/// The folder of a program and its parts: its own, or for `bin/program` the one around `bin`.
+fn program_folder(executable: &Path) -> Option<&Path> {
+    let folder = executable.parent()?;
+    let is_code_folder = folder.file_name().is_some_and(|name| name == "bin" || name == "MacOS" || name == "libexec");
+    if is_code_folder { folder.parent() } else { Some(folder) }
+}
+
+/// What an LC_RPATH of the system can hold: Swift's own libraries in `/usr/lib/swift`, and frameworks. Nearly every Swift program has that
+/// rpath, so any other library is not to be taken for one of the system's because of it.
+fn is_from_system_rpath(path: &str) -> bool {
+    path.starts_with("/System/")
+        || path.strip_prefix("/usr/lib/swift/").is_some_and(|rest| rest.trim_start_matches('/').starts_with("libswift"))
 }
 
 /// `.1.2`, `.0.6.dylib`: what versions add to a library's name.
@@ -375,6 +395,7 @@ impl<'a, 'i> Walk<'a, 'i> {
             }
             Found::Missing(why) => (None, LoadVerdict::Missing, why.clone()),
             Found::Outside(why) => (None, LoadVerdict::Outside, why.clone()),
+            Found::System => return None,
         };
         self.loads.push(Load {
             executable: self.executable.path.clone(),

@@ -136,6 +136,25 @@ fn an_rpath_that_leads_out_makes_a_missing_library_one_outside() {
 }
 
 #[test]
+fn the_systems_swift_folder_holds_swift_libraries_and_nothing_else() {
+    let names = ["@rpath/libswiftCore.dylib", "@rpath/Kit.framework/Kit"];
+    let evidence = evidence(vec![executable(DEMO, &names, &["/usr/lib/swift", "@executable_path/../Frameworks"])]);
+    assert_eq!(said(&evidence), ["Contents/MacOS/Demo @rpath/Kit.framework/Kit - missing"]);
+}
+
+#[test]
+fn in_a_folder_a_plugin_belongs_to_the_program_whose_folder_it_lies_in() {
+    let mut evidence = evidence(vec![
+        executable("a/bin/python", &[], &[]),
+        image("a/lib/lib-dynload/_x.so", Arch::Arm64, FileType::Bundle, &[], &[]),
+        executable("b/tool", &[], &[]),
+        image("c/alone.so", Arch::Arm64, FileType::Bundle, &[], &[]),
+    ]);
+    evidence.target.executable = None;
+    assert_eq!(said(&evidence), ["a/bin/python a/lib/lib-dynload/_x.so a/lib/lib-dynload/_x.so found dynamic"]);
+}
+
+#[test]
 fn every_spelling_of_a_framework_is_one_file() {
     let kit = "Contents/Frameworks/Kit.framework/Versions/B/Kit";
     for name in ["Kit.framework/Kit", "Kit.framework/Versions/Current/Kit", "Kit.framework/Versions/B/Kit"] {

@@ -197,6 +197,17 @@ struct Sorted {
     scripts: Vec<PathBuf>,
 }
 
+/// What a script is to the target.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// The main executable of a bundle, or the target itself.
+    Main,
+    /// It lies in a place for code.
+    Code,
+    /// Any other file that begins with `#!`.
+    Data,
+}
+
 /// One scan of a target.
 #[derive(Clone, Copy)]
 struct Run<'a> {
@@ -211,7 +222,17 @@ impl Run<'_> {
     fn folder(&self, path: PathBuf, root: &Path, kind: TargetKind) -> Result<Evidence, ScanError> {
         let seen = walk::walk(self.system, root, &|files| self.meter.update(|progress| progress.files = files), self.cancel)?;
         let found = bundle::find(self.system, root, kind, &seen);
-        let mut evidence = self.read_all(root, &seen, &found, &|path, is_main| is_main || is_place_for_code(path))?;
+        let is_main = |path: &Path| found.iter().any(|found| found.bundle.executable.as_deref() == Some(path));
+        let role = |path: &Path| {
+            if is_main(path) {
+                Role::Main
+            } else if is_place_for_code(path) {
+                Role::Code
+            } else {
+                Role::Data
+            }
+        };
+        let mut evidence = self.read_all(root, &seen, &found, &role)?;
         if kind == TargetKind::Folder && evidence.images.is_empty() && evidence.scripts.is_empty() && found.is_empty() {
             return Err(ScanError::refused(
                 &path,
@@ -253,7 +274,7 @@ impl Run<'_> {
 
     /// Files that a script starts: below its folder, or beside it when that is a folder for programs.
     fn started_by(&self, script: &Path, folder: &Path) -> Vec<PathBuf> {
-        let outer = folder.parent().filter(|_| is_place_for_code(script)).unwrap_or(folder);
+        let outer = folder.parent().filter(|_| single::is_code_folder(folder)).unwrap_or(folder);
         let Ok(bytes) = self.system.read_small(script, script::MAX_SCRIPT) else { return Vec::new() };
         let files = self.files_near(outer);
         let relative = script.strip_prefix(outer).unwrap_or(script);
@@ -300,7 +321,8 @@ impl Run<'_> {
                 let EntryKind::File(size) = self.system.entry(path).map_err(|error| ScanError::io(path, error))? else { continue };
                 seen.add_file(path.strip_prefix(&tree.root).unwrap_or(path).to_path_buf(), size);
             }
-            let evidence = self.read_all(&tree.root, &seen, &[], &|path, _| tree.root.join(path) == first)?;
+            let evidence =
+                self.read_all(&tree.root, &seen, &[], &|path| if tree.root.join(path) == first { Role::Main } else { Role::Data })?;
             let more = single::opened_by_name(self.system, main, &tree, &evidence.images, self.cancel, self.meter);
             if more.is_empty() || round >= MAX_ROUNDS {
                 return Ok((evidence, tree.root));
@@ -310,8 +332,8 @@ impl Run<'_> {
         Err(ScanError::Cancelled)
     }
 
-    /// Reads every Mach-O among what was seen, and the scripts that `wanted` picks (by path, and whether it is a main executable).
-    fn read_all(&self, root: &Path, seen: &Seen, found: &[Found], wanted: &dyn Fn(&Path, bool) -> bool) -> Result<Evidence, ScanError> {
+    /// Reads every Mach-O among what was seen, and the scripts whose `role` is more than data.
+    fn read_all(&self, root: &Path, seen: &Seen, found: &[Found], role: &dyn Fn(&Path) -> Role) -> Result<Evidence, ScanError> {
         let mut evidence = Evidence::empty();
         evidence.files = seen.files.keys().take(MAX_FILES).cloned().collect();
         evidence.gaps.clone_from(&seen.gaps);
@@ -323,12 +345,15 @@ impl Run<'_> {
         let (images, gaps) = self.read_images(root, images, found)?;
         evidence.images = images;
         evidence.gaps.extend(gaps);
-        let is_main = |path: &Path| found.iter().any(|found| found.bundle.executable.as_deref() == Some(path));
-        let wanted: Vec<_> =
-            scripts.into_iter().map(|path| (is_main(&path), path)).filter(|(is_main, path)| wanted(path, *is_main)).collect();
-        for (is_main, path) in wanted.into_iter().take(MAX_SCRIPTS) {
-            let files: Vec<PathBuf> = seen.files.keys().cloned().collect();
-            let script = self.read_script(root, path, is_main || found.is_empty(), &files, &mut evidence.gaps);
+        let scripts = scripts.into_iter().map(|path| (role(&path), path)).filter(|(role, _)| *role != Role::Data);
+        for (index, (role, path)) in scripts.enumerate() {
+            if index >= MAX_SCRIPTS {
+                evidence
+                    .gaps
+                    .push(Gap { path, why: format!("more than {MAX_SCRIPTS} scripts: this one and those after it were not read") });
+                break;
+            }
+            let script = self.read_script(root, path, role == Role::Main, &evidence.files, &mut evidence.gaps);
             evidence.scripts.extend(script);
         }
         Ok(evidence)
@@ -393,6 +418,7 @@ impl Run<'_> {
             }
         };
         let mut read = script::read(&crate::read::lossy(&bytes), &path, root, files)?;
+        read.gaps.extend(read.other_language.take().filter(|_| is_main));
         gaps.extend(read.gaps.drain(..).map(|why| Gap { path: path.clone(), why }));
         Some(script::script(path, read, is_main))
     }
@@ -418,11 +444,10 @@ fn only_executable(evidence: &Evidence) -> Option<PathBuf> {
 
 /// Where a script is code: in a folder for programs, at the top of the target, or a shell script by its name.
 fn is_place_for_code(path: &Path) -> bool {
-    let folder = path.parent().and_then(Path::file_name).and_then(|name| name.to_str());
     let is_top = path.parent().is_none_or(|folder| folder.as_os_str().is_empty());
     let extension = path.extension().and_then(|extension| extension.to_str());
     is_top
-        || folder.is_some_and(|folder| ["MacOS", "Helpers", "bin", "sbin", "libexec"].contains(&folder))
+        || path.parent().is_some_and(single::is_code_folder)
         || extension.is_some_and(|extension| ["sh", "command", "bash", "zsh", "tool"].contains(&extension))
 }
 

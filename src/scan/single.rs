@@ -30,11 +30,15 @@ pub(super) struct Tree {
     pub(super) files: BTreeSet<PathBuf>,
 }
 
+/// A folder that programs lie in, with their libraries beside it.
+pub(super) fn is_code_folder(folder: &Path) -> bool {
+    folder.file_name().and_then(|name| name.to_str()).is_some_and(|name| CODE_FOLDERS.contains(&name))
+}
+
 /// Folders that may be looked into for a file: its own, or that folder's parent when it is a `bin`.
 fn bounds(file: &Path) -> (PathBuf, PathBuf) {
     let own = file.parent().unwrap_or(Path::new("/")).to_path_buf();
-    let is_code_folder = own.file_name().and_then(|name| name.to_str()).is_some_and(|name| CODE_FOLDERS.contains(&name));
-    let outer = own.parent().filter(|_| is_code_folder).map_or_else(|| own.clone(), Path::to_path_buf);
+    let outer = own.parent().filter(|_| is_code_folder(&own)).map_or_else(|| own.clone(), Path::to_path_buf);
     (own, outer)
 }
 

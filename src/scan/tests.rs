@@ -4,6 +4,8 @@ use crate::system::disk::RealSystem;
 use crate::system::fake::FakeSystem;
 use std::os::unix::ffi::OsStrExt;
 
+mod macho;
+
 fn request(path: &str) -> Request {
     Request { path: Some(path.into()), ..Request::default() }
 }

@@ -24,6 +24,8 @@ pub(super) struct Read {
     pub(super) interpreter: String,
     pub(super) lines: Vec<ScriptLine>,
     pub(super) gaps: Vec<String>,
+    /// Why little was read: it is no shell script. Matters for a main executable only.
+    pub(super) other_language: Option<String>,
 }
 
 /// Reads a script that begins with `#!`; `None` when it does not. `path` is relative to the root; `files` are those of the target, sorted.
@@ -34,7 +36,12 @@ pub(super) fn read(text: &str, path: &Path, root: &Path, files: &[PathBuf]) -> O
         let place = Place { path, root, files };
         shell::read(text, &place)
     } else {
-        Read { interpreter: String::new(), lines: assignments_of_others(text), gaps: vec![other_language(&interpreter)] }
+        Read {
+            interpreter: String::new(),
+            lines: assignments_of_others(text),
+            gaps: Vec::new(),
+            other_language: Some(other_language(&interpreter)),
+        }
     };
     read.interpreter = interpreter;
     read.lines.truncate(MAX_LINES);
@@ -68,11 +75,14 @@ impl Place<'_> {
         }
     }
 
-    /// An absolute path of the machine where the program is installed, by its last parts: at least a folder and a name.
+    /// An absolute path of the machine where the program is installed, by its last parts: at least a folder and a name, in one file only.
     fn by_tail(&self, path: &Path) -> Option<PathBuf> {
         let parts: Vec<&OsStr> = path.iter().skip(1).collect();
         let tails = (0..parts.len().saturating_sub(1)).map(|skip| parts[skip..].iter().collect::<PathBuf>());
-        tails.into_iter().find(|tail| self.has(tail))
+        tails.into_iter().find_map(|tail| {
+            let mut fits = self.files.iter().filter(|file| file.ends_with(&tail));
+            fits.next().filter(|_| fits.next().is_none()).cloned()
+        })
     }
 
     fn has(&self, path: &Path) -> bool {
@@ -240,12 +250,12 @@ mod tests {
     }
 
     #[test]
-    fn other_languages_are_named_as_a_gap() {
+    fn other_languages_are_named() {
         let read =
             parse("#!/usr/bin/env python3\nimport os\nos.environ[\"DYLD_LIBRARY_PATH\"] = \"/x\"\nif os.environ['DYLD_X'] == 1: pass\n");
         assert_eq!(read.lines.len(), 1);
         assert_eq!(read.lines[0].does, ScriptAct::Sets { name: "DYLD_LIBRARY_PATH".into(), value: "/x".into() });
-        assert!(read.gaps[0].starts_with("a python3 script"));
+        assert!(read.other_language.unwrap().starts_with("a python3 script"));
     }
 
     #[test]

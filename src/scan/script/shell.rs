@@ -54,7 +54,7 @@ pub(super) fn read(text: &str, place: &Place<'_>) -> Read {
     }
     reader.lines.extend(reader.last.take());
     reader.lines.sort_by_key(|line| line.line);
-    Read { interpreter: String::new(), lines: reader.lines, gaps: reader.gaps }
+    Read { interpreter: String::new(), lines: reader.lines, gaps: reader.gaps, other_language: None }
 }
 
 /// Lines with their continuations joined and the bodies of here-documents left out.
