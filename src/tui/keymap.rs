@@ -274,32 +274,11 @@ pub const TABLE: &[Binding] = &[
         on: &[Context::Answer, Context::Finding],
     },
     Binding {
-        action: Action::ShowCode,
-        keys: &[key('c')],
-        label: "code",
-        help: "The tree of all code, with signers and entitlements.",
-        on: EXAMINED,
-    },
-    Binding {
-        action: Action::ShowText,
-        keys: &[key('e')],
-        label: "evidence",
-        help: "The evidence text, with the decisive lines marked.",
-        on: EXAMINED,
-    },
-    Binding {
-        action: Action::ShowList,
-        keys: &[key('a')],
-        label: "all",
-        help: "All diagnoses, findings, and what could not be looked at.",
-        on: &[Context::Answer, Context::Code, Context::Text],
-    },
-    Binding {
-        action: Action::Explain,
-        keys: &[key('x')],
-        label: "explain",
-        help: "The documented issue: why macOS refuses, and every way to mend it.",
-        on: &[Context::Answer, Context::Mend, Context::Tell],
+        action: Action::Next,
+        keys: &[TAB],
+        label: "next",
+        help: "Next diagnosis, next text.",
+        on: &[Context::Answer, Context::Text],
     },
     Binding {
         action: Action::OtherFile,
@@ -353,6 +332,42 @@ pub const TABLE: &[Binding] = &[
         help: "List the entitlements below each executable, or hide them.",
         on: &[Context::Code],
     },
+    Binding {
+        action: Action::Right,
+        keys: &[code(KeyCode::Right), key('l'), TAB],
+        label: "step",
+        help: "Next step.",
+        on: &[Context::Mend],
+    },
+    // Other screens.
+    Binding {
+        action: Action::ShowCode,
+        keys: &[key('c')],
+        label: "code",
+        help: "The tree of all code, with signers and entitlements.",
+        on: EXAMINED,
+    },
+    Binding {
+        action: Action::ShowText,
+        keys: &[key('e')],
+        label: "evidence",
+        help: "The evidence text, with the decisive lines marked.",
+        on: EXAMINED,
+    },
+    Binding {
+        action: Action::Explain,
+        keys: &[key('x')],
+        label: "explain",
+        help: "The documented issue: why macOS refuses, and every way to mend it.",
+        on: &[Context::Answer, Context::Mend, Context::Tell],
+    },
+    Binding {
+        action: Action::ShowList,
+        keys: &[key('a')],
+        label: "all",
+        help: "All diagnoses, findings, and what could not be looked at.",
+        on: &[Context::Answer, Context::Code, Context::Text],
+    },
     Binding { action: Action::Loads, keys: &[key('L')], label: "loads", help: "What loads it, and what it loads.", on: &[Context::Code] },
     Binding { action: Action::Complete, keys: &[TAB], label: "complete", help: "Complete the path.", on: &[Context::Open] },
     Binding { action: Action::Up, keys: &[code(KeyCode::Up)], label: "", help: "Entry above.", on: &[Context::Open] },
@@ -375,25 +390,11 @@ pub const TABLE: &[Binding] = &[
     },
     // Moving.
     Binding {
-        action: Action::Next,
-        keys: &[TAB],
-        label: "next",
-        help: "Next diagnosis, next text.",
-        on: &[Context::Answer, Context::Text],
-    },
-    Binding {
         action: Action::Previous,
         keys: &[code(KeyCode::BackTab)],
         label: "",
         help: "Previous diagnosis, previous text.",
         on: &[Context::Answer, Context::Text],
-    },
-    Binding {
-        action: Action::Right,
-        keys: &[code(KeyCode::Right), key('l'), TAB],
-        label: "step",
-        help: "Next step.",
-        on: &[Context::Mend],
     },
     Binding {
         action: Action::Left,
@@ -510,15 +511,24 @@ pub fn is_offered(state: &State, binding: &Binding) -> bool {
         return false;
     }
     match binding.action {
-        Action::Mend | Action::Explain | Action::OpenProof => super::update::has_diagnosis(state),
+        Action::Mend => super::update::can_mend(state) && super::update::enter_label(state) != Some("mend"),
+        Action::OpenProof => super::update::has_diagnosis(state) && super::update::enter_label(state) != Some("open proof"),
+        Action::Explain => super::update::has_diagnosis(state),
         Action::ShowText => state.examination.as_ref().is_some_and(|examination| !examination.evidence.texts.is_empty()),
         Action::ShowCode => state.report().is_some_and(|report| !report.code.is_empty()),
         Action::Next if Context::of(state) == Context::Answer => state.report().is_some_and(|report| report.diagnoses.len() > 1),
         Action::Next => state.examination.as_ref().is_some_and(|examination| examination.evidence.texts.len() > 1),
         Action::OtherFile => matches!(state.screen(), Screen::Mend(mend) if matches!(mend.stage, super::state::Stage::Write(_))),
+        Action::Right => matches!(state.screen(), Screen::Mend(mend) if mend.stages().len() > 1),
+        Action::Copy if super::update::enter_label(state) == Some("copy") => false,
         Action::Copy | Action::CopyAll => super::update::can_copy(state, binding.action),
         _ => true,
     }
+}
+
+/// The word for the last line; for Enter it says what is selected.
+pub fn label(state: &State, binding: &Binding) -> &'static str {
+    if binding.action == Action::Activate { super::update::enter_label(state).unwrap_or(binding.label) } else { binding.label }
 }
 
 /// The name of a key.

@@ -10,6 +10,8 @@ use ratatui::layout::Rect;
 pub const SMALLEST: (u16, u16) = (40, 10);
 /// From this width on a second block stands beside the first.
 pub const WIDE: u16 = 110;
+/// Blanks between two keys on the last line.
+const GAP: usize = 3;
 
 /// Where everything stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +51,15 @@ pub struct Offered {
 
 /// Where everything stands in `area`.
 pub fn layout(state: &State, area: Rect) -> Regions {
+    let mut regions = blocks(state, area);
+    if !regions.too_small {
+        regions.offered = offered(state, regions.keys);
+    }
+    regions
+}
+
+/// The same without the keys on the last line. Which keys are offered depends on the page (is there something to copy?), and the page only on the blocks.
+pub fn blocks(state: &State, area: Rect) -> Regions {
     let too_small = area.width < SMALLEST.0 || area.height < SMALLEST.1;
     let row = |y: u16| Rect { x: area.x, y: area.y + y.min(area.height.saturating_sub(1)), width: area.width, height: 1.min(area.height) };
     let last = area.height.saturating_sub(1);
@@ -57,17 +68,7 @@ pub fn layout(state: &State, area: Rect) -> Regions {
     let body = if prompt.is_some() { Rect { height: body.height.saturating_sub(1), ..body } } else { body };
     let (main, aside) = columns(body);
     let keys = row(last);
-    Regions {
-        title: row(0),
-        upper: row(1),
-        main,
-        aside,
-        prompt,
-        lower: row(last.saturating_sub(1)),
-        keys,
-        offered: if too_small { Vec::new() } else { offered(state, keys) },
-        too_small,
-    }
+    Regions { title: row(0), upper: row(1), main, aside, prompt, lower: row(last.saturating_sub(1)), keys, offered: Vec::new(), too_small }
 }
 
 /// One column, or two on a wide screen.
@@ -88,29 +89,26 @@ pub fn text_width(block: Rect) -> usize {
 
 /// The keys that work here, as many as fit, `?` and `q` always among them.
 fn offered(state: &State, keys: Rect) -> Vec<Offered> {
-    let context = Context::of(state);
-    let shown: Vec<_> = keymap::bindings(context).filter(|binding| keymap::is_offered(state, binding)).collect();
-    let columns = |binding: &keymap::Binding| {
-        binding.keys.first().map_or(0, |key| words::width(&keymap::name(key))) + 1 + words::width(binding.label) + 3
-    };
     let is_fixed = |action: Action| matches!(action, Action::Help | Action::Quit | Action::Back | Action::Yes);
-    let fixed: usize = shown.iter().filter(|binding| is_fixed(binding.action)).map(|binding| columns(binding)).sum();
+    let shown = keymap::bindings(Context::of(state)).filter(|binding| keymap::is_offered(state, binding));
+    let shown: Vec<(String, &str, Action)> =
+        shown.filter_map(|binding| Some((keymap::name(binding.keys.first()?), keymap::label(state, binding), binding.action))).collect();
+    let columns = |key: &str, label: &str| words::width(key) + 1 + words::width(label);
+    let fixed: usize = shown.iter().filter(|(.., action)| is_fixed(*action)).map(|(key, label, _)| columns(key, label) + GAP).sum();
     let mut room = usize::from(keys.width).saturating_sub(fixed + 1);
     let mut x = keys.x + 1;
     let mut out = Vec::new();
-    for binding in shown {
-        let wide = columns(binding);
-        if !is_fixed(binding.action) {
-            if wide > room {
+    for (key, label, action) in shown {
+        let wide = columns(&key, label);
+        if !is_fixed(action) {
+            if wide + GAP > room {
                 continue;
             }
-            room -= wide;
+            room -= wide + GAP;
         }
-        let Some(key) = binding.keys.first().map(keymap::name) else { continue };
-        let wide = u16::try_from(wide).unwrap_or(u16::MAX);
-        let area = Rect { x, y: keys.y, width: wide.saturating_sub(3).min(keys.right().saturating_sub(x)), height: 1 };
-        x = x.saturating_add(wide);
-        out.push(Offered { area, key, label: binding.label, action: binding.action });
+        let width = u16::try_from(wide).unwrap_or(u16::MAX).min(keys.right().saturating_sub(x));
+        out.push(Offered { area: Rect { x, y: keys.y, width, height: 1 }, key, label, action });
+        x = x.saturating_add(width).saturating_add(GAP as u16);
     }
     out
 }

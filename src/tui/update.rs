@@ -51,12 +51,16 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
 
 /// Where everything stands now.
 pub fn regions(state: &State) -> Regions {
-    layout::layout(state, Rect { x: 0, y: 0, width: state.size.0, height: state.size.1 })
+    layout::layout(state, area(state))
 }
 
 /// The page on top now.
 pub fn page(state: &State) -> Page {
-    view::page(state, &regions(state))
+    view::page(state, &layout::blocks(state, area(state)))
+}
+
+fn area(state: &State) -> Rect {
+    Rect { x: 0, y: 0, width: state.size.0, height: state.size.1 }
 }
 
 /// Keeps every place within its page.
@@ -140,6 +144,30 @@ pub fn has_diagnosis(state: &State) -> bool {
         Screen::Mend(mend) => report.diagnoses.get(mend.diagnosis).is_some(),
         Screen::Finding { finding, .. } => report.findings.get(*finding).is_some_and(|finding| !finding.proof.is_empty()),
         _ => false,
+    }
+}
+
+/// Is there something to mend on the screen on top? Not when the cause lies elsewhere.
+pub fn can_mend(state: &State) -> bool {
+    let found = current_diagnosis(state).and_then(|index| Some((state.report()?, state.report()?.diagnoses.get(index)?)));
+    found.is_some_and(|(report, diagnosis)| !view::is_other_cause(diagnosis, report.verdict))
+}
+
+/// What Enter does to the selected item, where the table's word is too general.
+pub fn enter_label(state: &State) -> Option<&'static str> {
+    if let Screen::Mend(mend) = state.screen() {
+        return walk::enter_label(mend);
+    }
+    if !matches!(state.screen(), Screen::Answer { .. }) {
+        return None;
+    }
+    match selected(state)? {
+        Target::Mend => Some("mend"),
+        Target::Tell => Some("what to tell"),
+        Target::Proof(..) => Some("open proof"),
+        Target::Collect(_) => Some("copy"),
+        Target::List => Some("all findings"),
+        _ => None,
     }
 }
 
@@ -350,6 +378,10 @@ fn mend(state: &mut State) -> Vec<Effect> {
     let Some((index, diagnosis)) = current_diagnosis(state).and_then(|index| Some((index, state.report()?.diagnoses.get(index)?))) else {
         return Vec::new();
     };
+    if !can_mend(state) {
+        state.notice = Some("signature and entitlements cannot mend this".into());
+        return Vec::new();
+    }
     if diagnosis.mended_by == "other-developer" {
         tell(state);
         return Vec::new();
@@ -367,6 +399,7 @@ fn mend(state: &mut State) -> Vec<Effect> {
         place,
     };
     push(state, Screen::Mend(Box::new(mend)));
+    reveal(state, cursor);
     Vec::new()
 }
 

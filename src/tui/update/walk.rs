@@ -22,6 +22,20 @@ fn walk_of(state: &mut State, is_meant: impl Fn(&Mend) -> bool) -> Option<&mut M
     })
 }
 
+/// What Enter does at this step.
+pub fn enter_label(walk: &Mend) -> Option<&'static str> {
+    match walk.stage {
+        Stage::Remedy => Some("choose"),
+        Stage::Write(edit) => match walk.outcomes.get(edit) {
+            Some(Outcome::Open | Outcome::Refused(_)) => Some("write it"),
+            _ => Some("next step"),
+        },
+        Stage::ByHand | Stage::Sign => Some("next step"),
+        Stage::Check if walk.place.cursor > 0 => Some("copy"),
+        Stage::Check => Some("check again"),
+    }
+}
+
 /// Enter.
 pub fn activate(state: &mut State) -> Vec<Effect> {
     let target = selected(state);

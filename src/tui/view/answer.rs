@@ -8,7 +8,11 @@ use crate::tui::words;
 
 /// Proofs shown before "and more".
 const MOST_PROOFS: usize = 8;
-const LABEL: usize = 19;
+
+/// Columns of the labels: with the wider one an entitlement key still fits on a row of eighty columns.
+fn label_width(b: &Build) -> usize {
+    if b.width() >= 74 { 21 } else { 18 }
+}
 
 /// All proofs of a diagnosis as (finding, proof), decisive first, none twice.
 pub fn proofs(report: &Report, diagnosis: &Diagnosis) -> Vec<(usize, usize)> {
@@ -23,13 +27,6 @@ pub fn proofs(report: &Report, diagnosis: &Diagnosis) -> Vec<(usize, usize)> {
         }
     }
     out
-}
-
-/// The proofs that stand on the answer screen.
-pub fn shown_proofs(report: &Report, diagnosis: &Diagnosis) -> Vec<(usize, usize)> {
-    let mut all = proofs(report, diagnosis);
-    all.truncate(MOST_PROOFS);
-    all
 }
 
 /// Builds the page.
@@ -98,15 +95,14 @@ fn verdict_words(verdict: Verdict) -> &'static str {
 /// Verdict and which executable, how sure; then the sentence.
 fn headline(verdict: Verdict, diagnosis: &Diagnosis, b: &mut Build) {
     let mark = verdict_mark(verdict);
-    let subject = match (diagnosis.subject.is_empty(), diagnosis.arch) {
-        (true, _) => String::new(),
-        (false, Some(arch)) => format!("   {} ({arch})", diagnosis.subject),
-        (false, None) => format!("   {}", diagnosis.subject),
+    let subject = match diagnosis.arch {
+        Some(arch) if !diagnosis.subject.is_empty() => format!("{} ({arch})", diagnosis.subject),
+        _ => diagnosis.subject.clone(),
     };
     let lead = format!("{} {}", mark.sign(), verdict_words(verdict));
-    let room = b.width().saturating_sub(words::width(&lead) + diagnosis.confidence.len() + 4);
-    let subject = words::cut_path(&subject, room);
-    b.ends(&[(mark.role(), &lead), (Role::Dim, &subject)], (Role::Heading, diagnosis.confidence));
+    let room = b.width().saturating_sub(words::width(&lead) + diagnosis.confidence.len() + 6);
+    let subject = words::cut_path(&words::clean(&subject), room);
+    b.ends(&[(mark.role(), &lead), (Role::Dim, "   "), (Role::Dim, &subject)], (Role::Heading, diagnosis.confidence));
     b.para(2, Role::Heading, &diagnosis.summary);
 }
 
@@ -131,10 +127,11 @@ fn explained(report: &Report, diagnosis: &Diagnosis, b: &mut Build) {
 
 fn somebody_else(b: &mut Build) {
     b.item(Target::Tell, |b| {
-        b.label((Role::Dim, "Who can mend it"), LABEL, Role::Heading, "its developer, not you");
+        let label = label_width(b);
+        b.label((Role::Dim, "Who can mend it"), label, Role::Heading, "its developer, not you");
         b.label(
             (Role::Dim, "What to do"),
-            LABEL,
+            label,
             Role::Text,
             "tell them what was found (enter shows a text to send, and what helps meanwhile)",
         );
@@ -147,51 +144,50 @@ fn mends(diagnosis: &Diagnosis, b: &mut Build) {
     let recommended = diagnosis.remedies.iter().find(|remedy| remedy.applies && remedy.rank == "recommended");
     let first = least.or(recommended).or_else(|| diagnosis.remedies.iter().find(|remedy| remedy.applies));
     let Some(first) = first else {
+        let label = label_width(b);
         b.item(Target::Mend, |b| {
-            b.label((Role::Dim, "Mends it"), LABEL, Role::Text, "none of the known ways applies here; enter says why, way by way")
+            b.label((Role::Dim, "Mends it"), label, Role::Text, "none of the known ways applies here; enter says why, way by way")
         });
         return;
     };
     b.item(Target::Mend, |b| {
-        remedy(if first.needs_new_code { "Mends it" } else { "Mends this build" }, first, b);
+        remedy(if first.needs_new_code { "Mends it" } else { "Mends this build" }, diagnosis, first, b);
     });
     if let Some(good) = recommended.filter(|good| *good != first) {
-        b.blank();
-        remedy("For good", good, b);
+        remedy("For good", diagnosis, good, b);
     }
 }
 
-fn remedy(label: &str, remedy: &Remedy, b: &mut Build) {
-    b.label((Role::Dim, label), LABEL, Role::Heading, &remedy.title);
-    for (verb, keys) in
-        [("add", &remedy.add_entitlements), ("take out", &remedy.remove_entitlements), ("add to Info.plist", &remedy.add_info_plist)]
-    {
-        for key in keys {
-            b.label((Role::Dim, ""), LABEL, Role::Text, &format!("{verb} {key}"));
+fn remedy(label: &str, diagnosis: &Diagnosis, remedy: &Remedy, b: &mut Build) {
+    let column = label_width(b);
+    b.label((Role::Dim, label), column, Role::Heading, &remedy.title);
+    for (verb, keys) in [
+        ("  adds", &remedy.add_entitlements),
+        ("  takes out", &remedy.remove_entitlements),
+        ("  adds to Info.plist", &remedy.add_info_plist),
+    ] {
+        for (number, key) in keys.iter().enumerate() {
+            b.label((Role::Dim, if number == 0 { verb } else { "" }), column, Role::Text, key);
         }
     }
-    if let Some(on) = &remedy.on {
-        let others =
-            if remedy.also_on.is_empty() { String::new() } else { format!(" and {}", words::count(remedy.also_on.len(), "more", "more")) };
-        b.label((Role::Dim, ""), LABEL, Role::Text, &format!("on {on}{others}"));
+    // The executable stands in the headline; it is said again only when the remedy is about another.
+    if let Some(on) = remedy.on.as_deref().filter(|on| *on != diagnosis.subject || !remedy.also_on.is_empty()) {
+        let others = if remedy.also_on.is_empty() { String::new() } else { format!(" and {} more", remedy.also_on.len()) };
+        b.label((Role::Dim, "  on"), column, Role::Text, &format!("{on}{others}"));
     }
+    let code = if remedy.needs_new_code { format!(" ({}; needs new code)", remedy.rank) } else { String::new() };
     match &remedy.weakens {
-        Some(weakens) => b.label((Role::Unwise, "  ▲ gives away"), LABEL, Role::Unwise, weakens),
-        None => b.label((Role::Dim, "    gives away"), LABEL, Role::Text, "nothing"),
-    }
-    if remedy.needs_new_code {
-        b.label((Role::Dim, ""), LABEL, Role::Dim, &format!("{}; needs new code", remedy.rank));
+        Some(weakens) => b.label((Role::Unwise, "▲ gives away"), column, Role::Unwise, &format!("{weakens}{code}")),
+        None => b.label((Role::Dim, "  gives away"), column, Role::Text, &format!("nothing{code}")),
     }
 }
 
 fn other_cause(report: &Report, diagnosis: &Diagnosis, b: &mut Build) {
     b.blank();
     b.pieces(&[(Role::Heading, "Why the hardened runtime is not to blame")]);
-    if let Some(rule) = &diagnosis.rule {
-        b.marked(Mark::Fine, Role::Text, rule);
-    }
-    for finding in diagnosis.findings.iter().filter_map(|&finding| report.findings.get(finding)) {
-        b.marked(Mark::Fine, Role::Text, &finding.message);
+    let messages = diagnosis.findings.iter().filter_map(|&finding| report.findings.get(finding)).map(|finding| &finding.message);
+    for (number, fact) in diagnosis.rule.iter().chain(messages).enumerate() {
+        b.label((Role::Dim, &format!("{}.", number + 1)), 4, Role::Text, fact);
     }
     b.heading("Next");
     let ways: Vec<_> = diagnosis.remedies.iter().filter(|remedy| remedy.add_entitlements.is_empty() && remedy.applies).collect();
@@ -231,16 +227,20 @@ fn proof(report: &Report, diagnosis: &Diagnosis, b: &mut Build) {
     }
 }
 
-/// A quote with its place, then what it means.
+/// A quote with its place, then what it means. Runs of blanks are one here; the evidence shows the line as it stands.
 fn quoted(number: usize, proof: &Proof, meaning: Option<&str>, b: &mut Build) {
-    let place = format!("{number} {}", place_of(proof));
-    let quote = words::clean(&proof.quote);
-    if words::width(&place) < LABEL && words::width(&quote) + LABEL <= b.width() {
-        let place = words::fit(&place, LABEL);
-        b.pieces(&[(Role::Place, &place), (Role::Quote, &quote)]);
+    let label = label_width(b);
+    let quote = words::clean(&proof.quote).split_whitespace().collect::<Vec<_>>().join(" ");
+    let number = format!("{number} ");
+    let place = words::clean(&place_of(proof));
+    if b.width() >= 60 {
+        let place = words::fit(&words::cut_path(&place, label.saturating_sub(number.len() + 1)), label.saturating_sub(number.len()));
+        b.pieces(&[(Role::Place, &number), (Role::Place, &place), (Role::Quote, &quote)]);
     } else {
-        b.pieces(&[(Role::Place, &place)]);
-        b.quote(2, &quote, 2);
+        b.pieces(&[(Role::Place, &number), (Role::Place, &place)]);
+        for line in words::wrap(&quote, b.width().saturating_sub(2)).iter().take(2) {
+            b.pieces(&[(Role::Quote, "  "), (Role::Quote, line)]);
+        }
     }
     if let Some(meaning) = meaning {
         b.para(2, Role::Text, meaning);
@@ -331,13 +331,19 @@ fn also(report: &Report, index: usize, b: &mut Build) {
             count.1 += 1;
         }
     }
-    let mut pieces: Vec<(Role, String)> = vec![(Role::Dim, words::fit("Also", LABEL))];
+    let label = label_width(b);
+    let mut pieces: Vec<(Role, String)> = vec![(Role::Dim, words::fit("Also", label))];
     if report.diagnoses.len() > 1 {
         pieces.push((Role::Text, format!("{}   ", words::count(report.diagnoses.len() - 1, "more diagnosis", "more diagnoses"))));
     }
     for (mark, n) in counts.into_iter().filter(|(_, n)| *n > 0) {
         let word = if mark == Mark::Note && n > 1 { "notes" } else { mark.word() };
         pieces.push((mark.role(), format!("{} {n} {word}   ", mark.sign())));
+    }
+    let told_below = report.gaps.len();
+    if pieces.len() > 1 && told_below > 0 && !b.is_wide() {
+        // The rows that name them may lie below the edge of a small window.
+        pieces.push((Role::Unknown, format!("? {told_below} not looked at")));
     }
     if pieces.len() > 1 {
         b.blank();
@@ -351,11 +357,11 @@ fn also(report: &Report, index: usize, b: &mut Build) {
         b.blank();
     }
     for (number, gap) in report.gaps.iter().take(3).enumerate() {
-        let label = if number == 0 { "? Not looked at" } else { "" };
+        let lead = if number == 0 { "? Not looked at" } else { "" };
         let text = if gap.path.is_empty() { gap.why.clone() } else { format!("{}: {}", gap.path, gap.why) };
-        b.label((Role::Unknown, label), LABEL, Role::Text, &text);
+        b.label((Role::Unknown, lead), label, Role::Text, &text);
     }
     if report.gaps.len() > 3 {
-        b.label((Role::Dim, ""), LABEL, Role::Dim, &format!("and {} more (a)", report.gaps.len() - 3));
+        b.label((Role::Dim, ""), label, Role::Dim, &format!("and {} more (a)", report.gaps.len() - 3));
     }
 }

@@ -102,11 +102,11 @@ fn is_shown(report: &Report, code: &Code, tree: &Tree) -> bool {
 
 /// The worst that is known of a slice, and the sentence that says so.
 pub fn mark(report: &Report, code: &Code) -> (Mark, Option<String>) {
-    let about = report.findings.iter().filter(|finding| {
-        code.problems.contains(&finding.id)
-            && (finding.subject == code.path || finding.location.path == code.path)
-            && finding.arch.is_none_or(|arch| arch == code.arch)
-    });
+    let is_about = |finding: &&crate::report::Finding| {
+        let is_named = finding.subject == code.path || (finding.location.path == code.path && code.problems.contains(&finding.id));
+        is_named && finding.arch.is_none_or(|arch| arch == code.arch)
+    };
+    let about = report.findings.iter().filter(is_about);
     let worst = about.map(|finding| (Mark::of_severity(finding.severity), finding.message.clone())).max_by_key(|(mark, _)| *mark);
     let refused = report
         .loads
@@ -153,7 +153,7 @@ pub fn build(state: &State, tree: &Tree, b: &mut Build) {
 
 fn folder(node: &Node, tree: &Tree, b: &mut Build) {
     let is_folded = tree.folded.contains(&node.path);
-    let name = format!("{}{} {}", "  ".repeat(node.depth), if is_folded { "▹" } else { "▿" }, node.name);
+    let name = format!("{}{} {}", "  ".repeat(node.depth), if is_folded { "▹" } else { "▾" }, node.name);
     let count = if is_folded { format!(" ({})", node.below) } else { String::new() };
     b.pieces(&[(Role::Heading, &name), (Role::Dim, &count)]);
 }
@@ -163,16 +163,22 @@ fn file(report: &Report, node: &Node, tree: &Tree, b: &mut Build) {
     let Some(first) = slices.first() else { return };
     let (mark, why) = slices.iter().map(|code| self::mark(report, code)).max_by_key(|(mark, _)| *mark).unwrap_or((Mark::Fine, None));
     let width = b.width();
-    let (name_width, signer_width) = if width >= 66 { (width * 38 / 100, 24) } else { (width * 46 / 100, 0) };
+    let signer_width = match width {
+        74.. => 25,
+        62.. => 13,
+        _ => 0,
+    };
+    // Hardened 9, keys 7, word 9.
+    let name_width = width.saturating_sub(signer_width + 25);
     let lead = format!("{}{} ", "  ".repeat(node.depth), mark.sign());
     let name = words::fit(
         &words::cut_path(&words::clean(&node.name), name_width.saturating_sub(words::width(&lead) + 1)),
         name_width.saturating_sub(words::width(&lead)),
     );
-    let signer = words::fit(&signer(report, first), signer_width);
-    let hardened = words::fit(if slices.iter().all(|code| code.hardened) { "hardened" } else { "" }, 10);
+    let signer = words::fit(&words::cut(&words::clean(&signer(report, first)), signer_width.saturating_sub(1)), signer_width);
+    let hardened = words::fit(if slices.iter().all(|code| code.hardened) { "hardened" } else { "-" }, 9);
     let keys = if first.entitlements.is_empty() { "-".to_owned() } else { words::count(first.entitlements.len(), "key", "keys") };
-    let keys = words::fit(&keys, 8);
+    let keys = words::fit(&keys, 7);
     b.pieces(&[
         (mark.role(), &lead),
         (Role::Text, &name),
@@ -211,7 +217,16 @@ mod tests {
 
     #[test]
     fn folders_with_one_way_down_are_joined() {
-        insta::assert_snapshot!(shown(&Tree::default()).join("\n"), @"");
+        let rows = [
+            "Contents",
+            "  Frameworks",
+            "    libluajit-5.1.2.dylib",
+            "    libz.dylib",
+            "  Helpers/render",
+            "  MacOS/Lumaplay",
+            "  PlugIns/fx/libfx.dylib",
+        ];
+        assert_eq!(shown(&Tree::default()), rows);
     }
 
     #[test]

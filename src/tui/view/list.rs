@@ -42,11 +42,33 @@ pub fn build(state: &State, cursor: usize, b: &mut Build) {
     }
     noise(report, b);
     b.second_block();
-    if let (true, Some(Target::Finding(index))) = (b.is_wide(), targets.get(cursor)) {
-        let index = *index;
-        if let Some(found) = report.findings.get(index) {
-            describe(found, b);
+    if !b.is_wide() {
+        return;
+    }
+    match targets.get(cursor) {
+        Some(Target::Finding(index)) => {
+            if let Some(found) = report.findings.get(*index) {
+                describe(found, b);
+            }
         }
+        Some(Target::Diagnosis(index)) => {
+            if let Some(diagnosis) = report.diagnoses.get(*index) {
+                beside(diagnosis, b);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A diagnosis beside the list: its rule and the ways to mend it.
+fn beside(diagnosis: &crate::report::Diagnosis, b: &mut Build) {
+    b.ends(&[(Role::Dim, &diagnosis.subject)], (Role::Heading, diagnosis.confidence));
+    if let Some(rule) = &diagnosis.rule {
+        b.para(0, Role::Text, rule);
+    }
+    b.heading("Ways to mend it");
+    for remedy in &diagnosis.remedies {
+        b.label((Role::Dim, remedy.rank), 13, if remedy.applies { Role::Text } else { Role::Dim }, &remedy.title);
     }
 }
 

@@ -15,7 +15,7 @@ mod tell;
 mod text;
 mod title;
 
-pub use answer::{proofs, shown_proofs};
+pub use answer::{is_other_cause, proofs};
 pub use code::{Node, nodes};
 pub use open::shown_entries;
 pub use tell::message;
