@@ -1,1 +1,99 @@
 //! The terminal face.
+//!
+//! ```text
+//! keys, mouse, pastes, signals ─┐
+//!                               ├─▶ Msg ─▶ update(&mut State) ─▶ Effect ─▶ worker ─▶ Msg …
+//! answers of jobs ──────────────┘                │
+//!                                                └─▶ draw(&State)   after messages, never on a timer
+//! ```
+//!
+//! `update`, `layout`, `keymap` and `view` are pure. It decides nothing: what it shows, the report says.
+
+pub mod keymap;
+pub mod layout;
+mod lines;
+pub mod page;
+mod screen;
+pub mod state;
+pub mod theme;
+pub mod update;
+pub mod view;
+mod words;
+mod worker;
+
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;
+
+use crate::scan::Request;
+use crate::system::System;
+use screen::Terminal;
+use state::{Effect, Library, Msg, State};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+
+/// Messages taken before the screen is drawn again: progress of a fast scan must not delay a key, nor be drawn piece by piece.
+const MOST_AT_ONCE: usize = 1_000;
+
+/// What the face starts with.
+#[derive(Clone)]
+pub struct Options {
+    /// What to examine; `None` opens the first practice app.
+    pub request: Option<Request>,
+    /// Colours.
+    pub theme: theme::Choice,
+    /// The machine.
+    pub system: Arc<dyn System>,
+}
+
+/// Runs until the user leaves. An error only when the terminal cannot be used.
+pub fn run(options: Options) -> anyhow::Result<()> {
+    let theme = theme::Theme::decide(options.theme, &*options.system);
+    let library = Library { scenarios: crate::scenario::all(), interview: crate::scenario::interview(), labs: crate::lab::all() };
+    let home = options.system.variable("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    let (out, messages) = mpsc::channel();
+    // Before any other thread: signals are blocked in every thread that is started from here on, and one thread waits for them.
+    screen::watch_signals(out.clone())?;
+    let mut terminal = Terminal::open()?;
+    screen::watch_input(out.clone());
+    let mut worker = worker::Worker::new(options.system, library.labs, out);
+    let mut state = State::new(terminal.size()?, theme, library, home);
+    let effects = update::begin(&mut state, options.request);
+    run_loop(&mut terminal, &mut worker, &mut state, &messages, effects)
+}
+
+fn run_loop(
+    terminal: &mut Terminal,
+    worker: &mut worker::Worker,
+    state: &mut State,
+    messages: &Receiver<Msg>,
+    first: Vec<Effect>,
+) -> anyhow::Result<()> {
+    let mut effects = first;
+    loop {
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Quit => return Ok(()),
+                Effect::Suspend => {
+                    terminal.suspend()?;
+                    state.size = terminal.size()?;
+                }
+                Effect::Redraw => terminal.clear()?,
+                Effect::Copy(text) => terminal.copy(&text)?,
+                effect => worker.start(effect),
+            }
+        }
+        terminal.draw(state)?;
+        // The sender lives in the threads that wait for input and signals, so this fails only when both have ended.
+        let Ok(message) = messages.recv() else { return Ok(()) };
+        effects.extend(update::update(state, message));
+        for message in messages.try_iter().take(MOST_AT_ONCE) {
+            effects.extend(update::update(state, message));
+            if effects.iter().any(|effect| matches!(effect, Effect::Quit | Effect::Suspend)) {
+                break;
+            }
+        }
+    }
+}

@@ -1,0 +1,592 @@
+//! All the terminal face knows, what can happen to it, and what it can ask for. Screens are an enum with data, so that no flag can contradict another.
+
+use super::theme::Theme;
+use crate::Examination;
+use crate::fix::plan::{FileEdit, Plan};
+use crate::lab::Lab;
+use crate::scan::{Progress, Request};
+use crate::scenario::{Interview, Scenario};
+use crate::system::EntryKind;
+use crossterm::event::{KeyEvent, MouseEvent};
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tui_input::Input;
+
+/// Number of a job. An answer whose number is not awaited any more changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId(pub u64);
+
+/// Index of an evidence text in `Evidence::texts`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceId(pub usize);
+
+/// Words that do not change while Temper runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Library {
+    /// Documented issues.
+    pub scenarios: &'static [Scenario],
+    /// Questions.
+    pub interview: &'static Interview,
+    /// Practice apps.
+    pub labs: &'static [Lab],
+}
+
+/// Everything the face knows.
+#[derive(Debug)]
+pub struct State {
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// Colours.
+    pub theme: Theme,
+    /// Words.
+    pub library: Library,
+    /// The user's home folder, for `~`.
+    pub home: Option<PathBuf>,
+    /// What is (being) examined.
+    pub request: Option<Arc<Request>>,
+    /// The practice app that is examined; index into the library.
+    pub lab: Option<usize>,
+    /// The examination that runs.
+    pub running: Option<Running>,
+    /// The last finished examination.
+    pub examination: Option<Arc<Examination>>,
+    /// The one before a second check of the same target, for "was / is".
+    pub before: Option<Arc<Examination>>,
+    /// Screens, the one on top last. Never empty: [`Screen::Start`] is always the first.
+    pub stack: Vec<Screen>,
+    /// Something said once on the lower frame line.
+    pub notice: Option<String>,
+    /// Lines of evidence texts read so far: one window a text.
+    pub windows: Vec<Window>,
+    /// Next job number.
+    pub next_job: u64,
+}
+
+/// An examination that runs.
+#[derive(Debug, Clone)]
+pub struct Running {
+    /// Its number.
+    pub job: JobId,
+    /// What it examines: name for people.
+    pub name: String,
+    /// It repeats the last examination.
+    pub again: bool,
+    /// The practice app it opens.
+    pub lab: Option<usize>,
+    /// The request; `None` until a practice app is unpacked.
+    pub request: Option<Arc<Request>>,
+    /// How far it is.
+    pub progress: Progress,
+}
+
+/// Where one is on a page: the selected item and the first row shown of each column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Place {
+    /// Index of the selected item among the page's targets.
+    pub cursor: usize,
+    /// First row shown of the main column.
+    pub scroll: usize,
+    /// First row shown of the second column.
+    pub aside: usize,
+}
+
+/// A screen.
+#[derive(Debug, Clone)]
+pub enum Screen {
+    /// Where to begin.
+    Start {
+        /// Place.
+        place: Place,
+    },
+    /// An examination runs.
+    Progress {
+        /// Place.
+        place: Place,
+    },
+    /// Nothing could be examined.
+    Failure {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        why: String,
+        /// Place.
+        place: Place,
+    },
+    /// The answer: one diagnosis, or why there is none.
+    Answer {
+        /// Index of the diagnosis.
+        diagnosis: usize,
+        /// Place.
+        place: Place,
+    },
+    /// What to tell the one who can mend it.
+    Tell {
+        /// Index of the diagnosis.
+        diagnosis: usize,
+        /// Place.
+        place: Place,
+    },
+    /// The walk through a remedy.
+    Mend(Box<Mend>),
+    /// The tree of all code.
+    Code(Tree),
+    /// One file of code.
+    Object {
+        /// Relative path.
+        path: String,
+        /// Place.
+        place: Place,
+    },
+    /// An evidence text.
+    Text(TextView),
+    /// All diagnoses, findings, gaps.
+    List {
+        /// Place.
+        place: Place,
+    },
+    /// One finding.
+    Finding {
+        /// Index of the finding.
+        finding: usize,
+        /// Place.
+        place: Place,
+    },
+    /// A question.
+    Interview {
+        /// Id of the question.
+        question: String,
+        /// Place.
+        place: Place,
+    },
+    /// A documented issue.
+    Explain {
+        /// Scenario id.
+        scenario: String,
+        /// The diagnosis it was opened from.
+        diagnosis: Option<usize>,
+        /// Place.
+        place: Place,
+    },
+    /// Keys and signs.
+    Help {
+        /// The screen it was opened on.
+        of: super::keymap::Context,
+        /// Place.
+        place: Place,
+    },
+    /// Asks for a path.
+    Open(Box<Open>),
+}
+
+/// The walk.
+#[derive(Debug, Clone)]
+pub struct Mend {
+    /// Index of the diagnosis.
+    pub diagnosis: usize,
+    /// Index of the chosen remedy.
+    pub remedy: usize,
+    /// Where one is.
+    pub stage: Stage,
+    /// The plan.
+    pub planning: Planning,
+    /// What became of each edit of the plan.
+    pub outcomes: Vec<Outcome>,
+    /// Place.
+    pub place: Place,
+}
+
+/// A stage of the walk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Choose a remedy.
+    Remedy,
+    /// Write one entitlements file; index of the edit.
+    Write(usize),
+    /// Things to do by hand.
+    ByHand,
+    /// Signing commands.
+    Sign,
+    /// Examine again.
+    Check,
+}
+
+/// The plan of the chosen remedy.
+#[derive(Debug, Clone)]
+pub enum Planning {
+    /// No remedy chosen yet.
+    Open,
+    /// Being made.
+    Asked(JobId),
+    /// Made.
+    Ready(Box<Plan>),
+    /// Cannot be made; why.
+    Failed(String),
+}
+
+/// What became of an edit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Shown, not confirmed.
+    Open,
+    /// Enter was pressed; waits for a yes.
+    Asking,
+    /// Confirmed; being written.
+    Writing(JobId),
+    /// Written.
+    Written,
+    /// Not written; why.
+    Refused(String),
+}
+
+/// The tree of code.
+#[derive(Debug, Clone, Default)]
+pub struct Tree {
+    /// Folded folders, by relative path.
+    pub folded: BTreeSet<String>,
+    /// Only paths, signers or keys that contain this.
+    pub filter: String,
+    /// Only code with problems.
+    pub only_problems: bool,
+    /// Entitlement keys are listed below each object.
+    pub show_keys: bool,
+    /// What is searched for.
+    pub find: String,
+    /// A line of input is open.
+    pub prompt: Option<Prompt>,
+    /// Place.
+    pub place: Place,
+}
+
+/// A line of input at the foot of a screen.
+#[derive(Debug, Clone)]
+pub struct Prompt {
+    /// What is asked.
+    pub kind: PromptKind,
+    /// The line.
+    pub input: Input,
+}
+
+/// What a line of input is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PromptKind {
+    /// Find.
+    Find,
+    /// Show only what matches.
+    Filter,
+}
+
+/// An evidence text on the screen.
+#[derive(Debug, Clone, Default)]
+pub struct TextView {
+    /// Which text.
+    pub source: usize,
+    /// The selected line, from 0.
+    pub line: u64,
+    /// The first line shown, from 0.
+    pub top: u64,
+    /// What is searched for.
+    pub find: String,
+    /// A search that runs.
+    pub finding: Option<JobId>,
+    /// A line of input is open.
+    pub prompt: Option<Prompt>,
+}
+
+/// Lines of one text that were read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Window {
+    /// The read that is awaited, and for which lines.
+    pub asked: Option<(JobId, Range<u64>)>,
+    /// Lines of the whole text; `None` until the first read.
+    pub total: Option<u64>,
+    /// Number of the first line in `lines`, from 0.
+    pub first: u64,
+    /// Lines.
+    pub lines: Vec<String>,
+    /// Why it cannot be read.
+    pub fault: Option<String>,
+}
+
+/// The path prompt.
+#[derive(Debug, Clone)]
+pub struct Open {
+    /// What the path is for.
+    pub purpose: Purpose,
+    /// The line.
+    pub input: Input,
+    /// The folder that was asked for last and what is in it (names that are not hidden).
+    pub listing: Option<(PathBuf, Vec<(PathBuf, EntryKind)>)>,
+    /// Place; the first target is the line itself.
+    pub place: Place,
+}
+
+/// What a path is wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Examine it.
+    Examine,
+    /// Write this edit of the walk there; index of the edit.
+    WriteTo(usize),
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Msg {
+    /// A key.
+    Key(KeyEvent),
+    /// The mouse.
+    Mouse(MouseEvent),
+    /// Text was pasted.
+    Paste(String),
+    /// The terminal has another size.
+    Resize(u16, u16),
+    /// A practice app was unpacked; its examination goes on.
+    Unpacked(JobId, Box<Request>),
+    /// An examination goes on.
+    Progress(JobId, Progress),
+    /// An examination ended.
+    Examined(JobId, Arc<Examination>),
+    /// Lines of a text: the first line's number, the lines, the number of all lines.
+    Lines(JobId, SourceId, u64, Vec<String>, u64),
+    /// A search ended: the line it found, from 0.
+    Found(JobId, SourceId, Option<u64>),
+    /// A folder was listed.
+    Listed(PathBuf, Vec<(PathBuf, EntryKind)>),
+    /// A plan was made.
+    Planned(JobId, Box<Plan>),
+    /// A file was written.
+    Written(JobId),
+    /// A job failed (or panicked); why.
+    Failed(JobId, String),
+    /// A signal came.
+    Signal(Signal),
+    /// The terminal gives no more input.
+    InputEnded,
+}
+
+/// A signal that matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// Leave.
+    Terminate,
+    /// Stop until continued.
+    Suspend,
+}
+
+/// What the face asks for.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Examine.
+    Examine(JobId, Arc<Request>),
+    /// Unpack a practice app and examine it; index into the library.
+    OpenLab(JobId, usize),
+    /// Read lines of a text.
+    ReadLines(JobId, TextOrigin, Range<u64>),
+    /// Find a text from a line on, forwards or backwards.
+    Find(JobId, TextOrigin, Needle),
+    /// List a folder.
+    List(PathBuf),
+    /// Make a plan.
+    Plan(JobId, PlanOrder),
+    /// Write a file. Only ever after the user confirmed exactly this edit.
+    Apply(JobId, PathBuf, Box<FileEdit>),
+    /// Stop a job.
+    Cancel(JobId),
+    /// Put text into the clipboard.
+    Copy(String),
+    /// Stop until continued.
+    Suspend,
+    /// Paint everything anew.
+    Redraw,
+    /// Leave.
+    Quit,
+}
+
+/// Where a text can be read again.
+#[derive(Debug, Clone)]
+pub struct TextOrigin {
+    /// Which text.
+    pub source: SourceId,
+    /// The request: holds texts given in memory.
+    pub request: Arc<Request>,
+    /// The examination: holds paths.
+    pub examination: Arc<Examination>,
+}
+
+/// A search.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needle {
+    /// What to find; small letters find both.
+    pub text: String,
+    /// From this line on, from 0, that line left out.
+    pub from: u64,
+    /// Towards the beginning.
+    pub backwards: bool,
+}
+
+/// A plan to make.
+#[derive(Debug, Clone)]
+pub struct PlanOrder {
+    /// Facts and report.
+    pub examination: Arc<Examination>,
+    /// The request: holds texts given in memory.
+    pub request: Arc<Request>,
+    /// Index of the diagnosis.
+    pub diagnosis: usize,
+    /// Index of the remedy.
+    pub remedy: usize,
+    /// Files the user chose instead of the usual ones: (executable, file).
+    pub files: Vec<(PathBuf, PathBuf)>,
+}
+
+impl State {
+    /// A state with the start screen.
+    pub fn new(size: (u16, u16), theme: Theme, library: Library, home: Option<PathBuf>) -> Self {
+        Self {
+            size,
+            theme,
+            library,
+            home,
+            request: None,
+            lab: None,
+            running: None,
+            examination: None,
+            before: None,
+            stack: vec![Screen::Start { place: Place::default() }],
+            notice: None,
+            windows: Vec::new(),
+            next_job: 1,
+        }
+    }
+
+    /// The screen on top.
+    pub fn screen(&self) -> &Screen {
+        static BOTTOM: Screen = Screen::Start { place: Place { cursor: 0, scroll: 0, aside: 0 } };
+        self.stack.last().unwrap_or(&BOTTOM)
+    }
+
+    /// The screen on top.
+    pub fn screen_mut(&mut self) -> &mut Screen {
+        if self.stack.is_empty() {
+            self.stack.push(Screen::Start { place: Place::default() });
+        }
+        let last = self.stack.len() - 1;
+        &mut self.stack[last]
+    }
+
+    /// A fresh job number.
+    pub fn job(&mut self) -> JobId {
+        let job = JobId(self.next_job);
+        self.next_job += 1;
+        job
+    }
+
+    /// The report.
+    pub fn report(&self) -> Option<&crate::report::Report> {
+        self.examination.as_deref().map(|examination| &examination.report)
+    }
+
+    /// The scenario with that id.
+    pub fn scenario(&self, id: &str) -> Option<&'static Scenario> {
+        self.library.scenarios.iter().find(|scenario| scenario.id == id)
+    }
+}
+
+impl Screen {
+    /// Where one is on it; `None` for an evidence text, which counts lines.
+    pub fn place_mut(&mut self) -> Option<&mut Place> {
+        match self {
+            Screen::Start { place }
+            | Screen::Progress { place }
+            | Screen::Failure { place, .. }
+            | Screen::Answer { place, .. }
+            | Screen::Tell { place, .. }
+            | Screen::Object { place, .. }
+            | Screen::List { place }
+            | Screen::Finding { place, .. }
+            | Screen::Interview { place, .. }
+            | Screen::Explain { place, .. }
+            | Screen::Help { place, .. } => Some(place),
+            Screen::Mend(mend) => Some(&mut mend.place),
+            Screen::Code(tree) => Some(&mut tree.place),
+            Screen::Open(open) => Some(&mut open.place),
+            Screen::Text(_) => None,
+        }
+    }
+
+    /// Where one is on it.
+    pub fn place(&self) -> Place {
+        match self {
+            Screen::Start { place }
+            | Screen::Progress { place }
+            | Screen::Failure { place, .. }
+            | Screen::Answer { place, .. }
+            | Screen::Tell { place, .. }
+            | Screen::Object { place, .. }
+            | Screen::List { place }
+            | Screen::Finding { place, .. }
+            | Screen::Interview { place, .. }
+            | Screen::Explain { place, .. }
+            | Screen::Help { place, .. } => *place,
+            Screen::Mend(mend) => mend.place,
+            Screen::Code(tree) => tree.place,
+            Screen::Open(open) => open.place,
+            Screen::Text(_) => Place::default(),
+        }
+    }
+
+    /// The line of input that is open at its foot.
+    pub fn prompt(&self) -> Option<&Prompt> {
+        match self {
+            Screen::Code(tree) => tree.prompt.as_ref(),
+            Screen::Text(view) => view.prompt.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The line of input that is open at its foot, to change or close it; `None` where a screen has none.
+    pub fn prompt_mut(&mut self) -> Option<&mut Option<Prompt>> {
+        match self {
+            Screen::Code(tree) => Some(&mut tree.prompt),
+            Screen::Text(view) => Some(&mut view.prompt),
+            _ => None,
+        }
+    }
+}
+
+impl Mend {
+    /// The stages of this walk, in order: only those with something to do.
+    pub fn stages(&self) -> Vec<Stage> {
+        let mut stages = vec![Stage::Remedy];
+        let Planning::Ready(plan) = &self.planning else { return stages };
+        stages.extend((0..plan.edits.len()).map(Stage::Write));
+        if !plan.manual.is_empty() || !plan.info_plist.is_empty() {
+            stages.push(Stage::ByHand);
+        }
+        if !plan.sign.is_empty() {
+            stages.push(Stage::Sign);
+        }
+        stages.push(Stage::Check);
+        stages
+    }
+
+    /// Position of the current stage.
+    pub fn position(&self) -> usize {
+        self.stages().iter().position(|stage| *stage == self.stage).unwrap_or(0)
+    }
+
+    /// The plan, when it is made.
+    pub fn plan(&self) -> Option<&Plan> {
+        match &self.planning {
+            Planning::Ready(plan) => Some(plan),
+            _ => None,
+        }
+    }
+
+    /// A yes is awaited.
+    pub fn is_asking(&self) -> bool {
+        matches!(self.stage, Stage::Write(edit) if self.outcomes.get(edit) == Some(&Outcome::Asking))
+    }
+}

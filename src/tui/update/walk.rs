@@ -1,0 +1,205 @@
+//! The walk. The only place that asks for a write, and only for the edit that was shown and confirmed.
+
+use super::super::page::Target;
+use super::super::state::{Effect, JobId, Mend, Outcome, Place, PlanOrder, Planning, Purpose, Screen, Stage, State};
+use super::{cases, input, selected};
+use crate::fix::plan::Plan;
+use crate::fix::sign::command_line;
+use std::path::PathBuf;
+
+fn mend(state: &mut State) -> Option<&mut Mend> {
+    match state.screen_mut() {
+        Screen::Mend(mend) => Some(mend),
+        _ => None,
+    }
+}
+
+/// The walk somewhere on the stack: an answer comes back to it even while another screen lies above.
+fn walk_of(state: &mut State, is_meant: impl Fn(&Mend) -> bool) -> Option<&mut Mend> {
+    state.stack.iter_mut().rev().find_map(|screen| match screen {
+        Screen::Mend(mend) if is_meant(mend) => Some(&mut **mend),
+        _ => None,
+    })
+}
+
+/// What Enter does at this step.
+pub fn enter_label(walk: &Mend) -> Option<&'static str> {
+    match walk.stage {
+        Stage::Remedy => Some("choose"),
+        Stage::Write(edit) => match walk.outcomes.get(edit) {
+            Some(Outcome::Open | Outcome::Refused(_)) => Some("write it"),
+            _ => Some("next step"),
+        },
+        Stage::ByHand | Stage::Sign => Some("next step"),
+        Stage::Check if walk.place.cursor > 0 => Some("copy"),
+        Stage::Check => Some("check again"),
+    }
+}
+
+/// Enter.
+pub fn activate(state: &mut State) -> Vec<Effect> {
+    let target = selected(state);
+    let Screen::Mend(walk) = state.screen() else { return Vec::new() };
+    match (walk.stage, target) {
+        (Stage::Remedy, Some(Target::Remedy(remedy))) => choose(state, remedy),
+        (Stage::Write(edit), _) => write(state, edit),
+        (Stage::ByHand | Stage::Sign, _) => {
+            if let Some(walk) = mend(state) {
+                sideways(walk, true);
+            }
+            Vec::new()
+        }
+        (Stage::Check, Some(Target::Command(_))) => super::copy(state, super::Action::Copy),
+        (Stage::Check, _) => cases::check_again(state),
+        (Stage::Remedy, _) => Vec::new(),
+    }
+}
+
+/// Takes a remedy that applies, and asks for its plan.
+fn choose(state: &mut State, remedy: usize) -> Vec<Effect> {
+    let Screen::Mend(walk) = state.screen() else { return Vec::new() };
+    let diagnosis = walk.diagnosis;
+    let Some(chosen) = state.report().and_then(|report| report.diagnoses.get(diagnosis)?.remedies.get(remedy)) else { return Vec::new() };
+    if !chosen.applies {
+        let why = chosen.why_not.clone().unwrap_or_else(|| "its conditions do not hold".into());
+        state.notice = Some(format!("not here: {why}"));
+        return Vec::new();
+    }
+    ask(state, remedy, Vec::new())
+}
+
+fn ask(state: &mut State, remedy: usize, files: Vec<(PathBuf, PathBuf)>) -> Vec<Effect> {
+    let (Some(examination), Some(request)) = (state.examination.clone(), state.request.clone()) else { return Vec::new() };
+    let job = state.job();
+    let Some(walk) = mend(state) else { return Vec::new() };
+    walk.remedy = remedy;
+    walk.planning = Planning::Asked(job);
+    walk.outcomes.clear();
+    walk.stage = Stage::Remedy;
+    let order = PlanOrder { examination, request, diagnosis: walk.diagnosis, remedy, files };
+    vec![Effect::Plan(job, order)]
+}
+
+/// The plan is made: on to the next step.
+pub fn planned(state: &mut State, job: JobId, plan: Plan) -> Vec<Effect> {
+    if let Some(walk) = walk_of(state, |walk| matches!(walk.planning, Planning::Asked(asked) if asked == job)) {
+        walk.outcomes = vec![Outcome::Open; plan.edits.len()];
+        walk.planning = Planning::Ready(Box::new(plan));
+        sideways(walk, true);
+    }
+    Vec::new()
+}
+
+/// A step on or back.
+pub fn sideways(walk: &mut Mend, forward: bool) {
+    let stages = walk.stages();
+    let here = walk.position();
+    let next = if forward { (here + 1).min(stages.len().saturating_sub(1)) } else { here.saturating_sub(1) };
+    if let Some(stage) = stages.get(next).filter(|_| next != here) {
+        walk.stage = *stage;
+        let cursor = if *stage == Stage::Remedy { walk.remedy } else { 0 };
+        walk.place = Place { cursor, ..Place::default() };
+    }
+}
+
+/// Enter on a shown edit: asks; when it is written already, goes on.
+fn write(state: &mut State, edit: usize) -> Vec<Effect> {
+    let Some(walk) = mend(state) else { return Vec::new() };
+    let is_empty = walk.plan().and_then(|plan| plan.edits.get(edit)).is_none_or(|edit| edit.diff.is_empty());
+    let Some(outcome) = walk.outcomes.get_mut(edit) else { return Vec::new() };
+    match outcome {
+        Outcome::Open | Outcome::Refused(_) if !is_empty => {
+            *outcome = Outcome::Asking;
+            walk.place.scroll = 0;
+        }
+        Outcome::Written | Outcome::Open | Outcome::Refused(_) => sideways(walk, true),
+        Outcome::Asking | Outcome::Writing(_) => {}
+    }
+    Vec::new()
+}
+
+/// No: nothing is written.
+pub fn refuse(walk: &mut Mend) {
+    if let Stage::Write(edit) = walk.stage
+        && let Some(outcome) = walk.outcomes.get_mut(edit)
+    {
+        *outcome = Outcome::Open;
+    }
+}
+
+/// Yes: exactly the edit on the screen is written.
+pub fn confirmed(state: &mut State) -> Vec<Effect> {
+    let Some(examination) = state.examination.clone() else { return Vec::new() };
+    let job = state.job();
+    let Some(walk) = mend(state).filter(|walk| walk.is_asking()) else { return Vec::new() };
+    let Stage::Write(index) = walk.stage else { return Vec::new() };
+    let Some(edit) = walk.plan().and_then(|plan| plan.edits.get(index)).cloned() else { return Vec::new() };
+    if let Some(outcome) = walk.outcomes.get_mut(index) {
+        *outcome = Outcome::Writing(job);
+    }
+    vec![Effect::Apply(job, examination.evidence.target.root.clone(), Box::new(edit))]
+}
+
+fn writing(state: &mut State, job: JobId) -> Option<&mut Outcome> {
+    let is_meant = |walk: &Mend| walk.outcomes.contains(&Outcome::Writing(job));
+    walk_of(state, is_meant)?.outcomes.iter_mut().find(|outcome| **outcome == Outcome::Writing(job))
+}
+
+/// A file was written.
+pub fn written(state: &mut State, job: JobId) -> Vec<Effect> {
+    if let Some(outcome) = writing(state, job) {
+        *outcome = Outcome::Written;
+    }
+    Vec::new()
+}
+
+/// A plan or a write failed.
+pub fn failed(state: &mut State, job: JobId, why: String) {
+    if let Some(outcome) = writing(state, job) {
+        *outcome = Outcome::Refused(why);
+    } else if let Some(walk) = walk_of(state, |walk| matches!(walk.planning, Planning::Asked(asked) if asked == job)) {
+        walk.planning = Planning::Failed(why);
+    }
+}
+
+/// Asks for another file.
+pub fn other_file(state: &mut State) -> Vec<Effect> {
+    match state.screen() {
+        Screen::Mend(walk) => match walk.stage {
+            Stage::Write(edit) => input::open(state, Purpose::WriteTo(edit)),
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+/// The plan again, with that file for that edit.
+pub fn write_to(state: &mut State, edit: usize, path: PathBuf) -> Vec<Effect> {
+    let Some(walk) = mend(state) else { return Vec::new() };
+    let remedy = walk.remedy;
+    let Some(plan) = walk.plan() else { return Vec::new() };
+    let mut files: Vec<(PathBuf, PathBuf)> = plan.edits.iter().map(|edit| (edit.executable.clone(), edit.file.clone())).collect();
+    if let Some(file) = files.get_mut(edit) {
+        file.1 = path;
+    }
+    ask(state, remedy, files)
+}
+
+/// What `y` and `Y` copy.
+pub fn to_copy(walk: &Mend, all: bool) -> String {
+    let Some(plan) = walk.plan() else { return String::new() };
+    let cursor = walk.place.cursor;
+    let lines: Vec<String> = match walk.stage {
+        Stage::Sign => plan.sign.iter().map(|step| command_line(&step.argv)).collect(),
+        // The first target is the check itself.
+        Stage::Check => plan.check.iter().map(|argv| command_line(argv)).collect(),
+        Stage::Write(edit) if !all => return plan.edits.get(edit).map(|edit| edit.after.clone()).unwrap_or_default(),
+        Stage::ByHand => {
+            let keys = plan.info_plist.iter().map(|(_, key, text)| format!("<key>{key}</key>\n<string>{text}</string>"));
+            plan.manual.iter().cloned().chain(keys).collect()
+        }
+        _ => return String::new(),
+    };
+    let cursor = if walk.stage == Stage::Check { cursor.checked_sub(1) } else { Some(cursor) };
+    if all { lines.join("\n") } else { cursor.and_then(|cursor| lines.into_iter().nth(cursor)).unwrap_or_default() }
+}

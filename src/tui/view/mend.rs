@@ -1,0 +1,226 @@
+//! The walk: choose a remedy, write the entitlements, sign inside out, check again. Each step shows exactly what will happen, asks, then shows what happened.
+
+use crate::fix::plan::{FileEdit, Plan};
+use crate::fix::sign::command_line;
+use crate::report::{Diagnosis, Remedy};
+use crate::tui::page::{Build, Target};
+use crate::tui::state::{Mend, Outcome, Planning, Stage, State};
+use crate::tui::theme::{Mark, Role};
+
+const LABEL: usize = 13;
+
+/// Builds the page.
+pub fn build(state: &State, mend: &Mend, b: &mut Build) {
+    let Some(diagnosis) = state.report().and_then(|report| report.diagnoses.get(mend.diagnosis)) else { return };
+    steps(mend, b);
+    b.blank();
+    match (mend.stage, mend.plan()) {
+        (Stage::Write(edit), Some(plan)) => write(mend, plan, edit, b),
+        (Stage::ByHand, Some(plan)) => by_hand(plan, b),
+        (Stage::Sign, Some(plan)) => sign(plan, b),
+        (Stage::Check, Some(plan)) => check(plan, b),
+        _ => remedies(mend, diagnosis, b),
+    }
+}
+
+/// One row: what is done, where one is, what comes.
+fn steps(mend: &Mend, b: &mut Build) {
+    let mut pieces: Vec<(Role, String)> = Vec::new();
+    let here = mend.position();
+    let stages = mend.stages();
+    for (number, stage) in stages.iter().enumerate() {
+        if number > 0 {
+            pieces.push((Role::Dim, "  ›  ".into()));
+        }
+        let name = match stage {
+            Stage::Remedy => "remedy",
+            Stage::Write(_) => "entitlements",
+            Stage::ByHand => "by hand",
+            Stage::Sign => "sign",
+            Stage::Check => "check again",
+        };
+        let is_done = match stage {
+            Stage::Remedy => here > 0,
+            Stage::Write(edit) => mend.outcomes.get(*edit) == Some(&Outcome::Written),
+            _ => number < here,
+        };
+        match (number == here, is_done) {
+            (true, _) => pieces.push((Role::Accent, format!("▸ {} {name}", number + 1))),
+            (false, true) => pieces.push((Role::Good, format!("✓ {} {name}", number + 1))),
+            (false, false) => pieces.push((Role::Dim, format!("{} {name}", number + 1))),
+        }
+    }
+    if stages.len() == 1 {
+        pieces.push((Role::Dim, "  ›  entitlements  ›  sign  ›  check again".into()));
+    }
+    let pieces: Vec<(Role, &str)> = pieces.iter().map(|(role, text)| (*role, text.as_str())).collect();
+    b.pieces(&pieces);
+}
+
+fn remedies(mend: &Mend, diagnosis: &Diagnosis, b: &mut Build) {
+    match &mend.planning {
+        Planning::Asked(_) => b.para(0, Role::Dim, "Making the plan…"),
+        Planning::Failed(why) => b.marked(Mark::Broken, Role::Bad, &format!("broken: no plan can be made: {why}")),
+        Planning::Open | Planning::Ready(_) => {}
+    }
+    if diagnosis.remedies.is_empty() {
+        b.para(0, Role::Text, "No way to mend this is known. The explanation (x) says why macOS refuses it.");
+        return;
+    }
+    b.pieces(&[(Role::Heading, "Ways to mend it, in rank order")]);
+    for (number, remedy) in diagnosis.remedies.iter().enumerate() {
+        b.blank();
+        b.item(Target::Remedy(number), |b| way(remedy, b));
+    }
+    b.second_block();
+    if !b.is_wide() {
+        return;
+    }
+    let selected = diagnosis.remedies.get(mend.place.cursor);
+    if let Some(explanation) = selected.and_then(|remedy| remedy.explanation.as_deref()) {
+        b.heading("Why it mends");
+        b.para(0, Role::Text, explanation);
+    }
+}
+
+/// A remedy: rank and title; what it changes; what it gives away; why it does not apply.
+fn way(remedy: &Remedy, b: &mut Build) {
+    let role = if remedy.applies { Role::Heading } else { Role::Dim };
+    let note = match (remedy.applies, remedy.least, remedy.needs_new_code) {
+        (false, _, _) => " (not here)",
+        (true, true, _) => " (the least change)",
+        (true, false, true) => " (needs new code)",
+        (true, false, false) => "",
+    };
+    b.label((Role::Dim, remedy.rank), LABEL, role, &format!("{}{note}", remedy.title));
+    if !remedy.applies {
+        let why = remedy.why_not.as_deref().unwrap_or("its conditions do not hold here");
+        b.label((Role::Unknown, "  why not"), LABEL, Role::Text, why);
+    }
+    for key in &remedy.add_entitlements {
+        b.label((Role::Add, "  + add"), LABEL, Role::Text, key);
+    }
+    for key in &remedy.remove_entitlements {
+        b.label((Role::Remove, "  - take out"), LABEL, Role::Text, key);
+    }
+    for key in &remedy.add_info_plist {
+        b.label((Role::Add, "  + Info.plist"), LABEL + 2, Role::Text, key);
+    }
+    if let Some(on) = remedy.on.as_deref().filter(|_| remedy.applies) {
+        b.label((Role::Dim, "  on"), LABEL, Role::Dim, on);
+        for on in &remedy.also_on {
+            b.label((Role::Dim, ""), LABEL, Role::Dim, on);
+        }
+    }
+    match &remedy.weakens {
+        Some(weakens) => b.label((Role::Unwise, "▲ gives away"), LABEL, Role::Unwise, weakens),
+        None => b.label((Role::Dim, "  gives away"), LABEL, Role::Dim, "nothing"),
+    }
+    if let Some(explanation) = remedy.explanation.as_deref().filter(|_| !b.is_wide()) {
+        b.para(2, Role::Dim, explanation);
+    }
+}
+
+fn write(mend: &Mend, plan: &Plan, edit: usize, b: &mut Build) {
+    let Some(change) = plan.edits.get(edit) else { return };
+    let outcome = mend.outcomes.get(edit).unwrap_or(&Outcome::Open);
+    let file = change.file.to_string_lossy();
+    b.label((Role::Dim, "for"), 6, Role::Text, &change.executable.to_string_lossy());
+    b.label((Role::Dim, "file"), 6, Role::Heading, &file);
+    let from = if change.from.is_empty() { "a new file" } else { &change.from };
+    b.label((Role::Dim, "was"), 6, Role::Text, from);
+    for warning in &change.warnings {
+        b.marked(Mark::Unwise, Role::Unwise, &format!("unwise: {warning}"));
+    }
+    b.blank();
+    match outcome {
+        Outcome::Open => {}
+        Outcome::Asking => b.para(0, Role::Heading, &format!("Write {file} with exactly this change?  y yes   n no")),
+        Outcome::Writing(_) => b.para(0, Role::Dim, "Writing…"),
+        Outcome::Written => b.marked(Mark::Fine, Role::Good, &format!("fine: {file} is written. Enter goes to the next step.")),
+        Outcome::Refused(why) => b.marked(Mark::Broken, Role::Bad, &format!("broken: not written, nothing was changed: {why}")),
+    }
+    if change.diff.is_empty() {
+        b.item(Target::Edit, |b| b.para(0, Role::Text, "The file holds what is needed already; there is nothing to write. Enter goes on."));
+    } else {
+        b.item(Target::Edit, |b| diff(change, b));
+    }
+    b.second_block();
+    whole_file(change, b);
+}
+
+fn diff(change: &FileEdit, b: &mut Build) {
+    for line in change.diff.lines() {
+        let role = match line.chars().next() {
+            _ if line.starts_with("+++") || line.starts_with("---") || line.starts_with("@@") => Role::Dim,
+            Some('+') => Role::Add,
+            Some('-') => Role::Remove,
+            _ => Role::Text,
+        };
+        b.pieces(&[(role, line)]);
+    }
+}
+
+/// Beside the diff, on a wide screen: the file as it will be.
+fn whole_file(change: &FileEdit, b: &mut Build) {
+    if !b.is_wide() {
+        return;
+    }
+    b.heading("The whole file afterwards");
+    for line in change.after.lines() {
+        b.pieces(&[(Role::Text, line)]);
+    }
+}
+
+fn by_hand(plan: &Plan, b: &mut Build) {
+    b.pieces(&[(Role::Heading, "To do by hand")]);
+    for (number, what) in plan.manual.iter().enumerate() {
+        b.item(Target::Words(what.clone()), |b| b.label((Role::Dim, &format!("{}.", number + 1)), 4, Role::Text, what));
+    }
+    for (file, key, text) in &plan.info_plist {
+        b.blank();
+        let lines = format!("<key>{key}</key>\n<string>{text}</string>");
+        b.item(Target::Words(lines), |b| {
+            b.label((Role::Dim, "in"), 4, Role::Text, &file.to_string_lossy());
+            b.label((Role::Add, "+"), 4, Role::Text, &format!("<key>{key}</key>"));
+            b.label((Role::Add, "+"), 4, Role::Text, &format!("<string>{text}</string>"));
+        });
+    }
+    b.blank();
+    b.para(
+        0,
+        Role::Dim,
+        "The text is shown to the user when macOS asks: say in it what the app does with what it gets. Temper does not write these files.",
+    );
+}
+
+fn sign(plan: &Plan, b: &mut Build) {
+    let total = plan.sign.len();
+    let heading = format!("{}, inside out", crate::tui::words::count(total, "command", "commands"));
+    b.pieces(&[(Role::Heading, &heading), (Role::Dim, "   y copies one, Y all; Temper runs none")]);
+    for caution in &plan.cautions {
+        b.marked(Mark::Unwise, Role::Unwise, &format!("unwise: {caution}"));
+    }
+    for (number, step) in plan.sign.iter().enumerate() {
+        b.blank();
+        b.item(Target::Command(number), |b| {
+            let object = if step.object.as_os_str().is_empty() { "the whole app".into() } else { step.object.to_string_lossy() };
+            b.label((Role::Dim, &format!("{}.", number + 1)), 4, Role::Text, &format!("{object}: {}", step.why));
+            b.para(4, Role::Quote, &command_line(&step.argv));
+        });
+    }
+}
+
+fn check(plan: &Plan, b: &mut Build) {
+    b.item(Target::Check, |b| {
+        b.para(0, Role::Heading, "Examine it again");
+        b.para(0, Role::Text, "Enter reads the same target again and shows what was and what is.");
+    });
+    if plan.check.is_empty() {
+        return;
+    }
+    b.heading("On a Mac, these check it too");
+    for (number, argv) in plan.check.iter().enumerate() {
+        b.item(Target::Command(number), |b| b.para(2, Role::Quote, &command_line(argv)));
+    }
+}
