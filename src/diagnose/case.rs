@@ -14,7 +14,6 @@ pub(crate) enum MendedBy {
     Developer,
     OtherDeveloper,
     User,
-    Nobody,
 }
 
 impl MendedBy {
@@ -23,7 +22,6 @@ impl MendedBy {
             MendedBy::Developer => "developer",
             MendedBy::OtherDeveloper => "other-developer",
             MendedBy::User => "user",
-            MendedBy::Nobody => "nobody",
         }
     }
 }

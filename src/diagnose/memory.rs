@@ -132,7 +132,8 @@ impl<'a> Look<'a> {
             return None;
         }
         let known = self.usual(engine, &uses, maps_jit, jit_refused);
-        let summary = format!("{} ({name}) did not get memory for generated code", self.name());
+        let within = if name == "the program" { String::new() } else { format!(" ({name})") };
+        let summary = format!("{}{within} did not get memory for generated code", self.name());
         let wanted = match known {
             Some(MemoryUse::FlipsPages | MemoryUse::WriteExecute) => key::UNSIGNED_MEMORY,
             _ => key::ALLOW_JIT,

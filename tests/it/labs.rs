@@ -251,3 +251,28 @@ impl System for Memory {
         1
     }
 }
+
+/// The whole pipeline on each practice app: the answer its story promises, about this build, with a least remedy that names a file or a key.
+#[test]
+fn each_practice_app_gets_its_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    for lab in temper::lab::all() {
+        let request = temper::lab::unpack(&temper::system::disk::RealSystem, lab, folder.path()).unwrap();
+        let cancel = std::sync::atomic::AtomicBool::new(false);
+        let report = temper::examine(&temper::system::disk::RealSystem, &request, &|_| {}, &cancel).unwrap().report;
+        let top = report.diagnoses.first().unwrap_or_else(|| panic!("{}: no diagnosis", lab.id));
+        assert_eq!(top.cause, lab.cause, "{}: {}", lab.id, top.summary);
+        assert_eq!(report.verdict.word(), "explained", "{}", lab.id);
+        assert!(["certain", "likely"].contains(&top.confidence), "{}: {}", lab.id, top.confidence);
+        assert!(top.remedies.iter().any(|remedy| remedy.least && !remedy.steps.is_empty()), "{}: no least remedy with steps", lab.id);
+        let wrong: Vec<_> = report.code.iter().filter(|code| code.signature != "valid").map(|code| &code.path).collect();
+        assert!(wrong.is_empty(), "{}: {wrong:?}", lab.id);
+        eprintln!(
+            "{}: {} ({}) {}",
+            lab.id,
+            top.summary,
+            top.confidence,
+            report.evidence.iter().map(|e| e.matches).collect::<Vec<_>>().join(" ")
+        );
+    }
+}
