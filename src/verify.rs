@@ -54,16 +54,16 @@ fn of_facts(image: &Image, facts: &SignatureFacts) -> Vec<Finding> {
             format!("special slot -{slot} differs"),
         ));
     }
-    if let Some(cms) = &facts.signature.cms {
-        if !cms.digest_matches || !cms.signature_verifies || cms.cdhashes_match == Some(false) {
-            let what = if cms.signature_verifies { "covers another code directory" } else { "does not verify" };
-            all.push(defect(
-                image,
-                "cms-does-not-verify",
-                format!("has a cryptographic signature that {what}"),
-                format!("the CMS signature {what}"),
-            ));
-        }
+    if let Some(cms) = &facts.signature.cms
+        && (!cms.digest_matches || !cms.signature_verifies || cms.cdhashes_match == Some(false))
+    {
+        let what = if cms.signature_verifies { "covers another code directory" } else { "does not verify" };
+        all.push(defect(
+            image,
+            "cms-does-not-verify",
+            format!("has a cryptographic signature that {what}"),
+            format!("the CMS signature {what}"),
+        ));
     }
     all
 }

@@ -341,15 +341,15 @@ fn not_hardened(case: &Case<'_>) -> Vec<Candidate> {
         candidate.remove = Some(inert.clone());
         all.push(candidate);
     }
-    if let (true, Some(flags), Some(keys)) = (all.is_empty(), shown, shown_keys) {
-        if let Some(detected) = case.detected.get(flags) {
-            let summary = "the runtime flag is missing, so the hardened-runtime exceptions in the signature do nothing".to_owned();
-            let mut candidate = start("not-hardened", flags, detected, None, Confidence::Likely, summary);
-            candidate.findings.push(keys);
-            candidate.accounts = true;
-            candidate.add = Some(Vec::new());
-            all.push(candidate);
-        }
+    if let (true, Some(flags), Some(keys)) = (all.is_empty(), shown, shown_keys)
+        && let Some(detected) = case.detected.get(flags)
+    {
+        let summary = "the runtime flag is missing, so the hardened-runtime exceptions in the signature do nothing".to_owned();
+        let mut candidate = start("not-hardened", flags, detected, None, Confidence::Likely, summary);
+        candidate.findings.push(keys);
+        candidate.accounts = true;
+        candidate.add = Some(Vec::new());
+        all.push(candidate);
     }
     all
 }

@@ -318,7 +318,7 @@ fn inert(image: &Image) -> Vec<String> {
     let guarded = |name: &str| name.starts_with("com.apple.security.cs.") || policy::RESOURCES.iter().any(|r| r.entitlement == name);
     let entries = image.entitlements().map(|e| e.entries.as_slice()).unwrap_or_default();
     let sandboxed = image.has_entitlement(key::APP_SANDBOX);
-    entries.iter().map(|(name, _)| name).filter(|name| guarded(name) && !(sandboxed && !name.contains(".cs."))).cloned().collect()
+    entries.iter().map(|(name, _)| name).filter(|name| guarded(name) && (!sandboxed || name.contains(".cs."))).cloned().collect()
 }
 
 /// Keys that another one covers: on Intel the memory keys are a chain; on Apple silicon the two broad ones are equal.
