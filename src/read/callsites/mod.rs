@@ -8,6 +8,7 @@
 //! ([`callers`]), one level. Conditions are not interpreted: both ways of a branch count.
 
 mod arm64;
+mod arm64_memory;
 mod callers;
 mod flow;
 mod image;
