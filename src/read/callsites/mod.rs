@@ -8,6 +8,7 @@
 //! ([`callers`]), one level. Conditions are not interpreted: both ways of a branch count.
 
 mod arm64;
+mod arm64_memory;
 mod callers;
 mod flow;
 mod image;
@@ -143,11 +144,14 @@ fn kind(callee: &str, index: usize) -> Kind {
 pub fn find(source: &dyn Source, macho: &MachO, bindings: &Bindings) -> CallSites {
     let mut sites = CallSites::default();
     let is_arm64 = macho.arch.is_arm64();
+    let mut image = Image::new(source, macho, bindings, |name| WANTED.iter().position(|(wanted, _)| *wanted == name));
+    if image.targets.is_empty() && image.slots.is_empty() {
+        return sites;
+    }
     if !is_arm64 && macho.arch != Arch::X86_64 {
         sites.faults.push(ReadError::new(format!("code of {} is not followed", macho.arch.name()), 0));
         return sites;
     }
-    let mut image = Image::new(source, macho, bindings, |name| WANTED.iter().position(|(wanted, _)| *wanted == name));
     let functions = function_starts(&image, bindings);
     let mut budget = BUDGET;
     let mut located = Vec::new();

@@ -41,13 +41,23 @@ impl Wanted {
     }
 
     #[inline(always)]
+    fn near(&self, at: u64) -> bool {
+        at.wrapping_sub(self.low) <= self.span
+    }
+
+    #[inline(always)]
+    fn near_page(&self, at: u64) -> bool {
+        at.wrapping_sub(self.low & !0xfff) <= self.span.wrapping_add(0x1000)
+    }
+
+    #[inline(always)]
     fn has(&self, at: u64) -> Option<u64> {
-        (at.wrapping_sub(self.low) <= self.span && self.addresses.binary_search(&at).is_ok()).then_some(at)
+        (self.near(at) && self.addresses.binary_search(&at).is_ok()).then_some(at)
     }
 
     #[inline(always)]
     fn has_page(&self, at: u64) -> bool {
-        at.wrapping_sub(self.low & !0xfff) <= self.span.wrapping_add(0x1000) && self.pages.binary_search(&at).is_ok()
+        self.near_page(at) && self.pages.binary_search(&at).is_ok()
     }
 }
 
@@ -93,19 +103,33 @@ fn arm64(bytes: &[u8], limit: usize, start: u64, wanted: &Wanted, notes: &mut Ve
     let mut at = start;
     for chunk in head.as_chunks::<4>().0 {
         let word = u32::from_le_bytes(*chunk);
-        let hit = match word >> 24 {
-            0x14..=0x17 | 0x94..=0x97 => wanted.has(branch26(at, word)),
-            0x90 | 0xb0 | 0xd0 | 0xf0 if wanted.has_page(adr(at, word)) => {
-                completes(bytes, at.wrapping_sub(start), word, adr(at, word), wanted)
-            }
-            0x10 | 0x30 | 0x50 | 0x70 => wanted.has(adr(at, word)),
-            0x58 => wanted.has(offset19(at, word)),
-            _ => None,
-        };
-        if let Some(target) = hit {
+        if may_refer(word, at, wanted)
+            && let Some(target) = arm64_target(word, at, bytes, start, wanted)
+        {
             notes.push(Note { at, target });
         }
         at = at.wrapping_add(4);
+    }
+}
+
+/// Whether the word can be an instruction that names an address in the wanted range. Without branches, which the processor would mostly guess wrong.
+#[inline(always)]
+fn may_refer(word: u32, at: u64, wanted: &Wanted) -> bool {
+    let branch = (word & 0x7c00_0000 == 0x1400_0000) & wanted.near(branch26(at, word));
+    let address = (word & 0x1f00_0000 == 0x1000_0000) & wanted.near_page(adr(at, word));
+    let literal = (word & 0xff00_0000 == 0x5800_0000) & wanted.near(offset19(at, word));
+    branch | address | literal
+}
+
+fn arm64_target(word: u32, at: u64, bytes: &[u8], start: u64, wanted: &Wanted) -> Option<u64> {
+    match word >> 24 {
+        0x14..=0x17 | 0x94..=0x97 => wanted.has(branch26(at, word)),
+        0x90 | 0xb0 | 0xd0 | 0xf0 if wanted.has_page(adr(at, word)) => {
+            completes(bytes, at.wrapping_sub(start), word, adr(at, word), wanted)
+        }
+        0x10 | 0x30 | 0x50 | 0x70 => wanted.has(adr(at, word)),
+        0x58 => wanted.has(offset19(at, word)),
+        _ => None,
     }
 }
 
@@ -127,30 +151,46 @@ fn completes(bytes: &[u8], offset: u64, adrp: u32, page: u64, wanted: &Wanted) -
     })
 }
 
+/// First bytes of the x86_64 instructions that name an address: `call`, `jmp`, `call`/`jmp [rip+…]`, `mov`/`lea` from `[rip+…]`, `jcc`.
+const OPENERS: [bool; 256] = {
+    let mut openers = [false; 256];
+    openers[0xe8] = true;
+    openers[0xe9] = true;
+    openers[0xff] = true;
+    openers[0x8b] = true;
+    openers[0x8d] = true;
+    openers[0x0f] = true;
+    openers
+};
+
 fn x86(bytes: &[u8], limit: usize, start: u64, wanted: &Wanted, notes: &mut Vec<Note>) {
     // Every reference ends in four bytes that count from the end of the instruction (no immediate follows in the forms looked for).
-    let mut at = start;
-    for window in bytes.windows(6).take(limit) {
-        let &[first, second, a, b, c, d] = window else { break };
-        let hit = match first {
-            0xe8 | 0xe9 => wanted.has(at.wrapping_add(5).wrapping_add(relative([second, a, b, c]))),
-            0xff if second == 0x15 || second == 0x25 => wanted.has(at.wrapping_add(6).wrapping_add(relative([a, b, c, d]))),
-            0x8b | 0x8d if second & 0xc7 == 0x05 => wanted.has(at.wrapping_add(6).wrapping_add(relative([a, b, c, d]))),
-            0x0f if second & 0xf0 == 0x80 => wanted.has(at.wrapping_add(6).wrapping_add(relative([a, b, c, d]))),
-            _ => None,
-        };
-        if let Some(target) = hit {
-            notes.push(Note { at, target });
+    let head = bytes.get(..limit).unwrap_or(bytes);
+    for (index, &first) in head.iter().enumerate() {
+        if !OPENERS.get(usize::from(first)).is_some_and(|opens| *opens) {
+            continue;
         }
-        at = at.wrapping_add(1);
-    }
-    // The last call of a section may end with it.
-    if let Some(&[0xe8 | 0xe9, a, b, c, d]) = bytes.last_chunk::<5>() {
-        let at = start.wrapping_add(bytes.len() as u64).wrapping_sub(5);
-        if let Some(target) = wanted.has(at.wrapping_add(5).wrapping_add(relative([a, b, c, d]))) {
+        let at = start.wrapping_add(index as u64);
+        let rest = bytes.get(index..).unwrap_or_default();
+        if let Some(target) = x86_target(first, at, rest, wanted) {
             notes.push(Note { at, target });
         }
     }
+}
+
+#[inline(always)]
+fn x86_target(first: u8, at: u64, bytes: &[u8], wanted: &Wanted) -> Option<u64> {
+    let &[_, second, a, b, c] = bytes.first_chunk::<5>()?;
+    if first & 0xfe == 0xe8 {
+        return wanted.has(at.wrapping_add(5).wrapping_add(relative([second, a, b, c])));
+    }
+    let names = match first {
+        0xff => second == 0x15 || second == 0x25,
+        0x0f => second & 0xf0 == 0x80,
+        _ => second & 0xc7 == 0x05,
+    };
+    let &last = bytes.get(5).filter(|_| names)?;
+    wanted.has(at.wrapping_add(6).wrapping_add(relative([a, b, c, last])))
 }
 
 fn relative(bytes: [u8; 4]) -> u64 {

@@ -103,7 +103,7 @@ impl State {
         let end = at.saturating_add(i64::from(size));
         self.drop_overlapping(at, end);
         let value = value.low(size);
-        if !matches!(value, Abs::Top | Abs::Loaded) && self.slots.len() < MOST_SLOTS {
+        if value != Abs::Top && self.slots.len() < MOST_SLOTS {
             self.slots.insert(at, Slot { size, value });
         }
     }

@@ -175,6 +175,13 @@ fn an_unresolved_computed_jump_makes_the_function_opaque() {
 }
 
 #[test]
+fn a_jump_to_made_code_is_no_switch() {
+    // sub sp, sp, #16; bl itself; str x0, [sp, #8]; movz w2, #5; bl; ldr x0, [sp, #8]; br x0
+    let words = [0xd100_43ff, 0x97ff_ffff, 0xf900_07e0, 0x5280_00a2, bl(4), 0xf940_07e0, 0xd61f_0000];
+    assert_eq!(argument(&arm64(&words, "_mprotect"), 2), Value::Known(5));
+}
+
+#[test]
 fn a_call_through_the_pointer_is_found_with_and_without_authentication() {
     for branch in [0xd63f_0200, 0xd63f_0a1f] {
         // movz w2, #5; adrp x16, +2 pages; ldr x16, [x16, #8]; blr x16 or blraaz x16
