@@ -262,19 +262,35 @@ pub fn read_message(text: &str) -> Vec<LogLine> {
 /// Facts in the messages of a crash report (termination reasons, application-specific information, triage), with the line of the report
 /// at which the message stands.
 pub fn read_report(report: &CrashReport) -> Vec<LogLine> {
-    let reasons = report.termination.as_ref().map(|termination| termination.reasons.join("\n")).unwrap_or_default();
+    // tccd's sentence is one line, however the report was wrapped; dyld's message has lines of its own.
+    let reasons = report.termination.as_ref().map(|termination| {
+        let separator = if termination.namespace == "TCC" { " " } else { "\n" };
+        termination.reasons.join(separator)
+    });
+    let reasons = reasons.unwrap_or_default();
     let parts = [("termination", reasons), ("message", report.messages.join("\n")), ("triage", report.triage.join("\n"))];
     let mut facts: Vec<LogLine> = Vec::new();
     for (field, text) in parts {
         let line = report.line(field).or_else(|| report.line("termination")).unwrap_or(1);
         for mut found in read_message(&text) {
             found.line = line;
+            name_process(&mut found.fact, report);
             if !facts.iter().any(|known| known.fact == found.fact) {
                 facts.push(found);
             }
         }
     }
     facts
+}
+
+/// A report's own messages are about its process.
+fn name_process(fact: &mut LogFact, report: &CrashReport) {
+    if let LogFact::TccUsageMissing { process, .. } | LogFact::TccEntitlementAbort { process, .. } | LogFact::EngineMemory { process, .. } =
+        fact
+        && *process == Proc::default()
+    {
+        *process = Proc { name: report.process.clone(), pid: report.pid, identifier: report.identifier.clone(), path: report.path.clone() };
+    }
 }
 
 /// Reads dyld's reason text (the joined `reasons` of a crash report, or an error string) alone.

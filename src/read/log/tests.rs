@@ -654,6 +654,18 @@ fn rarer_lines_are_read_too() {
 }
 
 #[test]
+fn the_sentence_of_a_wrapped_report_names_its_process() {
+    let report = "Process: Tern [812]\nPath: /opt/Tern\nException Type: EXC_CRASH (SIGABRT)\nTermination Reason: Namespace TCC, Code 0\nTermination Details: This app has crashed because it attempted to access privacy-sensitive\n   data without a usage description.  The app's Info.plist must contain an\n   NSCameraUsageDescription key\n\n";
+    let found = read_report(&crash::read(report).unwrap());
+    let process = Proc { path: Some("/opt/Tern".into()), ..proc("Tern", 812) };
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        (found[0].line, &found[0].fact),
+        (4, &LogFact::TccUsageMissing { service: None, key: "NSCameraUsageDescription".into(), process })
+    );
+}
+
+#[test]
 fn everyday_words_are_no_facts() {
     for text in [
         "connection: accepted",
