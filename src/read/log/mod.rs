@@ -231,21 +231,25 @@ fn has_json_report(text: &str) -> bool {
 /// A runtime's message or a status without a process gets that of the death reported right after or before it.
 fn name_speakers(facts: &mut [LogLine]) {
     const NEAR: u32 = 8;
-    let deaths: Vec<(u32, Proc)> = facts
+    let deaths: Vec<(u32, Option<i32>, Proc)> = facts
         .iter()
         .filter_map(|line| match &line.fact {
-            LogFact::Died { process, .. } if process.name.is_some() || process.pid.is_some() => Some((line.line, process.clone())),
+            LogFact::Died { process, signal, .. } if process.name.is_some() || process.pid.is_some() => {
+                Some((line.line, *signal, process.clone()))
+            }
             _ => None,
         })
         .collect();
     for line in facts {
         let at = line.line;
         let near = match &line.fact {
-            LogFact::EngineMemory { process, .. } if *process == Proc::default() => deaths.iter().find(|(death, _)| *death >= at),
-            LogFact::Died { process, exit: Some(_), .. } if *process == Proc::default() => deaths.iter().rfind(|(death, _)| *death <= at),
+            LogFact::EngineMemory { process, .. } if *process == Proc::default() => deaths.iter().find(|(death, ..)| *death >= at),
+            LogFact::Died { process, exit: Some(_), signal: Some(signal) } if *process == Proc::default() => {
+                deaths.iter().rfind(|(death, of, _)| *death <= at && *of == Some(*signal))
+            }
             _ => None,
         };
-        if let (Some((death, found)), LogFact::EngineMemory { process, .. } | LogFact::Died { process, .. }) = (near, &mut line.fact)
+        if let (Some((death, _, found)), LogFact::EngineMemory { process, .. } | LogFact::Died { process, .. }) = (near, &mut line.fact)
             && death.abs_diff(at) <= NEAR
         {
             *process = found.clone();

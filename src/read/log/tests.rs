@@ -502,6 +502,10 @@ fn deaths_are_read_from_shells_and_daemons() {
     ] {
         assert!(matches!(&facts(text)[..], [LogFact::Died { exit: Some(153 | 163), .. }]), "{text}");
     }
+    let job = facts("[system/org.tern.daemon [812]:] exited due to OS_REASON_CODESIGNING");
+    assert!(matches!(&job[..], [LogFact::LaunchSignatureRefused { process }] if process.pid == Some(812)), "{job:?}");
+    let other = facts("(org.tern.agent[9]): Service exited due to SIGKILL | sent by kernel\nLaunchd job spawn failed, error 153");
+    assert!(matches!(&other[1], LogFact::Died { process, .. } if *process == UNIT), "one job's end is not another's: {other:?}");
     assert!(matches!(&facts("Service exited: OS_REASON_EXEC | Gatekeeper policy blocked execution")[..], [LogFact::Gatekeeper { .. }]));
 }
 
