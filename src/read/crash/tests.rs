@@ -119,7 +119,7 @@ fn a_piece_of_an_ips_gives_its_facts() {
 fn a_cut_ips_keeps_what_stands_before_the_cut() {
     let text = whole();
     let want = facts(&text);
-    for end in (text.find("\"vmRegionInfo\"").unwrap()..text.trim_end().len()).filter(|end| text.is_char_boundary(*end)) {
+    for end in (text.find("\"vmRegionInfo\"").unwrap()..text.trim_end().len()).step_by(3).filter(|end| text.is_char_boundary(*end)) {
         let report = read(&text[..end]).unwrap();
         assert!(report.truncated, "{end}");
         assert_eq!(

@@ -429,6 +429,10 @@ fn read_termination(value: &str) -> Termination {
     match number(word.trim_end_matches(',')) {
         Some(code) => {
             termination.code = code;
+            if tail.contains("has crashed because") {
+                termination.reasons.push(tail.trim().to_owned());
+                return termination;
+            }
             termination.indicator = tail.trim().to_owned();
         }
         None if rest.is_empty() => {}

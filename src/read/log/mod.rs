@@ -231,21 +231,25 @@ fn has_json_report(text: &str) -> bool {
 /// A runtime's message or a status without a process gets that of the death reported right after or before it.
 fn name_speakers(facts: &mut [LogLine]) {
     const NEAR: u32 = 8;
-    let deaths: Vec<(u32, Proc)> = facts
+    let deaths: Vec<(u32, Option<i32>, Proc)> = facts
         .iter()
         .filter_map(|line| match &line.fact {
-            LogFact::Died { process, .. } if process.name.is_some() || process.pid.is_some() => Some((line.line, process.clone())),
+            LogFact::Died { process, signal, .. } if process.name.is_some() || process.pid.is_some() => {
+                Some((line.line, *signal, process.clone()))
+            }
             _ => None,
         })
         .collect();
     for line in facts {
         let at = line.line;
         let near = match &line.fact {
-            LogFact::EngineMemory { process, .. } if *process == Proc::default() => deaths.iter().find(|(death, _)| *death >= at),
-            LogFact::Died { process, exit: Some(_), .. } if *process == Proc::default() => deaths.iter().rfind(|(death, _)| *death <= at),
+            LogFact::EngineMemory { process, .. } if *process == Proc::default() => deaths.iter().find(|(death, ..)| *death >= at),
+            LogFact::Died { process, exit: Some(_), signal: Some(signal) } if *process == Proc::default() => {
+                deaths.iter().rfind(|(death, of, _)| *death <= at && *of == Some(*signal))
+            }
             _ => None,
         };
-        if let (Some((death, found)), LogFact::EngineMemory { process, .. } | LogFact::Died { process, .. }) = (near, &mut line.fact)
+        if let (Some((death, _, found)), LogFact::EngineMemory { process, .. } | LogFact::Died { process, .. }) = (near, &mut line.fact)
             && death.abs_diff(at) <= NEAR
         {
             *process = found.clone();
@@ -262,19 +266,35 @@ pub fn read_message(text: &str) -> Vec<LogLine> {
 /// Facts in the messages of a crash report (termination reasons, application-specific information, triage), with the line of the report
 /// at which the message stands.
 pub fn read_report(report: &CrashReport) -> Vec<LogLine> {
-    let reasons = report.termination.as_ref().map(|termination| termination.reasons.join("\n")).unwrap_or_default();
+    // tccd's sentence is one line, however the report was wrapped; dyld's message has lines of its own.
+    let reasons = report.termination.as_ref().map(|termination| {
+        let separator = if termination.namespace == "TCC" { " " } else { "\n" };
+        termination.reasons.join(separator)
+    });
+    let reasons = reasons.unwrap_or_default();
     let parts = [("termination", reasons), ("message", report.messages.join("\n")), ("triage", report.triage.join("\n"))];
     let mut facts: Vec<LogLine> = Vec::new();
     for (field, text) in parts {
         let line = report.line(field).or_else(|| report.line("termination")).unwrap_or(1);
         for mut found in read_message(&text) {
             found.line = line;
+            name_process(&mut found.fact, report);
             if !facts.iter().any(|known| known.fact == found.fact) {
                 facts.push(found);
             }
         }
     }
     facts
+}
+
+/// A report's own messages are about its process.
+fn name_process(fact: &mut LogFact, report: &CrashReport) {
+    if let LogFact::TccUsageMissing { process, .. } | LogFact::TccEntitlementAbort { process, .. } | LogFact::EngineMemory { process, .. } =
+        fact
+        && *process == Proc::default()
+    {
+        *process = Proc { name: report.process.clone(), pid: report.pid, identifier: report.identifier.clone(), path: report.path.clone() };
+    }
 }
 
 /// Reads dyld's reason text (the joined `reasons` of a crash report, or an error string) alone.

@@ -67,8 +67,12 @@ fn service(text: &str) -> Proc {
     if of_application.identifier.is_some() {
         return of_application;
     }
-    let Some((before, rest)) = text.split_once('[') else { return Proc::default() };
-    let Some(pid) = number(rest).and_then(|pid| u64::try_from(pid).ok()) else { return Proc::default() };
+    let numbered = text.match_indices('[').find_map(|(at, _)| {
+        let (before, rest) = text.split_at_checked(at)?;
+        let pid = rest.strip_prefix('[').and_then(number).and_then(|pid| u64::try_from(pid).ok())?;
+        Some((before, pid))
+    });
+    let Some((before, pid)) = numbered else { return Proc::default() };
     let name = before.trim_end().rsplit(['(', '/', ' ']).next().and_then(known);
     Proc { identifier: name.clone().filter(|name| name.contains('.')), name, pid: Some(pid), path: None }
 }

@@ -502,6 +502,10 @@ fn deaths_are_read_from_shells_and_daemons() {
     ] {
         assert!(matches!(&facts(text)[..], [LogFact::Died { exit: Some(153 | 163), .. }]), "{text}");
     }
+    let job = facts("[system/org.tern.daemon [812]:] exited due to OS_REASON_CODESIGNING");
+    assert!(matches!(&job[..], [LogFact::LaunchSignatureRefused { process }] if process.pid == Some(812)), "{job:?}");
+    let other = facts("(org.tern.agent[9]): Service exited due to SIGKILL | sent by kernel\nLaunchd job spawn failed, error 153");
+    assert!(matches!(&other[1], LogFact::Died { process, .. } if *process == UNIT), "one job's end is not another's: {other:?}");
     assert!(matches!(&facts("Service exited: OS_REASON_EXEC | Gatekeeper policy blocked execution")[..], [LogFact::Gatekeeper { .. }]));
 }
 
@@ -650,6 +654,18 @@ fn rarer_lines_are_read_too() {
     }
     assert!(
         matches!(&facts("task_for_pid(812) failed: (os/kern) failure (5)")[..], [LogFact::AttachRefused { process }] if process.pid == Some(812))
+    );
+}
+
+#[test]
+fn the_sentence_of_a_wrapped_report_names_its_process() {
+    let report = "Process: Tern [812]\nPath: /opt/Tern\nException Type: EXC_CRASH (SIGABRT)\nTermination Reason: Namespace TCC, Code 0\nTermination Details: This app has crashed because it attempted to access privacy-sensitive\n   data without a usage description.  The app's Info.plist must contain an\n   NSCameraUsageDescription key\n\n";
+    let found = read_report(&crash::read(report).unwrap());
+    let process = Proc { path: Some("/opt/Tern".into()), ..proc("Tern", 812) };
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        (found[0].line, &found[0].fact),
+        (4, &LogFact::TccUsageMissing { service: None, key: "NSCameraUsageDescription".into(), process })
     );
 }
 
