@@ -3,6 +3,7 @@
 
 mod callsites;
 mod corpus;
+mod cases;
 mod labs;
 mod signer;
 mod support;
