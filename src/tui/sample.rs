@@ -477,6 +477,7 @@ fn scenario() -> Scenario {
         unless: vec![],
         why_not: Default::default(),
         manual: vec![],
+        signing: crate::scenario::Signing::default(),
         resign: true,
     };
     Scenario {
