@@ -157,7 +157,10 @@ fn diff(change: &FileEdit, b: &mut Build) {
             Some('-') => Role::Remove,
             _ => Role::Text,
         };
-        b.pieces(&[(role, line)]);
+        // Nothing of what is confirmed may be cut: long lines go on below.
+        for part in crate::tui::words::break_anywhere(&crate::tui::words::clean(line), b.width()) {
+            b.pieces(&[(role, &part)]);
+        }
     }
 }
 
