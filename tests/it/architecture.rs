@@ -277,7 +277,7 @@ fn path(tokens: &[Token], mut at: usize, before: &[String], all: &mut Vec<UsedPa
     while tokens.get(at).is_some_and(is_name) {
         names.push(tokens[at].text.clone());
         at += 1;
-        if !tokens.get(at).is_some_and(|token| token.text == "::") {
+        if tokens.get(at).is_none_or(|token| token.text != "::") {
             break;
         }
         at += 1;

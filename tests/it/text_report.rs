@@ -81,7 +81,8 @@ fn the_answer_comes_first() {
         "For good           Map generated code with MAP_JIT",
         "Proof",
         "report.crash:9",
-        "Namespace CODESIGNING, Code 0x2",
+        "Termination Reason:    Namespace CODESIGNING, Code 0x2",
+        "VM_ALLOCATE",
         "at 0x4c10",
         "Rule of macOS",
         "Ways to mend it",
@@ -115,7 +116,7 @@ fn remedies_keep_their_order_and_number() {
 #[test]
 fn slices_with_the_same_entitlements_stand_together() {
     let text = render(&samples::explained(), PIPE);
-    assert!(text.contains("Contents/MacOS/Lumaplay (arm64, x86_64)"), "{text}");
+    assert!(text.contains("Entitlements   Contents/MacOS/Lumaplay (arm64, x86_64)"), "{text}");
     for row in [
         "✗ broken     missing    com.apple.security.cs.allow-unsigned-executable-memory",
         "▲ unwise     not needed com.apple.security.cs.allow-jit",

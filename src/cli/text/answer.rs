@@ -3,12 +3,15 @@
 use super::page::{Mark, Page};
 use super::{counted, mark_of, place};
 use crate::report::{Diagnosis, EvidenceItem, Finding, Proof, Remedy, Report, Target, Verdict};
+use unicode_width::UnicodeWidthStr;
 
 /// Column of the texts beside the labels of the answer.
 const COLUMN: usize = 21;
 /// Findings shown as proof, and places of each.
 const MOST_FINDINGS: usize = 8;
 const MOST_PROOFS: usize = 6;
+/// A place that is wider stands on a line of its own.
+const WIDEST_PLACE: usize = 24;
 
 /// What was examined and what was given.
 pub(super) fn header(page: &mut Page, report: &Report) {
@@ -193,14 +196,22 @@ pub(super) fn proof(page: &mut Page, report: &Report, diagnosis: &Diagnosis) {
 
 fn seen(page: &mut Page, finding: &Finding) {
     page.marked(2, Mark::of_severity(finding.severity), &finding.message);
-    for proof in finding.proof.iter().take(MOST_PROOFS) {
-        page.labelled(4, &proof_place(proof), 28, &proof.quote);
-    }
+    let shown: Vec<(String, &str)> =
+        finding.proof.iter().take(MOST_PROOFS).map(|proof| (proof_place(proof), proof.quote.as_str())).collect();
+    // A quote keeps its columns when it need not wrap, so it begins as far left as the places allow.
+    let widest = shown.iter().map(|(place, _)| place.width()).filter(|width| *width <= WIDEST_PLACE).max().unwrap_or(4);
+    shown.iter().for_each(|(place, quote)| page.labelled(4, place, 4 + widest + 2, quote));
     match finding.proof.len() {
-        0 => page.labelled(4, &finding.location.path, 28, &finding.location.place),
+        0 => page.text(4, &located(finding)),
         n if n > MOST_PROOFS => page.text(4, &format!("and {} more places", n - MOST_PROOFS)),
         _ => {}
     }
+}
+
+/// Where a finding belongs.
+pub(super) fn located(finding: &Finding) -> String {
+    let parts = [finding.location.path.as_str(), finding.location.place.as_str()];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 /// `report.ips:12`, `Contents/MacOS/App at 0x10001d66c`.

@@ -2,7 +2,7 @@
 //!
 //! What is broken is listed; what is fine is counted.
 
-use super::answer::signer_words;
+use super::answer::{located, signer_words};
 use super::page::{Mark, Page};
 use super::{MOST, counted, more, place};
 use crate::report::{Code, EntitlementState, Finding, Load, Report};
@@ -24,8 +24,7 @@ pub(super) fn findings(page: &mut Page, report: &Report) {
     page.heading("Found besides", "");
     for finding in rest.iter().take(MOST) {
         page.marked(2, Mark::of_severity(finding.severity), &finding.message);
-        let at = [finding.location.path.as_str(), finding.location.place.as_str()].into_iter().filter(|part| !part.is_empty());
-        page.below_mark(2, &at.collect::<Vec<_>>().join(", "));
+        page.below_mark(2, &located(finding));
     }
     more(page, rest.len());
 }
@@ -40,12 +39,8 @@ pub(super) fn entitlements(page: &mut Page, report: &Report) {
         }
     }
     groups.retain(|(state, _)| !state.present.is_empty() || !state.missing.is_empty());
-    if groups.is_empty() {
-        return;
-    }
-    page.heading("Entitlements", "");
     for (state, slices) in groups.iter().take(MOST) {
-        page.text(2, &place(&state.executable, Some(&slices.join(", "))));
+        page.heading("Entitlements", &place(&state.executable, Some(&slices.join(", "))));
         keys(page, state);
     }
     more(page, groups.len());
@@ -56,7 +51,7 @@ fn same_entitlements(a: &EntitlementState, b: &EntitlementState) -> bool {
 }
 
 fn keys(page: &mut Page, state: &EntitlementState) {
-    let row = |page: &mut Page, mark: Mark, word: &str, key: &str| page.marked(4, mark, &format!("{word:<11}{key}"));
+    let row = |page: &mut Page, mark: Mark, word: &str, key: &str| page.marked(2, mark, &format!("{word:<11}{key}"));
     state.missing.iter().for_each(|key| row(page, Mark::Broken, "missing", key));
     for (key, value) in &state.present {
         let is = |list: &[String]| list.contains(key);
@@ -209,7 +204,8 @@ pub(super) fn noise(page: &mut Page, report: &Report) {
     for (source, why, lines) in reasons.iter().take(MOST) {
         let shown = lines.iter().take(8).cloned().collect::<Vec<_>>().join(", ");
         let rest = if lines.len() > 8 { format!(" and {} more", lines.len() - 8) } else { String::new() };
-        page.marked(2, Mark::Note, &format!("{source}, line {shown}{rest}: {why}"));
+        let word = if lines.len() > 1 { "lines" } else { "line" };
+        page.marked(2, Mark::Note, &format!("{source}, {word} {shown}{rest}: {why}"));
     }
     more(page, reasons.len());
 }
