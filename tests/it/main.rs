@@ -1,8 +1,12 @@
 //! Integration tests: one binary.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod architecture;
 mod callsites;
 mod corpus;
 mod labs;
+mod samples;
+mod schema;
 mod signer;
 mod support;
+mod text_report;
