@@ -29,7 +29,8 @@ pub struct Answer {
 
 /// Examines and renders. An error is about Temper or how it was called, never about what was found.
 pub fn check(system: &dyn System, request: &Request, format: Format, look: Look) -> anyhow::Result<Answer> {
-    let examination = crate::examine(system, request, &|_| {}, &AtomicBool::new(false))?;
+    // The message of a scan's error holds its source already: as a chain it would be said twice.
+    let examination = crate::examine(system, request, &|_| {}, &AtomicBool::new(false)).map_err(|error| anyhow::anyhow!("{error}"))?;
     let report = &examination.report;
     let text = match format {
         Format::Text => text::render(report, look),

@@ -221,7 +221,7 @@ impl File {
     }
 }
 
-/// `#[cfg(test)]`, more attributes, `mod name`.
+/// `#[cfg(test)]`, more attributes, a visibility, `mod name`.
 fn is_test_module(tokens: &[Token]) -> bool {
     starts(tokens, &["#", "[", "cfg", "(", "test", ")", "]"]) && after_attributes(tokens).is_some_and(|rest| starts(rest, &["mod"]))
 }
@@ -243,7 +243,11 @@ fn after_attributes(mut tokens: &[Token]) -> Option<&[Token]> {
         })?;
         tokens = &tokens[end + 1..];
     }
-    Some(tokens)
+    if !starts(tokens, &["pub"]) {
+        return Some(tokens);
+    }
+    let visibility = if starts(&tokens[1..], &["("]) { tokens.iter().position(|token| token.text == ")")? } else { 0 };
+    Some(&tokens[visibility + 1..])
 }
 
 fn starts(tokens: &[Token], texts: &[&str]) -> bool {
@@ -482,7 +486,10 @@ fn the_outside_is_refused_outside_system() {
 fn files_of_tests_are_exempt_and_only_those() {
     let sources = |first: &str| [("tui/mod.rs".to_owned(), first.to_owned()), ("tui/sample.rs".to_owned(), "use std::fs;".to_owned())];
     assert!(check(&sources("#[cfg(test)]\n#[allow(dead_code)]\nmod sample;")).is_empty());
+    assert!(check(&sources("#[cfg(test)]\npub(crate) mod sample;")).is_empty());
+    assert!(check(&sources("#[cfg(test)]\npub mod sample;")).is_empty());
     assert_eq!(check(&sources("mod sample;")).len(), 1);
+    assert_eq!(check(&sources("pub(crate) mod sample;")).len(), 1);
 }
 
 #[test]

@@ -3,6 +3,10 @@
 use super::samples;
 use serde_json::{Value, json};
 use std::path::Path;
+use temper::cli::args::Format;
+use temper::cli::text::Look;
+use temper::scan::Request;
+use temper::system::disk::RealSystem;
 
 fn schema() -> Value {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/report.schema.json");
@@ -35,6 +39,22 @@ fn the_schema_is_a_schema() {
 fn every_sample_is_valid() {
     for (name, report) in samples::all() {
         assert_eq!(faults(&serde_json::to_value(report).unwrap()), Vec::<String>::new(), "{name}");
+    }
+}
+
+/// Practice apps with their evidence, and alone.
+#[test]
+fn every_report_on_a_practice_app_is_valid() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(!temper::lab::all().is_empty());
+    for lab in temper::lab::all() {
+        let whole = temper::lab::unpack(&RealSystem, lab, folder.path()).unwrap();
+        let alone = Request { pasted: vec![], ..whole.clone() };
+        let evidence = Request { path: None, ..whole.clone() };
+        for request in [whole, alone, evidence] {
+            let text = temper::cli::check(&RealSystem, &request, Format::Json, Look { width: 80, color: false }).unwrap().text;
+            assert_eq!(faults(&serde_json::from_str(&text).unwrap()), Vec::<String>::new(), "{}", lab.id);
+        }
     }
 }
 

@@ -175,6 +175,17 @@ fn a_path_with_control_characters_can_still_be_pasted() {
 }
 
 #[test]
+fn a_command_is_shown_once() {
+    let mut report = samples::explained();
+    let step = &mut report.diagnoses[0].remedies[2].steps[1];
+    step.argv = ["temper", "check", "My app.app"].map(str::to_owned).to_vec();
+    step.text = "Check: temper check 'My app.app'".into();
+    let text = render(&report, PIPE);
+    assert_eq!(text.matches("temper check 'My app.app'").count(), 1, "{text}");
+    assert!(text.contains("step 2  Check:\n"), "{text}");
+}
+
+#[test]
 fn long_lists_are_cut_and_counted() {
     let mut report = samples::explained();
     report.gaps = (0..50).map(|n| temper::report::GapItem { path: format!("file{n}"), path_bytes: None, why: "not read".into() }).collect();

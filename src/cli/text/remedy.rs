@@ -2,6 +2,7 @@
 
 use super::answer::changes;
 use super::page::Page;
+use crate::fix::sign::command_line;
 use crate::report::{Diagnosis, Remedy, Step};
 
 /// Column of what a remedy says.
@@ -52,6 +53,8 @@ fn show(page: &mut Page, number: usize, step: &Step) {
     let text = match (step.text.is_empty(), &step.file) {
         (true, Some(file)) => format!("Edit {file}:"),
         (true, None) if !step.argv.is_empty() => "Run:".into(),
+        // The command stands below, where it can be pasted.
+        _ if !step.argv.is_empty() => step.text.strip_suffix(&command_line(&step.argv)).unwrap_or(&step.text).trim_end().to_owned(),
         _ => step.text.clone(),
     };
     let label = format!("step {number}");
