@@ -190,7 +190,8 @@ fn a_command_is_shown_once() {
 #[test]
 fn a_lesser_diagnosis_quotes_only_the_beginning() {
     let mut report = samples::explained();
-    report.findings[2].proof = vec![temper::report::Proof { quote: format!("{}end", "é".repeat(200)), ..report.findings[0].proof[0].clone() }];
+    report.findings[2].proof =
+        vec![temper::report::Proof { quote: format!("{}end", "é".repeat(200)), ..report.findings[0].proof[0].clone() }];
     let text = render(&report, PIPE);
     assert!(text.contains(&format!("{}…", "é".repeat(120))) && !text.contains("end\n"), "{text}");
 }
