@@ -3,6 +3,7 @@
 
 mod architecture;
 mod callsites;
+mod command_line;
 mod corpus;
 mod labs;
 mod samples;

@@ -66,7 +66,9 @@ fn there_are_never_two_empty_lines_and_no_trailing_spaces() {
 
 #[test]
 fn the_answer_comes_first() {
-    let text = render(&samples::explained(), PIPE);
+    // Where a line wraps is not what this is about.
+    let one_space = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = one_space(&render(&samples::explained(), PIPE));
     let order = [
         "Lumaplay.app   hardened   Developer ID N4W7PXQ29K",
         "report.crash: crash report of Lumaplay, made by this build",
@@ -100,8 +102,8 @@ fn the_answer_comes_first() {
         "Not looked at",
     ];
     let mut rest = text.as_str();
-    for wanted in order {
-        let at = rest.find(wanted).unwrap_or_else(|| panic!("{wanted:?} is missing or stands too early in\n{text}"));
+    for wanted in order.map(one_space) {
+        let at = rest.find(&wanted).unwrap_or_else(|| panic!("{wanted:?} is missing or stands too early in\n{text}"));
         rest = &rest[at + wanted.len()..];
     }
 }
@@ -183,6 +185,15 @@ fn a_command_is_shown_once() {
     let text = render(&report, PIPE);
     assert_eq!(text.matches("temper check 'My app.app'").count(), 1, "{text}");
     assert!(text.contains("step 2  Check:\n"), "{text}");
+}
+
+#[test]
+fn a_lesser_diagnosis_quotes_only_the_beginning() {
+    let mut report = samples::explained();
+    report.findings[2].proof =
+        vec![temper::report::Proof { quote: format!("{}end", "é".repeat(200)), ..report.findings[0].proof[0].clone() }];
+    let text = render(&report, PIPE);
+    assert!(text.contains(&format!("{}…", "é".repeat(120))) && !text.contains("end\n"), "{text}");
 }
 
 #[test]

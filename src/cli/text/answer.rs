@@ -230,10 +230,19 @@ pub(super) fn short(page: &mut Page, report: &Report, diagnosis: &Diagnosis) {
     page.below_mark(2, &format!("{}, on {}", diagnosis.confidence, place(&diagnosis.subject, diagnosis.arch)));
     let first = diagnosis.findings.first().and_then(|&index| report.findings.get(index)).and_then(|finding| finding.proof.first());
     if let Some(proof) = first {
-        page.below_mark(2, &format!("{}: {}", proof_place(proof), proof.quote));
+        page.below_mark(2, &format!("{}: {}", proof_place(proof), beginning(&proof.quote)));
     }
     if let Some(remedy) = diagnosis.remedies.iter().find(|remedy| remedy.least).or(diagnosis.remedies.iter().find(|remedy| remedy.applies))
     {
         page.below_mark(2, &format!("mends it: {}", remedy.title));
+    }
+}
+
+/// As much of a quote as two lines hold; the whole stands in the JSON report.
+fn beginning(quote: &str) -> String {
+    const MOST: usize = 120;
+    match quote.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", quote.get(..end).unwrap_or(quote).trim_end()),
+        None => quote.to_owned(),
     }
 }
