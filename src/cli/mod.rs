@@ -1,1 +1,104 @@
-//! The headless face: arguments, text, JSON.
+//! The headless face: arguments, text, JSON. It decides nothing: it shows the report.
+
+pub mod args;
+pub mod clean;
+pub mod json;
+pub mod text;
+
+use crate::lab;
+use crate::read::cms::{self, TrustAnchors};
+use crate::scan::Request;
+use crate::system::System;
+use anyhow::{Context, bail};
+use args::{Format, Subject};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use text::Look;
+
+/// Largest certificate file that is read, in bytes.
+const MAX_CERTIFICATE: usize = 1 << 20;
+
+/// What a run has to say: the text for standard output, and the exit status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// For standard output.
+    pub text: String,
+    /// 0 nothing to report, 1 something found.
+    pub status: u8,
+}
+
+/// Examines and renders. An error is about Temper or how it was called, never about what was found.
+pub fn check(system: &dyn System, request: &Request, format: Format, look: Look) -> anyhow::Result<Answer> {
+    // The message of a scan's error holds its source already: as a chain it would be said twice.
+    let examination = crate::examine(system, request, &|_| {}, &AtomicBool::new(false)).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let report = &examination.report;
+    let text = match format {
+        Format::Text => text::render(report, look),
+        Format::Json => json::render(report).context("the report could not be written as JSON")?,
+    };
+    Ok(Answer { text, status: report.exit_status() })
+}
+
+/// The request that the arguments describe. Reads the trust anchors.
+pub fn request(system: &dyn System, subject: &Subject) -> anyhow::Result<Request> {
+    let extra = subject.anchors.iter().map(|path| anchor(system, path)).collect::<anyhow::Result<_>>()?;
+    Ok(Request {
+        path: subject.path.clone(),
+        texts: subject.texts.clone(),
+        anchors: TrustAnchors { extra },
+        os: subject.os,
+        arch: subject.arch,
+        at: subject.at,
+        ..Request::default()
+    })
+}
+
+fn anchor(system: &dyn System, path: &Path) -> anyhow::Result<(String, Vec<u8>)> {
+    let name = path.display();
+    let read = system.canonical(path).and_then(|path| system.read_small(&path, MAX_CERTIFICATE));
+    let bytes = read.with_context(|| format!("{name}: the trust anchor cannot be read"))?;
+    cms::read_anchor(&bytes).map_err(|error| {
+        anyhow::anyhow!("{name}: not a certificate in PEM or DER form ({error}); --trust-anchor takes one root certificate")
+    })
+}
+
+/// The first practice app, unpacked: what `temper` shows when it is given nothing. With the story to print above its report.
+pub fn practice(system: &dyn System) -> anyhow::Result<(Request, String)> {
+    let Some(lab) = lab::all().first() else { bail!("nothing to examine: give an app, for example 'temper MyApp.app'") };
+    let folder = lab::folder(system);
+    let request = lab::unpack(system, lab, &folder).with_context(|| {
+        format!("{}: the practice app cannot be written there; give an app instead: 'temper MyApp.app'", folder.display())
+    })?;
+    Ok((request, format!("Practice app (no PATH was given). {}", lab.story)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::disk::RealSystem;
+
+    #[test]
+    fn a_missing_trust_anchor_is_named_with_its_path() {
+        let subject = Subject { anchors: vec!["/no/such/root.pem".into()], ..Subject::default() };
+        let said = format!("{:#}", request(&RealSystem, &subject).expect_err("there is no such file"));
+        assert!(said.contains("/no/such/root.pem") && said.contains("trust anchor"), "{said}");
+    }
+
+    #[test]
+    fn something_that_is_no_certificate_is_refused() {
+        let file = tempfile::NamedTempFile::new().expect("a temporary folder");
+        let subject = Subject { anchors: vec![file.path().into()], ..Subject::default() };
+        let said = format!("{:#}", request(&RealSystem, &subject).expect_err("an empty file is no certificate"));
+        assert!(said.contains("--trust-anchor takes one root certificate"), "{said}");
+    }
+
+    #[test]
+    fn the_request_holds_what_was_asked() {
+        let subject =
+            Subject { path: Some("a".into()), texts: vec!["-".into(), "b".into()], os: Some((14, 4)), at: Some(7), ..Subject::default() };
+        let request = request(&RealSystem, &subject).expect("nothing to read");
+        assert_eq!((request.path, request.texts), (subject.path, subject.texts));
+        assert_eq!((request.os, request.arch, request.at), (subject.os, subject.arch, subject.at));
+        assert!(request.pasted.is_empty() && request.anchors.extra.is_empty());
+    }
+}

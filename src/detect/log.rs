@@ -377,6 +377,13 @@ pub(crate) fn engine_name(word: &str) -> &'static str {
         "pypy" => "PyPy",
         "wasm" => "the WebAssembly engine",
         "wine" => "Wine",
+        "qemu" => "QEMU",
+        "llvm" => "LLVM's JIT",
+        "beam" => "Erlang's BEAM",
+        "yjit" => "Ruby's YJIT",
+        "php" => "PHP",
+        "julia" => "Julia",
+        "dart" => "the Dart VM",
         _ => "the program",
     }
 }

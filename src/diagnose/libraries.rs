@@ -112,6 +112,7 @@ impl<'a> Failure<'a> {
             Some(decision) if !decision.allowed => decision.certainty,
             _ => Confidence::Likely,
         };
+        let words = if self.no_team() { "the program has no team (it is signed ad hoc), so no library can match" } else { words };
         let summary = format!("library validation refused {} in {}: {words}", self.name, self.process_name());
         let mut candidate = self.start("library-validation", confidence, summary);
         candidate.facts.insert(if self.inside { Condition::InsideBundle } else { Condition::OutsideBundle });

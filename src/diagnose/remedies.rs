@@ -58,9 +58,11 @@ fn one(case: &Case<'_>, candidate: &Candidate, remedy: &scenario::Remedy, facts:
     {
         add = known.clone();
     }
-    if let Some(known) = candidate.remove.as_ref().filter(|_| takes_keys || changes_keys) {
+    let beside_new = changes_keys && candidate.cause == "protected-resource";
+    if let Some(known) = candidate.remove.as_ref().filter(|_| takes_keys || beside_new) {
         remove = known.clone();
     }
+    remove.retain(|key| !add.contains(key));
     if let Some(known) =
         candidate.info_plist.as_ref().filter(|_| !info_plist.is_empty() || changes_keys && candidate.cause == "protected-resource")
     {
@@ -72,7 +74,12 @@ fn one(case: &Case<'_>, candidate: &Candidate, remedy: &scenario::Remedy, facts:
         .or_else(|| candidate.no_keys.clone().filter(|_| !add.is_empty()))
         .or_else(|| all_there.then(|| format!("{} is there already", add.join(", "))));
     let keeps_place = !add.is_empty() || !remove.is_empty() || !info_plist.is_empty();
-    let on = if keeps_place { Some(candidate.subject.clone()) } else { candidate.file.clone().or_else(|| Some(candidate.subject.clone())) };
+    // What is signed as a whole is the app, not the file that was refused.
+    let on = if keeps_place || remedy.signing.everything {
+        Some(candidate.subject.clone())
+    } else {
+        candidate.file.clone().or_else(|| Some(candidate.subject.clone()))
+    };
     Remedy {
         rank: remedy.rank.word(),
         least: false,

@@ -70,6 +70,7 @@ fn entitlement_missing(case: &Case<'_>, index: usize, detected: &Detected, resou
     let lesser = case.unread_death() && !ends;
     let mut candidate = start(case, index, detected, resource, if lesser { Confidence::Possible } else { confidence }, summary);
     candidate.accounts = !lesser;
+    candidate.no_keys = lesser.then(|| "a process died for a reason that is not in what was given: read its crash report first".to_owned());
     candidate.facts.insert(Condition::EntitlementMissing);
     candidate.add = Some(vec![resource.entitlement.to_owned()]);
     candidate.remove = Some(image.map(|image| useless_keys(image, resource)).unwrap_or_default());

@@ -228,8 +228,9 @@ fn collect(case: &Case<'_>) -> Vec<report::Collect> {
     let command = |why: &str, argv: &[&str]| report::Collect { why: why.to_owned(), argv: argv.iter().map(|a| (*a).to_owned()).collect() };
     let no_report = !case.scene.evidence.texts.iter().any(|text| matches!(text.facts, TextFacts::Crash(..)));
     if no_report {
-        let folder = "~/Library/Logs/DiagnosticReports";
-        all.push(command("the crash report, if one was saved: the newest file of the program in this folder", &["open", folder]));
+        let why = "the crash report, if one was saved: Console, Crash Reports, or the newest file of the program in ~/Library/Logs/DiagnosticReports \
+            (Finder: Go, Go to Folder)";
+        all.push(command(why, &[]));
     }
     const PREDICATE: &str = "process == \"kernel\" OR process IN {\"amfid\",\"tccd\",\"taskgated-helper\",\"syspolicyd\"}";
     let why = "what the system said while it happened: run this within minutes and give Temper the output";

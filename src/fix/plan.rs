@@ -1,7 +1,7 @@
 //! A remedy → a plan: files to write with their exact text, commands to run, inside out. Pure.
 
 use super::edit::{self, EditError, Edits, create, is_exact, unified_diff};
-use super::sign::{self, Identity, Job, SignStep, command_line, from_outside, object_of, operand};
+use super::sign::{self, Identity, Job, SignStep, from_outside, object_of, operand};
 use crate::evidence::{Bundle, Evidence, Image, TargetKind};
 use crate::policy::key;
 use crate::read::cms::SignerKind;
@@ -62,7 +62,9 @@ pub fn plan(
         plan.edits = mended(evidence, &on, existing);
     }
     add_usage_strings(evidence, diagnosis, remedy, &on, &mut plan);
-    let job = job(evidence, described, &on, existing, &plan);
+    // New code is built and signed as ever: only a changed entitlements file is something to sign for.
+    let signs = !remedy.needs_new_code || !plan.edits.is_empty();
+    let job = job(evidence, described, &on, existing, &plan).filter(|_| signs);
     if let Some(job) = &job {
         plan.sign = sign::steps(evidence, job);
     }
@@ -427,9 +429,18 @@ pub fn steps(plan: &Plan) -> Vec<Step> {
         });
     }
     for argv in &plan.check {
-        steps.push(Step { argv: argv.clone(), ..step("run", format!("Check: {}", command_line(argv))) });
+        steps.push(Step { argv: argv.clone(), ..step("run", check_words(argv).to_owned()) });
     }
     steps
+}
+
+/// What a command of [`Plan::check`] is for.
+fn check_words(argv: &[String]) -> &'static str {
+    match argv.get(1).map(String::as_str) {
+        Some("--verify") => "See that the signature holds",
+        Some("--display") => "See that the keys were signed in",
+        _ => "Ask Temper again",
+    }
 }
 
 #[cfg(test)]

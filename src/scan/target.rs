@@ -51,11 +51,15 @@ fn recognise_file(system: &dyn System, path: &Path, real: PathBuf, size: u64) ->
     if head.is_empty() {
         return Err(ScanError::refused(path, "an empty file: name an app, a bundle, a folder, a Mach-O file or a script"));
     }
-    if head.len() >= 8 && macho::looks_like_macho(&head) {
-        return Ok(Goal::MachO(real));
-    }
-    if head.starts_with(b"#!") {
-        return Ok(Goal::Script(real));
+    let code = if head.len() >= 8 && macho::looks_like_macho(&head) {
+        Some(Goal::MachO(real.clone()))
+    } else if head.starts_with(b"#!") {
+        Some(Goal::Script(real.clone()))
+    } else {
+        None
+    };
+    if let Some(code) = code {
+        return Ok(bundle_around(system, &real).unwrap_or(code));
     }
     if let Some(why) = container(system, path, &real, &head, size) {
         return Err(ScanError::refused(path, &why));
@@ -64,6 +68,17 @@ fn recognise_file(system: &dyn System, path: &Path, real: PathBuf, size: u64) ->
         return Ok(Goal::Evidence);
     }
     Err(ScanError::refused(path, "not a Mach-O file, a script or a bundle: name the app, or the file in it that contains code"))
+}
+
+/// The bundle whose main executable this is: macOS judges the program with its Info.plist, its seal and its provisioning profile, so Temper does too.
+fn bundle_around(system: &dyn System, real: &Path) -> Option<Goal> {
+    let folder = real.parent().filter(|folder| folder.file_name().is_some_and(|name| name == "MacOS"))?;
+    let root = folder.parent().filter(|contents| contents.file_name().is_some_and(|name| name == "Contents"))?.parent()?;
+    let bytes = system.read_small(&root.join("Contents/Info.plist"), 1 << 20).ok()?;
+    let info = crate::read::info_plist::read(&bytes).ok()?;
+    let is_main = info.executable.as_deref() == real.file_name().and_then(|name| name.to_str());
+    let kind = bundle::kind_by_name(root).filter(|_| is_main)?;
+    Some(Goal::Folder { path: root.to_path_buf(), root: root.to_path_buf(), kind })
 }
 
 /// Why a container is refused, with the command that opens it; `None` for any other file.
@@ -218,6 +233,20 @@ mod tests {
         assert!(matches!(goal, Goal::Folder { path, kind: TargetKind::App, .. } if path.ends_with("Release/Demo.app")));
         assert!(matches!(recognise(&system, Path::new("/c")).unwrap(), Goal::Folder { kind: TargetKind::Folder, .. }));
         assert!(matches!(recognise(&system, Path::new("/c/One.app")).unwrap(), Goal::Folder { kind: TargetKind::App, .. }));
+    }
+
+    #[test]
+    fn the_main_executable_of_a_bundle_is_judged_with_the_bundle() {
+        let plist = r#"<plist version="1.0"><dict><key>CFBundleExecutable</key><string>Demo</string></dict></plist>"#;
+        let head = vec![0xcf, 0xfa, 0xed, 0xfe, 0x0c, 0, 0, 1, 0, 0, 0, 0];
+        let system = FakeSystem::new()
+            .file("/d/Demo.app/Contents/Info.plist", plist)
+            .file("/d/Demo.app/Contents/MacOS/Demo", head.clone())
+            .file("/d/Demo.app/Contents/MacOS/tool", head);
+        let app = recognise(&system, Path::new("/d/Demo.app/Contents/MacOS/Demo")).unwrap();
+        assert!(matches!(app, Goal::Folder { root, kind: TargetKind::App, .. } if root == Path::new("/d/Demo.app")));
+        let tool = recognise(&system, Path::new("/d/Demo.app/Contents/MacOS/tool")).unwrap();
+        assert!(matches!(tool, Goal::MachO(_)));
     }
 
     #[test]

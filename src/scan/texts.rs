@@ -2,8 +2,8 @@
 
 use super::{Request, ScanError};
 use crate::evidence::{EvidenceText, Gap, TextFacts};
-use crate::read::crash::{self, CrashReport};
-use crate::read::log::{self, LogFact, LogLine, TextKind};
+use crate::read::crash;
+use crate::read::log::{self, TextKind};
 use crate::read::{entitlements, info_plist};
 use crate::system::{EntryKind, System};
 use std::path::{Path, PathBuf};
@@ -15,8 +15,6 @@ const MAX_INPUT: usize = 64 << 20;
 const MAX_TEXT: u64 = 256 << 20;
 /// Bytes read at once.
 const STEP: usize = 1 << 20;
-/// Longest quote, in characters.
-const MAX_QUOTE: usize = 500;
 
 /// Reads all texts of a request: files first, then what was given in memory.
 pub(super) fn read(
@@ -123,7 +121,10 @@ fn facts(bytes: &[u8]) -> (&'static str, TextFacts) {
     }
     match crash::read(&text) {
         Ok(report) => {
-            let lines = lines_of(&report);
+            // A transcript with a report in it: what stands around the report counts too.
+            let mut lines = log::read_report(&report);
+            let around = log::read(&text).into_iter().filter(|line| !lines.iter().any(|known| known.fact == line.fact)).collect::<Vec<_>>();
+            lines.extend(around);
             ("crash-report", TextFacts::Crash(Box::new(report), lines))
         }
         Err(error) => unusable(&error.what),
@@ -149,39 +150,6 @@ fn decode(bytes: &[u8]) -> String {
     } else {
         crate::read::lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes))
     }
-}
-
-/// The messages of dyld, TCC and runtimes in a report, read like a log. Lines are those of the report.
-fn lines_of(report: &CrashReport) -> Vec<LogLine> {
-    let mut lines = Vec::new();
-    let termination = report.termination.iter().flat_map(|termination| &termination.reasons);
-    let joined = termination.cloned().collect::<Vec<_>>().join("\n");
-    add_lines(&mut lines, &joined, report.line("termination").unwrap_or(1));
-    for message in &report.messages {
-        add_lines(&mut lines, message, report.line("message").or_else(|| report.line("termination")).unwrap_or(1));
-    }
-    lines
-}
-
-fn add_lines(lines: &mut Vec<LogLine>, text: &str, at: u32) {
-    if text.trim().is_empty() {
-        return;
-    }
-    let mut found = log::read(text);
-    // dyld's reason is one text over several lines in a report; read as a whole when no single line says it.
-    if !found.iter().any(|line| matches!(line.fact, LogFact::Load(_))) {
-        let whole = log::read_dyld(text).map(|failure| LogLine { line: 1, quote: quote(text), fact: LogFact::Load(failure) });
-        found.extend(whole);
-    }
-    for line in found {
-        if !lines.iter().any(|known| known.fact == line.fact) {
-            lines.push(LogLine { line: at, ..line });
-        }
-    }
-}
-
-fn quote(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MAX_QUOTE).collect()
 }
 
 #[cfg(test)]

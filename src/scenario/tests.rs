@@ -230,3 +230,19 @@ fn an_answer_that_leads_nowhere_is_refused() {
     assert!(parse_interview(&text.replace("start = \"a\"", "start = \"z\"")).unwrap_err().contains("`z`"));
     assert!(parse_interview(&text.replace("next = \"b\"", "scenario = \"jit\"")).is_ok());
 }
+
+/// Words stand in the scenario, rules in the policy: both must name the same keys, services and symbols.
+#[test]
+fn the_resources_of_the_scenarios_are_those_of_the_policy() {
+    for known in crate::policy::RESOURCES {
+        let written = by_id(known.scenario).and_then(|scenario| scenario.resource.as_ref()).expect("every resource has a scenario");
+        assert_eq!(written.services, known.services, "{}", known.scenario);
+        assert_eq!(written.entitlement, known.entitlement, "{}", known.scenario);
+        assert_eq!(written.usage_keys, known.usage_keys, "{}", known.scenario);
+        assert_eq!(written.wrong_usage_keys, known.wrong_usage_keys, "{}", known.scenario);
+        assert_eq!(written.wrong_entitlements, known.wrong_entitlements, "{}", known.scenario);
+        assert_eq!(written.symbols, known.symbols, "{}", known.scenario);
+    }
+    let resources = all().iter().filter(|scenario| scenario.resource.is_some()).count();
+    assert_eq!(resources, crate::policy::RESOURCES.len());
+}

@@ -24,10 +24,12 @@ mod worker;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;
 
 use crate::scan::Request;
 use crate::system::System;
+use anyhow::Context as _;
 use screen::Terminal;
 use state::{Effect, Library, Msg, State};
 use std::path::PathBuf;
@@ -56,7 +58,7 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     let (out, messages) = mpsc::channel();
     // Before any other thread: signals are blocked in every thread that is started from here on, and one thread waits for them.
     screen::watch_signals(out.clone())?;
-    let mut terminal = Terminal::open()?;
+    let mut terminal = Terminal::open().context("there is no terminal to draw on")?;
     screen::watch_input(out.clone());
     let mut worker = worker::Worker::new(options.system, library.labs, out);
     let mut state = State::new(terminal.size()?, theme, library, home);

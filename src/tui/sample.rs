@@ -10,7 +10,7 @@ use crate::report::{
     Code, Collect, Diagnosis, EntitlementState, EvidenceItem, Finding, GapItem, Load, Location, Noise, Proof, Remedy, Report, Spawn,
     Verdict,
 };
-use crate::scenario::{Answer, Interview, Question, Rank, Scenario};
+use crate::scenario::{Answer, Interview, Question, Scenario};
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
@@ -461,38 +461,32 @@ fn interview() -> Interview {
 }
 
 fn scenario() -> Scenario {
-    let remedy = |id: &str, rank, title: &str, keys: &[&str], weakens: Option<&str>| crate::scenario::Remedy {
-        id: id.into(),
-        rank,
-        title: title.into(),
-        explanation: "Memory mapped with MAP_JIT may be written and executed in turn.".into(),
-        needs_new_code: rank == Rank::Recommended,
-        may_be_least: rank != Rank::Recommended,
-        add_entitlements: keys.iter().map(|key| (*key).into()).collect(),
-        remove_entitlements: vec![],
-        add_info_plist: vec![],
-        weakens: weakens.map(Into::into),
-        development_only: false,
-        when: vec![],
-        unless: vec![],
-        why_not: Default::default(),
-        manual: vec![],
-        resign: true,
-    };
-    Scenario {
-        id: "jit".into(),
-        cause: "jit".into(),
-        title: "Code is generated at run time".into(),
-        issue: "My app runs non-native code with a JIT, and crashes once it is hardened.".into(),
-        document_issue: Some(1),
-        why: "A hardened process may not execute memory that was written\nand that no signature covers.\n\nThe exception is memory mapped with MAP_JIT.".into(),
-        not_this: "A crash at address 0 is a null pointer.".into(),
-        resource: None,
-        remedies: vec![
-            remedy("adopt", Rank::Recommended, "Map the memory with MAP_JIT and grant allow-jit", &[JIT_KEY], Some("the app may run code it generates")),
-            remedy("allow", Rank::Fallback, "Allow unsigned executable memory", &[MEMORY_KEY], Some("unsigned code anywhere in memory may run")),
-        ],
-        prove: "Run the release build and use a script.".into(),
-        sources: vec!["Apple, Hardened Runtime".into()],
-    }
+    let text = r#"
+        cause = "jit"
+        title = "Code is generated at run time"
+        issue = "My app runs non-native code with a JIT, and crashes once it is hardened."
+        document_issue = 1
+        why = "A hardened process may not execute memory that was written\nand that no signature covers.\n\nThe exception is memory mapped with MAP_JIT."
+        not_this = "A crash at address 0 is a null pointer."
+        prove = "Run the release build and use a script."
+        sources = ["Apple, Hardened Runtime"]
+        [[remedy]]
+        id = "adopt"
+        rank = "recommended"
+        title = "Map the memory with MAP_JIT and grant allow-jit"
+        explanation = "Memory mapped with MAP_JIT may be written and executed in turn."
+        needs_new_code = true
+        add_entitlements = ["com.apple.security.cs.allow-jit"]
+        weakens = "the app may run code it generates"
+        [[remedy]]
+        id = "allow"
+        rank = "fallback"
+        title = "Allow unsigned executable memory"
+        explanation = "Memory mapped with MAP_JIT may be written and executed in turn."
+        may_be_least = true
+        add_entitlements = ["com.apple.security.cs.allow-unsigned-executable-memory"]
+        weakens = "unsigned code anywhere in memory may run"
+    "#;
+    let scenario: Scenario = toml::from_str(text).expect("the text above is a scenario");
+    Scenario { id: "jit".into(), ..scenario }
 }

@@ -11,25 +11,25 @@ use crossterm::terminal::{
 };
 use nix::sys::signal::{SigSet, Signal as Number};
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
 use std::io::{self, Stdout, stdout};
+use std::mem::ManuallyDrop;
 use std::sync::mpsc::Sender;
 
 /// The terminal in raw mode. Dropping it restores it.
 pub struct Terminal {
-    inner: ratatui::Terminal<CrosstermBackend<Stdout>>,
+    /// Never dropped: ratatui's own drop prints to standard error when the cursor cannot be shown, and that print panics when the terminal is gone.
+    inner: ManuallyDrop<ratatui::Terminal<CrosstermBackend<Stdout>>>,
 }
 
 impl Terminal {
     /// Sets the terminal up, and the panic hook for this thread.
     pub fn open() -> io::Result<Self> {
         restore_on_panic();
-        if let Err(error) = set_up() {
-            restore();
-            return Err(error);
-        }
+        set_up()?;
         let inner = ratatui::Terminal::new(CrosstermBackend::new(stdout())).inspect_err(|_| restore())?;
-        let mut terminal = Self { inner };
-        terminal.inner.clear()?;
+        let mut terminal = Self { inner: ManuallyDrop::new(inner) };
+        terminal.clear()?;
         Ok(terminal)
     }
 
@@ -47,9 +47,11 @@ impl Terminal {
         drawn
     }
 
-    /// Paints everything anew next time.
+    /// Empties the screen and paints everything anew next time. By way of `resize`: ratatui's own `clear` asks the terminal where its cursor stands, and
+    /// the answer would go to the thread that waits for keys.
     pub fn clear(&mut self) -> io::Result<()> {
-        self.inner.clear()
+        let size = self.inner.size()?;
+        self.inner.resize(Rect { x: 0, y: 0, width: size.width, height: size.height })
     }
 
     /// Puts text into the clipboard by OSC 52. Whether the terminal takes it cannot be known.
@@ -63,7 +65,7 @@ impl Terminal {
         // SIGTSTP is blocked (a thread waits for it), so the stop is SIGSTOP; a shell's job control treats them alike.
         nix::sys::signal::raise(Number::SIGSTOP).map_err(io::Error::from)?;
         set_up()?;
-        self.inner.clear()
+        self.clear()
     }
 }
 
@@ -73,9 +75,10 @@ impl Drop for Terminal {
     }
 }
 
+/// Nothing is written when there is no terminal; what was done is undone when the rest fails.
 fn set_up() -> io::Result<()> {
     enable_raw_mode()?;
-    execute!(stdout(), EnterAlternateScreen, EnableMouseCapture, EnableBracketedPaste)
+    execute!(stdout(), EnterAlternateScreen, EnableMouseCapture, EnableBracketedPaste).inspect_err(|_| restore())
 }
 
 /// Gives the terminal back. Errors are of no use here: the terminal may be gone.

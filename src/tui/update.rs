@@ -545,10 +545,11 @@ fn find_in_tree(state: &mut State, find: &str, cursor: usize, backwards: bool) {
     let Some(report) = state.report() else { return };
     let Screen::Code(tree) = state.screen() else { return };
     let nodes = view::nodes(report, tree);
+    let marks = view::Marks::of(report);
     let fits = |node: &view::Node| {
         let codes = || node.slices.iter().filter_map(|&index| report.code.get(index));
         if find.is_empty() {
-            codes().any(|code| view::code_mark(report, code) > super::theme::Mark::Note)
+            codes().any(|code| marks.mark(code).0 > super::theme::Mark::Note)
         } else {
             node.path.to_lowercase().contains(find)
                 || codes().any(|code| {

@@ -1,9 +1,14 @@
 //! Integration tests: one binary.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod architecture;
 mod callsites;
+mod command_line;
 mod corpus;
 mod cases;
 mod labs;
+mod samples;
+mod schema;
 mod signer;
 mod support;
+mod text_report;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::fix::sample::*;
+use crate::fix::sign::command_line;
 use crate::read::info_plist::InfoPlist;
 
 const MAIN: &str = "Contents/MacOS/Demo";

@@ -3,9 +3,9 @@
 //! A value is said only when it is known: a constant that reaches the call on every path, a small set of such constants, or nothing.
 //! The answer *unknown* is always right, a false constant never.
 //!
-//! First [`scan`] goes over all code and notes where a sought function is referred to; then only the functions around the notes are decoded
-//! ([`arm64`], [`x86`]) and constants are followed through them ([`flow`]). Arguments that a function only hands on are looked up in its callers
-//! ([`callers`]), one level. Conditions are not interpreted: both ways of a branch count.
+//! First `scan` goes over all code and notes where a sought function is referred to; then only the functions around the notes are decoded
+//! (`arm64`, `x86`) and constants are followed through them (`flow`). Arguments that a function only hands on are looked up in its callers
+//! (`callers`), one level. Conditions are not interpreted: both ways of a branch count.
 
 mod arm64;
 mod arm64_memory;

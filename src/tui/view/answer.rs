@@ -154,18 +154,20 @@ fn mends(diagnosis: &Diagnosis, b: &mut Build) {
         remedy(if first.needs_new_code { "Mends it" } else { "Mends this build" }, diagnosis, first, b);
     });
     if let Some(good) = recommended.filter(|good| *good != first) {
-        remedy("For good", diagnosis, good, b);
+        for_good(good, b);
     }
 }
 
+/// A remedy in a few rows; the walk shows all of it.
 fn remedy(label: &str, diagnosis: &Diagnosis, remedy: &Remedy, b: &mut Build) {
     let column = label_width(b);
     b.label((Role::Dim, label), column, Role::Heading, &remedy.title);
-    for (verb, keys) in [
+    let keys = [
         ("  adds", &remedy.add_entitlements),
         ("  takes out", &remedy.remove_entitlements),
         ("  adds to Info.plist", &remedy.add_info_plist),
-    ] {
+    ];
+    for (verb, keys) in keys {
         for (number, key) in keys.iter().enumerate() {
             b.label((Role::Dim, if number == 0 { verb } else { "" }), column, Role::Text, key);
         }
@@ -175,11 +177,29 @@ fn remedy(label: &str, diagnosis: &Diagnosis, remedy: &Remedy, b: &mut Build) {
         let others = if remedy.also_on.is_empty() { String::new() } else { format!(" and {} more", remedy.also_on.len()) };
         b.label((Role::Dim, "  on"), column, Role::Text, &format!("{on}{others}"));
     }
-    let code = if remedy.needs_new_code { format!(" ({}; needs new code)", remedy.rank) } else { String::new() };
+    gives_away(remedy, b);
+}
+
+/// What the document recommends, when that is not what mends this build: its keys stand in the walk, so that the proof keeps its place on this screen.
+fn for_good(remedy: &Remedy, b: &mut Build) {
+    let column = label_width(b);
+    b.label((Role::Dim, "For good"), column, Role::Heading, &remedy.title);
+    gives_away(remedy, b);
+}
+
+fn gives_away(remedy: &Remedy, b: &mut Build) {
+    let column = label_width(b);
+    let code = if remedy.needs_new_code { " (needs new code)" } else { "" };
     match &remedy.weakens {
-        Some(weakens) => b.label((Role::Unwise, "▲ gives away"), column, Role::Unwise, &format!("{weakens}{code}")),
+        Some(weakens) => b.label((Role::Unwise, "▲ gives away"), column, Role::Unwise, &format!("{}{code}", first_clause(weakens))),
         None => b.label((Role::Dim, "  gives away"), column, Role::Text, &format!("nothing{code}")),
     }
+}
+
+/// The first sentence, and of that what stands before a colon or semicolon.
+fn first_clause(text: &str) -> &str {
+    let end = [". ", ": ", "; "].iter().filter_map(|stop| text.find(stop)).min();
+    end.and_then(|end| text.get(..end)).unwrap_or(text).trim_end_matches('.')
 }
 
 fn other_cause(report: &Report, diagnosis: &Diagnosis, b: &mut Build) {
@@ -233,7 +253,18 @@ fn quoted(number: usize, proof: &Proof, meaning: Option<&str>, b: &mut Build) {
     let quote = words::clean(&proof.quote).split_whitespace().collect::<Vec<_>>().join(" ");
     let number = format!("{number} ");
     let place = words::clean(&place_of(proof));
-    if b.width() >= 60 {
+    if b.width() >= 60 && number.starts_with("1 ") {
+        // The decisive line is quoted at length; the others are one key away.
+        let indent = label;
+        let lead = words::fit(&format!("{number}{}", words::cut_path(&place, label.saturating_sub(number.len() + 1))), indent);
+        let lines = words::wrap(&quote, b.width().saturating_sub(indent));
+        for (row, line) in lines.iter().take(3).enumerate() {
+            let lead = if row == 0 { lead.clone() } else { " ".repeat(indent) };
+            let more = if row == 2 && lines.len() > 3 { " …" } else { "" };
+            let line = words::cut(line, b.width().saturating_sub(indent + more.len().min(2)));
+            b.pieces(&[(Role::Place, &lead), (Role::Quote, &line), (Role::Dim, more)]);
+        }
+    } else if b.width() >= 60 {
         let place = words::fit(&words::cut_path(&place, label.saturating_sub(number.len() + 1)), label.saturating_sub(number.len()));
         b.pieces(&[(Role::Place, &number), (Role::Place, &place), (Role::Quote, &quote)]);
     } else {

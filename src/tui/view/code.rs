@@ -2,12 +2,12 @@
 
 use super::object;
 use super::title::signed_by;
-use crate::report::{Code, Report};
+use crate::report::{Code, Finding, Load, Report};
 use crate::tui::page::{Build, Target};
 use crate::tui::state::{State, Tree};
 use crate::tui::theme::{Mark, Role};
 use crate::tui::words;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// A row of the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,9 +26,10 @@ pub struct Node {
 
 /// The rows that are shown: folders that hold one entry only are joined with it, folded ones are not entered.
 pub fn nodes(report: &Report, tree: &Tree) -> Vec<Node> {
+    let marks = Marks::of(report);
     let mut files: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (index, code) in report.code.iter().enumerate() {
-        if is_shown(report, code, tree) {
+        if is_shown(&marks, code, tree) {
             files.entry(code.path.as_str()).or_default().push(index);
         }
     }
@@ -83,11 +84,15 @@ fn shared_folder(files: &[(&str, Vec<usize>)], range: std::ops::Range<usize>, fo
     let shared: Vec<&str> = pairs.take_while(|(a, b)| a == b).map(|(a, _)| a).collect();
     let whole = shared.join("/");
     // The last component of a single file is its name, not a folder.
-    if range.len() < 2 || whole.len() < folder.len() || files.iter().any(|file| file.0 == whole) { folder.to_owned() } else { whole }
+    if range.len() < 2 || whole.len() < folder.len() || files.binary_search_by(|file| file.0.cmp(whole.as_str())).is_ok() {
+        folder.to_owned()
+    } else {
+        whole
+    }
 }
 
-fn is_shown(report: &Report, code: &Code, tree: &Tree) -> bool {
-    if tree.only_problems && mark(report, code).0 < Mark::Note {
+fn is_shown(marks: &Marks, code: &Code, tree: &Tree) -> bool {
+    if tree.only_problems && marks.mark(code).0 < Mark::Note {
         return false;
     }
     let filter = tree.filter.to_lowercase();
@@ -100,29 +105,47 @@ fn is_shown(report: &Report, code: &Code, tree: &Tree) -> bool {
     texts.any(|text| text.to_lowercase().contains(&filter))
 }
 
-/// The worst that is known of a slice, and the sentence that says so.
-pub fn mark(report: &Report, code: &Code) -> (Mark, Option<String>) {
-    let is_about = |finding: &&crate::report::Finding| {
-        let is_named = finding.subject == code.path || (finding.location.path == code.path && code.problems.contains(&finding.id));
-        is_named && finding.arch.is_none_or(|arch| arch == code.arch)
-    };
-    let about = report.findings.iter().filter(is_about);
-    let worst = about.map(|finding| (Mark::of_severity(finding.severity), finding.message.clone())).max_by_key(|(mark, _)| *mark);
-    let refused = report
-        .loads
-        .iter()
-        .find(|load| load.to.as_deref() == Some(code.path.as_str()) && load.arch == code.arch && load.verdict == "refused");
-    match (worst, refused, code.signature) {
-        (Some((Mark::Broken, message)), _, _) => (Mark::Broken, Some(message)),
-        (_, Some(load), _) => (
-            Mark::Broken,
-            Some(format!("{} may not load it: {}", load.executable.rsplit('/').next().unwrap_or(&load.executable), load.rule)),
-        ),
-        (_, _, "invalid") => (Mark::Broken, Some("its signature does not match".into())),
-        (Some((mark, message)), _, _) => (mark, Some(message)),
-        (None, _, "unsigned") => (Mark::Note, Some("unsigned".into())),
-        (None, _, "unchecked") => (Mark::Unknown, Some("its signature was not checked".into())),
-        _ => (Mark::Fine, None),
+/// Findings and refused loads by path, so that judging all of a big app does not compare everything with everything.
+pub struct Marks<'a> {
+    findings: HashMap<&'a str, Vec<&'a Finding>>,
+    refused: HashMap<(&'a str, &'a str), &'a Load>,
+}
+
+impl<'a> Marks<'a> {
+    /// Of a report.
+    pub fn of(report: &'a Report) -> Self {
+        let mut findings: HashMap<&str, Vec<&Finding>> = HashMap::new();
+        for finding in &report.findings {
+            findings.entry(&finding.subject).or_default().push(finding);
+            if finding.location.path != finding.subject {
+                findings.entry(&finding.location.path).or_default().push(finding);
+            }
+        }
+        let refused = report.loads.iter().filter(|load| load.verdict == "refused");
+        let refused = refused.filter_map(|load| Some(((load.to.as_deref()?, load.arch), load))).collect();
+        Self { findings, refused }
+    }
+
+    /// The worst that is known of a slice, and the sentence that says so.
+    pub fn mark(&self, code: &Code) -> (Mark, Option<String>) {
+        let is_about = |finding: &&&Finding| {
+            let is_named = finding.subject == code.path || code.problems.contains(&finding.id);
+            is_named && finding.arch.is_none_or(|arch| arch == code.arch)
+        };
+        let about = self.findings.get(code.path.as_str()).into_iter().flatten().filter(is_about);
+        let worst = about.map(|finding| (Mark::of_severity(finding.severity), finding.message.clone())).max_by_key(|(mark, _)| *mark);
+        match (worst, self.refused.get(&(code.path.as_str(), code.arch)), code.signature) {
+            (Some((Mark::Broken, message)), _, _) => (Mark::Broken, Some(message)),
+            (_, Some(load), _) => {
+                let process = load.executable.rsplit('/').next().unwrap_or(&load.executable);
+                (Mark::Broken, Some(format!("{process} may not load it: {}", load.rule)))
+            }
+            (_, _, "invalid") => (Mark::Broken, Some("its signature does not match".into())),
+            (Some((mark, message)), _, _) => (mark, Some(message)),
+            (None, _, "unsigned") => (Mark::Note, Some("unsigned".into())),
+            (None, _, "unchecked") => (Mark::Unknown, Some("its signature was not checked".into())),
+            _ => (Mark::Fine, None),
+        }
     }
 }
 
@@ -130,6 +153,7 @@ pub fn mark(report: &Report, code: &Code) -> (Mark, Option<String>) {
 pub fn build(state: &State, tree: &Tree, b: &mut Build) {
     let Some(report) = state.report() else { return };
     let nodes = nodes(report, tree);
+    let marks = Marks::of(report);
     if !tree.filter.is_empty() || tree.only_problems {
         let what = if tree.only_problems { "with something to say" } else { "that contains" };
         b.pieces(&[(Role::Dim, "only code "), (Role::Dim, what), (Role::Dim, " "), (Role::Heading, &tree.filter)]);
@@ -142,7 +166,7 @@ pub fn build(state: &State, tree: &Tree, b: &mut Build) {
         if node.slices.is_empty() {
             b.item(Target::Folder(node.path.clone()), |b| folder(node, tree, b));
         } else {
-            b.item(Target::Object(node.path.clone()), |b| file(report, node, tree, b));
+            b.item(Target::Object(node.path.clone()), |b| file(report, &marks, node, tree, b));
         }
     }
     b.second_block();
@@ -158,10 +182,10 @@ fn folder(node: &Node, tree: &Tree, b: &mut Build) {
     b.pieces(&[(Role::Heading, &name), (Role::Dim, &count)]);
 }
 
-fn file(report: &Report, node: &Node, tree: &Tree, b: &mut Build) {
+fn file(report: &Report, marks: &Marks, node: &Node, tree: &Tree, b: &mut Build) {
     let slices: Vec<&Code> = node.slices.iter().filter_map(|&index| report.code.get(index)).collect();
     let Some(first) = slices.first() else { return };
-    let (mark, why) = slices.iter().map(|code| self::mark(report, code)).max_by_key(|(mark, _)| *mark).unwrap_or((Mark::Fine, None));
+    let (mark, why) = slices.iter().map(|code| marks.mark(code)).max_by_key(|(mark, _)| *mark).unwrap_or((Mark::Fine, None));
     let width = b.width();
     let signer_width = match width {
         74.. => 25,

@@ -97,6 +97,20 @@ fn way(remedy: &Remedy, b: &mut Build) {
         let why = remedy.why_not.as_deref().unwrap_or("its conditions do not hold here");
         b.label((Role::Unknown, "  why not"), LABEL, Role::Text, why);
     }
+    if remedy.applies {
+        changes(remedy, b);
+    }
+    match &remedy.weakens {
+        Some(weakens) => b.label((Role::Unwise, "▲ gives away"), LABEL, Role::Unwise, weakens),
+        None => b.label((Role::Dim, "  gives away"), LABEL, Role::Dim, "nothing"),
+    }
+    if let Some(explanation) = remedy.explanation.as_deref().filter(|_| !b.is_wide()) {
+        b.para(2, Role::Dim, explanation);
+    }
+}
+
+/// What a remedy changes, and where.
+fn changes(remedy: &Remedy, b: &mut Build) {
     for key in &remedy.add_entitlements {
         b.label((Role::Add, "  + add"), LABEL, Role::Text, key);
     }
@@ -106,18 +120,8 @@ fn way(remedy: &Remedy, b: &mut Build) {
     for key in &remedy.add_info_plist {
         b.label((Role::Add, "  + Info.plist"), LABEL + 2, Role::Text, key);
     }
-    if let Some(on) = remedy.on.as_deref().filter(|_| remedy.applies) {
-        b.label((Role::Dim, "  on"), LABEL, Role::Dim, on);
-        for on in &remedy.also_on {
-            b.label((Role::Dim, ""), LABEL, Role::Dim, on);
-        }
-    }
-    match &remedy.weakens {
-        Some(weakens) => b.label((Role::Unwise, "▲ gives away"), LABEL, Role::Unwise, weakens),
-        None => b.label((Role::Dim, "  gives away"), LABEL, Role::Dim, "nothing"),
-    }
-    if let Some(explanation) = remedy.explanation.as_deref().filter(|_| !b.is_wide()) {
-        b.para(2, Role::Dim, explanation);
+    for (number, on) in remedy.on.iter().chain(&remedy.also_on).enumerate() {
+        b.label((Role::Dim, if number == 0 { "  on" } else { "" }), LABEL, Role::Dim, on);
     }
 }
 
@@ -157,7 +161,10 @@ fn diff(change: &FileEdit, b: &mut Build) {
             Some('-') => Role::Remove,
             _ => Role::Text,
         };
-        b.pieces(&[(role, line)]);
+        // Nothing of what is confirmed may be cut: long lines go on below.
+        for part in crate::tui::words::break_anywhere(&crate::tui::words::clean(line), b.width()) {
+            b.pieces(&[(role, &part)]);
+        }
     }
 }
 

@@ -16,7 +16,7 @@ mod text;
 mod title;
 
 pub use answer::{is_other_cause, proofs};
-pub use code::{Node, nodes};
+pub use code::{Marks, Node, nodes};
 pub use open::shown_entries;
 pub use tell::message;
 pub use text::lines_block;
@@ -177,9 +177,4 @@ fn draw_prompt(state: &State, regions: &Regions, buffer: &mut Buffer) -> Option<
     buffer.set_string(x, area.y, words::cut(&shown, room), state.theme.style(Role::Heading));
     let offset = u16::try_from(input.visual_cursor().saturating_sub(scroll)).unwrap_or(0);
     Some(Position { x: (x + offset).min(area.right().saturating_sub(1)), y: area.y })
-}
-
-/// The worst that is known of a slice.
-pub fn code_mark(report: &crate::report::Report, code: &crate::report::Code) -> super::theme::Mark {
-    code::mark(report, code).0
 }

@@ -1,6 +1,6 @@
 //! One file of code: identity and flags as `codesign -dvvv` prints them, entitlements with the state of each, what it loads and what loads it, what is wrong.
 
-use super::code::mark;
+use super::code::Marks;
 use crate::report::{Code, Report};
 use crate::tui::page::{Build, Target};
 use crate::tui::state::State;
@@ -32,7 +32,7 @@ pub fn describe(report: &Report, path: &str, b: &mut Build) {
 
 fn slice(report: &Report, code: &Code, b: &mut Build) {
     b.blank();
-    let (mark, why) = mark(report, code);
+    let (mark, why) = Marks::of(report).mark(code);
     b.pieces(&[
         (Role::Heading, code.arch),
         (Role::Text, "  "),

@@ -143,12 +143,9 @@ fn right(state: &State) -> String {
         }
         Screen::Code(_) => {
             let paths: std::collections::BTreeSet<_> = report.code.iter().map(|code| code.path.as_str()).collect();
-            let faulty: std::collections::BTreeSet<_> = report
-                .code
-                .iter()
-                .filter(|code| super::code::mark(report, code).0 > crate::tui::theme::Mark::Note)
-                .map(|code| code.path.as_str())
-                .collect();
+            let marks = super::code::Marks::of(report);
+            let is_faulty = |code: &&crate::report::Code| marks.mark(code).0 > crate::tui::theme::Mark::Note;
+            let faulty: std::collections::BTreeSet<_> = report.code.iter().filter(is_faulty).map(|code| code.path.as_str()).collect();
             format!("{}, {} with faults", words::count(paths.len(), "object", "objects"), faulty.len())
         }
         Screen::Text(view) => {

@@ -1,0 +1,363 @@
+//! The command line: what is asked for, checked as far as that goes without a disk.
+
+use crate::read::macho::Arch;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+use time::{Date, OffsetDateTime, Time};
+
+/// What the command line asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// The terminal face; the text report when there is no terminal.
+    Open(Subject, Theme),
+    /// The report.
+    Check(Subject, Format, Color),
+}
+
+/// What is to be examined, and how.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Subject {
+    /// App, bundle, folder or Mach-O.
+    pub path: Option<PathBuf>,
+    /// Evidence in the order given, whichever option brought it; `-` is standard input.
+    pub texts: Vec<PathBuf>,
+    /// Certificates of extra roots.
+    pub anchors: Vec<PathBuf>,
+    /// `--os`: major and minor version of macOS.
+    pub os: Option<(u16, u16)>,
+    /// `--arch`.
+    pub arch: Option<Arch>,
+    /// `--at`: seconds since 1970 UTC.
+    pub at: Option<i64>,
+}
+
+impl Subject {
+    /// True when there is neither a target nor evidence.
+    pub fn is_empty(&self) -> bool {
+        self.path.is_none() && self.texts.is_empty()
+    }
+}
+
+/// Form of the report.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs: docs/report.schema.json describes it
+    Json,
+}
+
+/// When the text report is coloured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR or CLICOLOR=0 is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Colours of the terminal face.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Theme {
+    /// Ask the terminal for its background; no colours when NO_COLOR is set
+    #[default]
+    Auto,
+    /// For a light background
+    Light,
+    /// For a dark background
+    Dark,
+    /// No colours
+    None,
+}
+
+const EXIT_CODES: &str = "\
+Exit status:
+  0  nothing to report (leaving the terminal face is 0 too)
+  1  something was found
+  2  Temper failed, or was called wrongly";
+
+const EXAMPLES: &str = "\
+Examples:
+  temper                                       a practice app, to look around
+  temper MyApp.app --crash MyApp.ips           why this crash? with your keyboard
+  temper check MyApp.app                       what would macOS refuse?
+  temper check --crash MyApp.ips               the report alone, without the app
+  log show --last 10m | temper check MyApp.app --log -
+  temper check MyApp.app --format json | jq .verdict";
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "temper",
+    version,
+    about = "Finds why a hardened macOS app breaks, and the least change that mends it",
+    long_about = "Finds why a hardened macOS app breaks, and the least change that mends it.\n\n\
+        Give it the app, what was left when it broke (crash report, log, terminal output), or both. It reads files, changes nothing unless you confirm \
+        that very step, and needs neither a Mac nor Apple's tools. Without a terminal it prints the report that 'temper check' prints.",
+    after_help = EXIT_CODES,
+    after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"),
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
+struct Line {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    subject: SubjectArgs,
+    /// Colours of the terminal face
+    #[arg(long, value_enum, value_name = "THEME", default_value_t = Theme::Auto, hide_possible_values = true)]
+    #[arg(long_help = "Colours of the terminal face: auto (asks the terminal for its background), light, dark, none")]
+    theme: Theme,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the report instead of opening the terminal face
+    #[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+    Check(CheckArgs),
+}
+
+#[derive(Debug, Args)]
+struct CheckArgs {
+    #[command(flatten)]
+    subject: SubjectArgs,
+    /// Form of the report
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
+    format: Format,
+    /// When to colour the text report
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    color: Color,
+}
+
+#[derive(Debug, Args)]
+struct SubjectArgs {
+    /// App, bundle, folder or Mach-O to examine; - reads evidence from standard input
+    #[arg(value_name = "PATH")]
+    path: Option<PathBuf>,
+    /// Crash report (.ips, .crash, or pasted text); - reads standard input. May be repeated
+    #[arg(long, value_name = "FILE")]
+    crash: Vec<PathBuf>,
+    /// Log or terminal output: unified log, dyld, codesign, notary; - reads standard input. May be repeated
+    #[arg(long, value_name = "FILE")]
+    #[arg(long_help = "Log or terminal output: unified log, dyld, codesign, notary; - reads standard input. May be repeated. \
+                 What a file is is told by its content: --crash, --log and --entitlements differ only for the reader of your command")]
+    log: Vec<PathBuf>,
+    /// Entitlements file of your project. May be repeated
+    #[arg(long, value_name = "FILE")]
+    entitlements: Vec<PathBuf>,
+    /// Root certificate (PEM or DER) to trust beside Apple's. May be repeated
+    #[arg(long, value_name = "FILE")]
+    trust_anchor: Vec<PathBuf>,
+    /// Version of macOS to judge for, when the evidence does not say: 14, 14.4, 10.15
+    #[arg(long, value_name = "VERSION", value_parser = os_version)]
+    os: Option<(u16, u16)>,
+    /// Slice that ran, when the evidence does not say: arm64, arm64e, x86_64
+    #[arg(long, value_name = "ARCH", value_parser = architecture)]
+    arch: Option<Arch>,
+    /// Judge certificates as of this date instead of now: 2026-03-02, 2026-03-02T10:14:22Z
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    at: Option<i64>,
+}
+
+/// Reads the command line, the program's name first. The error is also how `--help` and `--version` come back (`use_stderr()` is false then).
+pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Asked, clap::Error> {
+    let matches = Line::command().try_get_matches_from(argv)?;
+    let line = Line::from_arg_matches(&matches)?;
+    let Some(Command::Check(check)) = line.command else {
+        return Ok(Asked::Open(subject(line.subject, &matches)?, line.theme));
+    };
+    let inner = matches.subcommand_matches("check").unwrap_or(&matches);
+    let subject = subject(check.subject, inner)?;
+    if subject.is_empty() {
+        let why = "nothing to examine: give an app or evidence, for example 'temper check MyApp.app --crash MyApp.ips'";
+        return Err(Line::command().error(clap::error::ErrorKind::MissingRequiredArgument, why));
+    }
+    Ok(Asked::Check(subject, check.format, check.color))
+}
+
+fn subject(args: SubjectArgs, matches: &clap::ArgMatches) -> Result<Subject, clap::Error> {
+    let mut texts: Vec<(usize, PathBuf)> = Vec::new();
+    for (id, paths) in [("path", Vec::new()), ("crash", args.crash), ("log", args.log), ("entitlements", args.entitlements)] {
+        // clap knows where each value stood; derive alone would lose the order between options.
+        texts.extend(matches.indices_of(id).into_iter().flatten().zip(paths));
+    }
+    let mut path = args.path;
+    if path.as_deref() == Some(Path::new("-")) {
+        let at = matches.index_of("path").unwrap_or(usize::MAX);
+        texts.extend(path.take().map(|path| (at, path)));
+    }
+    texts.sort_by_key(|(index, _)| *index);
+    let texts: Vec<PathBuf> = texts.into_iter().map(|(_, path)| path).collect();
+    if texts.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
+        let why = "standard input can be read only once: give '-' once and the other texts as files";
+        return Err(Line::command().error(clap::error::ErrorKind::ArgumentConflict, why));
+    }
+    Ok(Subject { path, texts, anchors: args.trust_anchor, os: args.os, arch: args.arch, at: args.at })
+}
+
+fn os_version(text: &str) -> Result<(u16, u16), String> {
+    let wrong = || "a version of macOS looks like 14, 14.4 or 10.15".to_owned();
+    let mut parts = text.split('.').map(|part| part.bytes().all(|b| b.is_ascii_digit()).then(|| part.parse::<u16>().ok()).flatten());
+    let major = parts.next().flatten().filter(|major| *major >= 10).ok_or_else(wrong)?;
+    let minor = match parts.next() {
+        Some(minor) => minor.ok_or_else(wrong)?,
+        // "10" alone is sixteen different systems.
+        None if major == 10 => return Err("macOS 10 needs its minor version too: 10.14, 10.15".into()),
+        None => 0,
+    };
+    // A patch level (14.4.1) is accepted and makes no difference.
+    match (parts.next(), parts.next()) {
+        (None | Some(Some(_)), None) => Ok((major, minor)),
+        _ => Err(wrong()),
+    }
+}
+
+fn architecture(text: &str) -> Result<Arch, String> {
+    match text {
+        "arm64" => Ok(Arch::Arm64),
+        "arm64e" => Ok(Arch::Arm64e),
+        "x86_64" => Ok(Arch::X86_64),
+        _ => Err("choose arm64, arm64e or x86_64".into()),
+    }
+}
+
+/// A day is its first second in UTC.
+fn date(text: &str) -> Result<i64, String> {
+    let day = Date::parse(text, format_description!("[year]-[month]-[day]")).map(|date| date.with_time(Time::MIDNIGHT).assume_utc());
+    let moment = day.or_else(|_| OffsetDateTime::parse(text, &Rfc3339));
+    moment.map(OffsetDateTime::unix_timestamp).map_err(|_| "a date looks like 2026-03-02 or 2026-03-02T10:14:22Z".into())
+}
+
+/// A usage error as one line: what is wrong, and where to read on.
+pub fn one_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let said: Vec<&str> =
+        text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information")).collect();
+    let said = said.into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    let said = said.strip_prefix("error: ").unwrap_or(&said);
+    format!("{said} (see 'temper --help')")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(line: &str) -> Result<Asked, String> {
+        parse(line.split_whitespace().map(OsString::from)).map_err(|error| one_line(&error))
+    }
+
+    fn subject_of(line: &str) -> Subject {
+        match asked(line) {
+            Ok(Asked::Open(subject, _) | Asked::Check(subject, ..)) => subject,
+            Err(error) => panic!("{line}: {error}"),
+        }
+    }
+
+    fn refused(line: &str) -> String {
+        asked(line).expect_err(line)
+    }
+
+    #[test]
+    fn nothing_at_all_opens_the_terminal_face() {
+        assert_eq!(asked("temper"), Ok(Asked::Open(Subject::default(), Theme::Auto)));
+    }
+
+    #[test]
+    fn a_path_opens_the_terminal_face_on_it() {
+        let subject = Subject { path: Some("My.app".into()), texts: vec!["a.ips".into()], ..Subject::default() };
+        assert_eq!(asked("temper My.app --crash a.ips --theme light"), Ok(Asked::Open(subject, Theme::Light)));
+    }
+
+    #[test]
+    fn check_asks_for_the_report() {
+        let subject = Subject { path: Some("My.app".into()), ..Subject::default() };
+        assert_eq!(asked("temper check My.app"), Ok(Asked::Check(subject.clone(), Format::Text, Color::Auto)));
+        assert_eq!(asked("temper check --format json --color never My.app"), Ok(Asked::Check(subject, Format::Json, Color::Never)));
+    }
+
+    #[test]
+    fn evidence_keeps_its_order_across_options() {
+        let subject = subject_of("temper check --log 1 --crash 2 My.app --entitlements 3 --log=4 --crash 5");
+        assert_eq!(subject.texts, ["1", "2", "3", "4", "5"].map(PathBuf::from));
+        assert_eq!(subject.path, Some("My.app".into()));
+    }
+
+    #[test]
+    fn a_dash_is_evidence_from_standard_input() {
+        assert_eq!(subject_of("temper check --log a --crash - --log b").texts, ["a", "-", "b"].map(PathBuf::from));
+        let subject = subject_of("temper check --log a - --log b");
+        assert_eq!((subject.path, subject.texts), (None, ["a", "-", "b"].map(PathBuf::from).to_vec()));
+        assert!(refused("temper check --log - --crash -").contains("only once"));
+    }
+
+    #[test]
+    fn check_without_anything_says_what_to_give() {
+        assert!(refused("temper check").contains("nothing to examine"));
+        assert!(refused("temper check --os 14").contains("nothing to examine"));
+    }
+
+    #[test]
+    fn trust_anchors_are_not_evidence() {
+        let subject = subject_of("temper check My.app --trust-anchor a.pem --trust-anchor b.der");
+        assert_eq!(subject.anchors, ["a.pem", "b.der"].map(PathBuf::from));
+        assert!(subject.texts.is_empty());
+    }
+
+    #[test]
+    fn versions_of_macos_are_read() {
+        let os = |text: &str| subject_of(&format!("temper check a --os {text}")).os;
+        assert_eq!((os("14"), os("14.4"), os("10.15"), os("14.4.1")), (Some((14, 0)), Some((14, 4)), Some((10, 15)), Some((14, 4))));
+        for wrong in ["10", "9.1", "14.", "14.x", "+14", "14.4.1.2", "70000", "Sonoma"] {
+            assert!(os_version(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn architectures_are_read() {
+        let arch = |text: &str| subject_of(&format!("temper check a --arch {text}")).arch;
+        assert_eq!((arch("arm64"), arch("arm64e"), arch("x86_64")), (Some(Arch::Arm64), Some(Arch::Arm64e), Some(Arch::X86_64)));
+        assert!(refused("temper check a --arch ppc").contains("arm64e"));
+    }
+
+    #[test]
+    fn dates_are_read() {
+        let at = |text: &str| subject_of(&format!("temper check a --at {text}")).at;
+        assert_eq!(at("1970-01-02"), Some(86_400));
+        assert_eq!(at("2026-03-02T10:14:22Z"), Some(1_772_446_462));
+        assert_eq!(at("2026-03-02T11:14:22+01:00"), at("2026-03-02T10:14:22Z"));
+        assert!(refused("temper check a --at yesterday").contains("2026-03-02"));
+        assert!(refused("temper check a --at 2026-02-30").contains("2026-03-02"));
+    }
+
+    #[test]
+    fn a_usage_error_is_one_line_with_a_way_on() {
+        for line in
+            ["temper --nonsense", "temper check a --format xml", "temper check a b", "temper check a --at", "temper --os 14 check a"]
+        {
+            let said = refused(line);
+            assert!(!said.contains('\n') && said.ends_with("(see 'temper --help')") && !said.starts_with("error"), "{said}");
+        }
+        assert!(refused("temper check a --format xml").contains("json"));
+    }
+
+    #[test]
+    fn help_and_version_are_no_failures() {
+        for line in ["temper --help", "temper -h", "temper --version", "temper check --help"] {
+            let error = parse(line.split_whitespace().map(OsString::from)).expect_err(line);
+            assert!(!error.use_stderr(), "{line}");
+        }
+        let help = parse(["temper", "--help"].map(OsString::from)).expect_err("help").render().to_string();
+        assert!(help.contains("Exit status") && help.contains("Examples"), "{help}");
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Line::command().debug_assert();
+    }
+}
