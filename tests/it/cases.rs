@@ -238,17 +238,18 @@ fn faults(case: &Case, report: &Report) -> Vec<String> {
 
 fn wrong_remedies(case: &Case, report: &Report, top: &Diagnosis) -> Vec<String> {
     let (expect, mut wrong) = (&case.expect, Vec::new());
+    let sure = top.confidence != "possible";
     let least: Vec<&String> = applicable(top).filter(|remedy| remedy.least).flat_map(|remedy| &remedy.add_entitlements).collect();
     let wanted = expect.least_adds.iter().filter(|key| case.bundle.is_some() || !expect.need_bundle.contains(key));
     wrong.extend(wanted.filter(|key| !least.contains(key)).map(|key| format!("the least remedy does not add {key}")));
-    let extra = least.iter().filter(|key| !expect.least_adds.contains(key));
+    let extra = least.iter().filter(|key| sure && !expect.least_adds.contains(key));
     wrong.extend(extra.map(|key| format!("the least remedy adds {key}")));
     let excess = report.entitlements.iter().flat_map(|state| &state.excess);
     let gone: BTreeSet<&String> = applicable(top).flat_map(|remedy| &remedy.remove_entitlements).chain(excess).collect();
     wrong.extend(expect.removes.iter().filter(|key| !gone.contains(key)).map(|key| format!("does not remove {key}")));
     let info: BTreeSet<&String> = applicable(top).flat_map(|remedy| &remedy.add_info_plist).collect();
     wrong.extend(expect.info_plist.iter().filter(|key| !info.contains(key)).map(|key| format!("does not add {key} to Info.plist")));
-    if applicable(top).next().is_none() && expect.verdicts.is_empty() {
+    if applicable(top).next().is_none() && expect.verdicts.is_empty() && expect.need_bundle.is_empty() {
         wrong.push("no remedy applies".into());
     }
     let places = || [&top.subject].into_iter().chain(applicable(top).filter_map(|remedy| remedy.on.as_ref()));
