@@ -40,6 +40,12 @@ pub(super) fn facts(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
             out.push(LogFact::AppManagement { process: Proc { name: Some(name), ..Proc::default() } });
             return;
         }
+        // Programs that say what they were about to write; an installed app, not a place of the user's own.
+        const WRITING: [&str; 5] = ["Opening Destination", "to write", "writing", "to modify", "to replace"];
+        if text.contains("/Applications/") && WRITING.iter().any(|words| text.contains(words)) {
+            out.push(LogFact::AppManagement { process: Proc::default() });
+            return;
+        }
     }
     apple_events(text, logger, out);
 }
