@@ -104,6 +104,8 @@ const WORDS: &[(Families, &[&str])] = &[
             "Platform binary prompting",
             "AUTHREQ_PROMPTING",
             "privacy-sensitive data",
+            "CNErrorDomain Code=100",
+            "kCLErrorDomain Code=1",
             "SystemPolicyAppBundles",
             "prevented from modifying",
             "Operation not permitted",

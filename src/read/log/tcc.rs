@@ -23,6 +23,13 @@ pub(super) fn facts(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
     if out.len() > before {
         return;
     }
+    // What the frameworks of Contacts and Core Location answer to a program that may not ask.
+    const ANSWERS: [(&str, &str); 2] =
+        [("CNErrorDomain Code=100", "kTCCServiceAddressBook"), ("kCLErrorDomain Code=1", "kTCCServiceLocation")];
+    if let Some((_, service)) = ANSWERS.iter().find(|(words, _)| has_word(text, words)) {
+        out.push(LogFact::TccDenied { service: (*service).to_owned(), process: logger.clone() });
+        return;
+    }
     if text.contains("SystemPolicyAppBundles") && !text.contains("AUTHREQ_")
         || text.contains("prevented from modifying apps")
         || text.contains("prevented from modifying other apps")
