@@ -297,7 +297,7 @@ fn notary_subject(case: &Case<'_>, indexes: &[usize]) -> Option<Candidate> {
     let name = detected.finding.message.split(':').next().unwrap_or("a file").to_owned();
     let name = image.map_or(name, |i| i.path.file_name().unwrap_or_default().to_string_lossy().into_owned());
     let summary = if debug {
-        format!("the notary refuses {name}: it still carries a development signature (get-task-allow)")
+        format!("the notary refuses {name}: it lets any process take it over (get-task-allow)")
     } else {
         format!("the notary refuses {name}: {}", detected.finding.message)
     };
