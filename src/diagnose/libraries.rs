@@ -123,6 +123,10 @@ impl<'a> Failure<'a> {
         if reason == TriedReason::PlatformProcess {
             candidate.no_keys = Some("the program is Apple's own: no entitlement can be added to it".into());
         }
+        if self.inside && !self.no_team() && matches!(reason, TriedReason::Unsigned | TriedReason::NoTeam) {
+            candidate.no_keys =
+                Some("the file lies in the bundle and nobody else has signed it: sign it, and no entitlement is needed".into());
+        }
         if self.case.has_key(self.process, key::LIBRARY_VALIDATION) {
             candidate.facts.insert(Condition::HasKey);
         }
