@@ -69,7 +69,8 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
 
 /// A page of a file that does not match: changed before signing was over, or under the kernel's feet.
 fn file_page(case: &Case<'_>, index: usize, detected: &Detected, file: Option<&str>, replaced: bool, while_loading: bool) -> Candidate {
-    let path = file.and_then(|file| case.scene.file_by_name(file));
+    let reported = file.map(|file| case.scene.reported_name(file)).filter(|name| !name.is_empty()).map(std::path::PathBuf::from);
+    let path = file.and_then(|file| case.scene.file_by_name(file)).or(reported);
     let short = file.map_or("a file", |f| f.rsplit('/').next().unwrap_or(f));
     let proven = case.any_broken(path.as_deref()).filter(|_| path.is_some());
     if let Some(proven) = proven {
