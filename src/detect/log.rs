@@ -327,6 +327,9 @@ impl Line<'_> {
                 let clue = Clue::SetsDyld { variable: name.clone(), through_script: false };
                 self.note("dyld-variable-set", format!("{name} is set"), clue, &nobody)
             }
+            LogFact::OwnFault { text } if text.contains("CPU type") => {
+                self.symptom("launch-wrong-architecture", text.clone(), Clue::Own(OwnFault::WrongArchitecture), &nobody)
+            }
             LogFact::OwnFault { text } => self.symptom("own-fault", text.clone(), Clue::Own(OwnFault::Abort), &nobody),
             _ => return None,
         };

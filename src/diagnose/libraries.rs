@@ -191,7 +191,10 @@ impl<'a> Failure<'a> {
     }
 
     fn sandboxed(&self) -> Candidate {
-        self.start("sandbox", Confidence::Likely, format!("the App Sandbox kept {} from opening {}", self.process_name(), self.name))
+        let summary = format!("the App Sandbox kept {} from opening {}", self.process_name(), self.name);
+        let mut candidate = self.start("sandbox", Confidence::Likely, summary);
+        candidate.facts.insert(Condition::Sandboxed);
+        candidate
     }
 
     fn other(&self, remedy: &'static str, summary: String) -> Candidate {

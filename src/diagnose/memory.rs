@@ -144,6 +144,11 @@ impl<'a> Look<'a> {
             _ => Confidence::Likely,
         };
         let mut candidate = self.start(confidence, summary);
+        if engine == "luajit" && !(maps_jit && jit_refused) {
+            // An engine that flips pages gets its memory and dies later; this message is about an address range near enough.
+            candidate.confidence = Confidence::Possible;
+            candidate.accounts = false;
+        }
         candidate.findings.extend(uses.iter().filter(|u| Some(u.how) == known).map(|u| u.index));
         candidate.remove = Some(if wanted == key::UNSIGNED_MEMORY { self.superseded(&uses) } else { Vec::new() });
         match known {

@@ -6,6 +6,7 @@ use crate::detect::{Clue, Detected, OwnFault, Sign};
 use crate::evidence::TargetKind;
 use crate::finding::Confidence;
 use crate::policy::{Action, Process, decide};
+use crate::scenario::Condition;
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     case.clues(|_| true).filter_map(|(index, detected)| of_clue(case, index, detected)).collect()
@@ -33,6 +34,8 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
                 detected,
                 format!("the App Sandbox denied {operation}; the hardened runtime has no part in it"),
             );
+            // The sandbox that denies is there: it need not be read from a signature.
+            candidate.facts.insert(Condition::Sandboxed);
             candidate.accounts = decided.is_none() && !case.unread_death();
             candidate.confidence = if candidate.accounts { Confidence::Likely } else { Confidence::Possible };
             Some(candidate)
@@ -107,8 +110,10 @@ fn own(case: &Case<'_>, index: usize, detected: &Detected, fault: &OwnFault) -> 
     let summary = format!("{words}; neither the hardened runtime nor the signature is to blame");
     let mut candidate = start(case, "not-signing", index, detected, summary);
     candidate.only = vec![remedy];
-    candidate.confidence = if from_report { Confidence::Likely } else { Confidence::Possible };
-    candidate.accounts = from_report;
+    // A line of a program's own is one of many; that macOS cannot run the code at all ends the matter.
+    let decides = from_report || *fault == OwnFault::WrongArchitecture;
+    candidate.confidence = if decides { Confidence::Likely } else { Confidence::Possible };
+    candidate.accounts = decides;
     candidate.order = 35;
     Some(candidate)
 }

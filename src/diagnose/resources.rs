@@ -142,7 +142,9 @@ fn usage_missing(
     usage: &str,
     fatal: bool,
 ) -> Option<Candidate> {
-    let resource = resource.or_else(|| RESOURCES.iter().find(|r| r.wrong_usage_keys.contains(&usage)))?;
+    let Some(resource) = resource.or_else(|| RESOURCES.iter().find(|r| r.wrong_usage_keys.contains(&usage))) else {
+        return other_usage_missing(case, index, detected, usage, fatal);
+    };
     let image = subject(case, detected);
     let who = image.map_or("the program".into(), |i| i.path.file_name().unwrap_or_default().to_string_lossy().into_owned());
     let what = if fatal { "was ended" } else { "was refused" };
@@ -164,6 +166,25 @@ fn usage_missing(
         candidate.facts.insert(Condition::EntitlementMissing);
     }
     candidate.add = Some(lacks_key.then(|| resource.entitlement.to_owned()).into_iter().collect());
+    Some(candidate)
+}
+
+/// The usage description of a resource that has no entitlement in the hardened runtime (speech, Bluetooth, …): the text is all that is asked for.
+fn other_usage_missing(case: &Case<'_>, index: usize, detected: &Detected, usage: &str, fatal: bool) -> Option<Candidate> {
+    if !usage.starts_with("NS") {
+        return None;
+    }
+    let image = subject(case, detected);
+    let who = image.map_or("the program".into(), |i| i.path.file_name().unwrap_or_default().to_string_lossy().into_owned());
+    let what = if fatal { "was ended" } else { "was refused" };
+    let summary = format!("{who} {what} because the Info.plist of the responsible program has no {usage}");
+    let mut candidate =
+        Candidate::new("protected-resource", "other-resource", Confidence::Likely, summary).about(image).like(&detected.finding);
+    candidate.findings.push(index);
+    candidate.accounts = true;
+    candidate.order = 14;
+    candidate.facts.insert(Condition::UsageMissing);
+    candidate.info_plist = Some(vec![usage.to_owned()]);
     Some(candidate)
 }
 

@@ -41,6 +41,7 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
         }
         Clue::LaunchRefused => Some(launch_refused(case, index, detected)),
         Clue::KilledPage => killed_page(case, index, detected),
+        Clue::CopyRuns => copy_runs(case, index, detected),
         Clue::BrokenSignature => Some(broken(case, index, detected)),
         Clue::CodesignProblem(text) => codesign_problem(case, index, detected, text),
         Clue::Detritus => {
@@ -148,6 +149,22 @@ fn launch_refused(case: &Case<'_>, index: usize, detected: &Detected) -> Candida
     candidate.accounts = !lesser;
     candidate.order = 25;
     candidate
+}
+
+/// The file dies and a copy of it runs: nothing but the kernel's memory of the old file tells them apart.
+fn copy_runs(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candidate> {
+    let told = |c: &Clue| matches!(c, Clue::LaunchRefused | Clue::KilledPage | Clue::KilledFilePage { .. } | Clue::LaunchConstraint | Clue::Gatekeeper);
+    let death = case.any(|c| matches!(c, Clue::Died))?;
+    if case.any(told).is_some() {
+        return None;
+    }
+    let summary = "the file was overwritten in place; macOS judges the new bytes by the signature it had read from the old ones".to_owned();
+    let image = case.image_of(detected).or_else(|| case.scene.main());
+    let mut candidate = start("in-place-update", index, detected, image, Confidence::Likely, summary);
+    candidate.findings.push(death);
+    candidate.findings.extend(case.any(|c| matches!(c, Clue::IntactOnDisk)));
+    candidate.accounts = true;
+    Some(candidate)
 }
 
 /// Killed for a page, and the bundle holds one file whose pages do not match.

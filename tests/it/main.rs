@@ -5,6 +5,7 @@ mod architecture;
 mod callsites;
 mod command_line;
 mod corpus;
+mod cases;
 mod labs;
 mod samples;
 mod schema;

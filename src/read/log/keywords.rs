@@ -91,6 +91,7 @@ const WORDS: &[(Families, &[&str])] = &[
             "denies JIT mapping",
             "may not get the task",
             " deny(",
+            ") deny ",
             "mach_vm_allocate_kernel",
         ],
     ),
@@ -216,6 +217,7 @@ const WORDS: &[(Families, &[&str])] = &[
             "Check failed: 12",
             "Index out of range",
             "dereference a null",
+            "ad CPU type",
         ],
     ),
     (

@@ -81,7 +81,7 @@ const NAMED: [(&str, &str); 12] = [
 const CORECLR: [u32; 4] = [0x8007_0008, 0x8007_000c, 0x8007_000e, 0x8000_4005];
 
 /// Faults that a program has by itself.
-const OWN_FAULTS: [&str; 10] = [
+const OWN_FAULTS: [&str; 11] = [
     "Fatal error: Index out of range",
     "Terminating app due to uncaught exception",
     "erminating with uncaught exception",
@@ -92,6 +92,7 @@ const OWN_FAULTS: [&str; 10] = [
     "panicked at ",
     "Assertion failed:",
     "attempt to dereference a null pointer",
+    "ad CPU type in executable",
 ];
 
 /// Facts of one message; `process` is whoever said it, when known.
