@@ -3,4 +3,5 @@
 
 mod labs;
 mod signer;
+mod snippets;
 mod support;
