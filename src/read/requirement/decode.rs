@@ -183,6 +183,26 @@ fn expression(fields: &mut Fields<'_>) -> Result<Vec<Op>, ReadError> {
     }
 }
 
+/// The program is nested deeper than Apple's interpreter goes; the same count as in [`expression`].
+pub(super) fn is_too_deep(ops: &[Op]) -> bool {
+    let mut open: Vec<u8> = vec![1];
+    for op in ops {
+        while open.last() == Some(&0) {
+            open.pop();
+        }
+        if open.len() >= STACK_LIMIT {
+            return true;
+        }
+        if let Some(wanted) = open.last_mut() {
+            *wanted = wanted.saturating_sub(1);
+        }
+        if op.operands() > 0 {
+            open.push(op.operands());
+        }
+    }
+    false
+}
+
 pub(super) fn set(bytes: &[u8]) -> Result<RequirementSet, ReadError> {
     let mut fields = open(bytes, 0, MAGIC_SET)?;
     let count = fields.word()?;

@@ -42,6 +42,10 @@ const KEYWORDS: [&str; 29] = [
     "timestamp",
 ];
 
+pub(super) fn is_keyword(word: &str) -> bool {
+    KEYWORDS.contains(&word)
+}
+
 /// What surrounds an expression: the tighter, the more needs parentheses.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Level {
@@ -224,10 +228,7 @@ fn data(bytes: &[u8], dots: bool) -> String {
         return format!("0x{}", hex(bytes));
     }
     let text = String::from_utf8_lossy(bytes);
-    let is_bare = !bytes.is_empty()
-        && bytes.iter().all(is_word)
-        && !bytes.first().is_some_and(u8::is_ascii_digit)
-        && !KEYWORDS.contains(&text.as_ref());
+    let is_bare = !bytes.is_empty() && bytes.iter().all(is_word) && !bytes.first().is_some_and(u8::is_ascii_digit) && !is_keyword(&text);
     if is_bare { text.into_owned() } else { format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")) }
 }
 

@@ -366,3 +366,90 @@ fn values_of_info_plist_and_entitlements_are_compared_by_type() {
     let facts = Facts { entitlements: Some(&sandboxed), ..facts };
     assert_eq!(verdict(&op(16).text("com.apple.security.app-sandbox").word(0), &facts), Some(true));
 }
+
+/// What is printed compiles to the same program, comments and the two slips of Apple's printer aside.
+#[test]
+fn texts_compile_to_the_program_they_were_printed_from() {
+    let hash = [0xab; 20];
+    for code in [
+        developer_id("com.example.app", "432ZXYXDNY"),
+        and(op(15), or(extension(0, "1.2.3"), and(unit("A"), op(9).then(or(op(1), op(0)))))),
+        or(or(op(8).data(&hash), op(8).data(&[1; 20])), op(4).word(u32::MAX).data(&hash)),
+        and(and(and(op(3), op(13)), op(20).word(7)), op(21)),
+        and(op(18).text("iphone"), or(op(19).text("named"), op(23))),
+        op(10).text("a b").word(2).text("x\"y\\z"),
+        op(10).text("k").word(3).text("v"),
+        op(10).text("k").word(4).text("v"),
+        op(10).text("k").word(7).text("10.9"),
+        op(10).text("k").word(1).data(&[0, 255]),
+        op(16).text("com.apple.security.app-sandbox").word(0),
+        op(11).word((-2_i32) as u32).text("subject.CN").word(14),
+        op(17).word(1).oid("1.2.840.113635.100.5.1").word(0),
+    ] {
+        let requirement = code.read();
+        assert_eq!(parse(&requirement.to_string()).unwrap(), requirement, "{requirement}");
+    }
+}
+
+#[test]
+fn other_spellings_of_the_grammar_compile() {
+    for (text, printed) in [
+        ("cert leaf[extension.1.2.3] exists", "certificate leaf[field.1.2.3] /* exists */"),
+        ("anchor generic apple # note", "anchor apple generic"),
+        ("anchor = H\"abababababababababababababababababababab\"", "certificate root = H\"abababababababababababababababababababab\""),
+        ("identifier = com.apple.Safari;", "identifier \"com.apple.Safari\""),
+        ("info[k] = *v*", "info[k] ~ v"),
+        ("info [ k ] == \"v\"", "info[k] = v"),
+        ("! true or false // end", "! always or never"),
+        ("cert 1 trusted", "certificate 1trusted"),
+        (
+            "certificate leaf[timestamp.1.2.840.113635.100.6.1.33] < timestamp \"20190408000000Z\"",
+            "certificate leaf[timestamp.1.2.840.113635.100.6.1.33] < <2019-04-08 00:00:00 +0000>",
+        ),
+    ] {
+        assert_eq!(parse(text).unwrap().to_string(), printed);
+    }
+}
+
+#[test]
+fn texts_that_are_no_requirement_are_errors_with_a_place() {
+    assert_eq!(parse("anchor apple and unknown").unwrap_err().offset, 24);
+    for text in [
+        "",
+        "and",
+        "identifier",
+        "identifier anchor",
+        "anchor",
+        "cdhash H\"ab\"",
+        "cdhash H\"a",
+        "info[k",
+        "info[k] <",
+        "(true",
+        "true)",
+        "true false",
+        "/* x",
+        "identifier \"x",
+        "certificate leaf[other] exists",
+        "certificate leaf[field.x]",
+        "platform = 99999999999",
+        "certificate leaf = /a/b",
+        "é",
+        "info[k] < timestamp \"x\"",
+        "identifier 0xabc",
+    ] {
+        assert!(parse(text).is_err(), "{text}");
+    }
+    assert!(parse(&"(".repeat(60_000)).is_err());
+    assert!(parse(&"! ".repeat(30_000)).is_err());
+    assert!(parse(&vec!["true"; 1000].join(" and ")).unwrap_err().what.contains("nested too deeply"));
+    assert!(parse(&vec!["true"; 999].join(" and ")).is_ok());
+}
+
+#[test]
+fn no_cut_text_panics() {
+    let text = developer_id("com.example.app", "TEAM123456").read().to_string() + " or info[é] = *\"ü\"* and ! (x)";
+    for (end, _) in text.char_indices() {
+        let _ = parse(&text[..end]);
+        let _ = parse(&text[end..]);
+    }
+}
