@@ -11,7 +11,8 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Detected> {
     let mut all = Vec::new();
     for (index, text) in scene.evidence.texts.iter().enumerate() {
         let TextFacts::Crash(report, lines) = &text.facts else { continue };
-        let look = Look { source: &text.source, report, image: scene.crashed(report) };
+        let reported = report.path.as_deref().or(report.process.as_deref()).map(|path| scene.reported_name(path)).unwrap_or_default();
+        let look = Look { source: &text.source, report, image: scene.crashed(report), reported };
         let mut found = look.symptoms(lines);
         found.extend(look.process_flags());
         for mut detected in found {
@@ -26,6 +27,8 @@ struct Look<'a> {
     source: &'a str,
     report: &'a CrashReport,
     image: Option<&'a Image>,
+    /// Name of the program as reported, when there is no target to find it in.
+    reported: String,
 }
 
 impl Look<'_> {
@@ -296,7 +299,7 @@ impl Look<'_> {
     /// A symptom on the executable that crashed, quoting the termination reason and the exception.
     fn symptom(&self, id: &'static str, message: &str, clue: Clue) -> Detected {
         let name = self.report.process.as_deref().unwrap_or("the program");
-        let subject = self.image.map(|image| image.path.to_string_lossy().into_owned()).unwrap_or_default();
+        let subject = self.image.map_or_else(|| self.reported.clone(), |image| image.path.to_string_lossy().into_owned());
         let arch = self.image.map(Image::arch).or_else(|| super::scene::reported_arch(self.report));
         let mut detected = Detected::of_code(id, Kind::Symptom, Severity::Error, Confidence::Certain, format!("{name}: {message}"), clue)
             .on(subject, arch);

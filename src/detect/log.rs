@@ -88,11 +88,23 @@ impl Line<'_> {
     /// Puts the finding on the image that a process is, or on the one that crashed.
     fn place(&self, detected: &mut Detected, process: &Proc) {
         let image = self.scene.process(process).or(self.crashed.filter(|_| *process == Proc::default()));
-        if let Some(image) = image {
-            detected.finding.subject = image.path.to_string_lossy().into_owned();
-            let crashed = self.crashed.filter(|crashed| crashed.path == image.path);
-            detected.finding.arch = Some(crashed.unwrap_or(image).arch());
-        }
+        let Some(image) = image else {
+            detected.finding.subject = self.reported(process);
+            return;
+        };
+        detected.finding.subject = image.path.to_string_lossy().into_owned();
+        let crashed = self.crashed.filter(|crashed| crashed.path == image.path);
+        detected.finding.arch = Some(crashed.unwrap_or(image).arch());
+    }
+
+    /// What the text calls the process, when there is no target to find it in.
+    fn reported(&self, process: &Proc) -> String {
+        let crash = match &self.text.facts {
+            TextFacts::Crash(report, _) => report.path.as_deref().or(report.process.as_deref()),
+            _ => None,
+        };
+        let named = process.path.as_deref().or(process.name.as_deref()).or(process.identifier.as_deref());
+        named.or(crash).map(|path| self.scene.reported_name(path)).unwrap_or_default()
     }
 
     fn load(&self, failure: &LoadFailure) -> Detected {
@@ -127,6 +139,8 @@ impl Line<'_> {
         if let Some(image) = subject {
             detected.finding.subject = image.path.to_string_lossy().into_owned();
             detected.finding.arch = Some(image.arch());
+        } else if let Some(from) = failure.referenced_from.as_deref().filter(|_| !failure.is_dlopen) {
+            detected.finding.subject = self.scene.reported_name(from);
         }
         detected
     }
@@ -323,7 +337,10 @@ impl Line<'_> {
     }
 
     fn place_file(&self, detected: &mut Detected, file: Option<&str>) {
-        let Some(path) = file.and_then(|file| self.scene.file_by_name(file)) else { return };
+        let Some(path) = file.and_then(|file| self.scene.file_by_name(file)) else {
+            detected.finding.subject = file.map(|file| self.scene.reported_name(file)).unwrap_or_default();
+            return;
+        };
         detected.finding.subject = path.to_string_lossy().into_owned();
         detected.finding.arch = None;
     }

@@ -70,7 +70,8 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
 
 /// A page of a file that does not match: changed before signing was over, or under the kernel's feet.
 fn file_page(case: &Case<'_>, index: usize, detected: &Detected, file: Option<&str>, replaced: bool, while_loading: bool) -> Candidate {
-    let path = file.and_then(|file| case.scene.file_by_name(file));
+    let reported = file.map(|file| case.scene.reported_name(file)).filter(|name| !name.is_empty()).map(std::path::PathBuf::from);
+    let path = file.and_then(|file| case.scene.file_by_name(file)).or(reported);
     let short = file.map_or("a file", |f| f.rsplit('/').next().unwrap_or(f));
     let proven = case.any_broken(path.as_deref()).filter(|_| path.is_some());
     if let Some(proven) = proven {
@@ -316,7 +317,7 @@ fn notary_subject(case: &Case<'_>, indexes: &[usize]) -> Option<Candidate> {
     let name = detected.finding.message.split(':').next().unwrap_or("a file").to_owned();
     let name = image.map_or(name, |i| i.path.file_name().unwrap_or_default().to_string_lossy().into_owned());
     let summary = if debug {
-        format!("the notary refuses {name}: it still carries a development signature (get-task-allow)")
+        format!("the notary refuses {name}: it lets any process take it over (get-task-allow)")
     } else {
         format!("the notary refuses {name}: {}", detected.finding.message)
     };

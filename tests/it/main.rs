@@ -10,5 +10,6 @@ mod labs;
 mod samples;
 mod schema;
 mod signer;
+mod snippets;
 mod support;
 mod text_report;
