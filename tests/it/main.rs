@@ -3,9 +3,9 @@
 
 mod architecture;
 mod callsites;
+mod cases;
 mod command_line;
 mod corpus;
-mod cases;
 mod labs;
 mod samples;
 mod schema;
