@@ -74,6 +74,8 @@ fn attach(case: &Case<'_>, index: usize, detected: &Detected, said: bool) -> Can
         _ => Confidence::Possible,
     };
     candidate.accounts = candidate.confidence >= Confidence::Likely;
+    candidate.no_keys = (candidate.confidence == Confidence::Possible && image.is_none() && case.hardened(None) != Some(true))
+        .then(|| "not known yet: whether the program is hardened; the kernel's line at the same moment says it".to_owned());
     candidate.order = 16;
     if plug_in {
         candidate.mended_by = MendedBy::OtherDeveloper;

@@ -211,6 +211,9 @@ fn denied(case: &Case<'_>, index: usize, detected: &Detected, resource: &'static
     let confidence = if explained && !case.unread_death() { Confidence::Likely } else { Confidence::Possible };
     let mut candidate = start(case, index, detected, resource, confidence, summary).about(image);
     candidate.accounts = confidence == Confidence::Likely;
+    // A user who declined is answered the same.
+    candidate.no_keys = (image.is_none() && case.hardened(None) != Some(true) || case.unread_death())
+        .then(|| "not known yet: whether the program is hardened and lacks the key; give Temper the app, or tccd's lines".to_owned());
     if lacks != Some(false) {
         candidate.facts.insert(Condition::EntitlementMissing);
         candidate.add = Some(vec![resource.entitlement.to_owned()]);

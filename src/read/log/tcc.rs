@@ -124,6 +124,10 @@ fn termination(text: &str) -> Option<LogFact> {
     if let Some(entitlement) = between(text, "must have the ", " entitlement").and_then(known) {
         return Some(LogFact::TccEntitlementAbort { entitlement, process: Proc::default() });
     }
+    // Since macOS 13 the missing entitlement stands where the usage key belongs: `must contain an com.apple.security.… key`.
+    if let Some(key) = between(text, "must contain an ", " key").filter(|key| key.starts_with("com.apple.security.")) {
+        return Some(LogFact::TccEntitlementAbort { entitlement: key.to_owned(), process: Proc::default() });
+    }
     if text.contains("without an entitlement") {
         let at = text.find("com.apple.security.");
         let word = at.and_then(|at| text.get(at..)).map(|rest| until(until(rest, "'"), " ").to_owned());
@@ -146,7 +150,8 @@ fn apple_events(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
         .into_iter()
         .find(|code| has_word(text, &code.to_string()) || has_word(text, &code.to_string().replace('-', "\u{2212}")));
     // The bare number counts only beside words that make it an Apple event's.
-    let context = ["AE", "Apple", "script", "Script", "osascript", "event", "Event", "rror"].iter().any(|mark| text.contains(mark));
+    let context =
+        ["AE", "Apple", "script", "Script", "osascript", "event", "Event", "rror", "ERROR"].iter().any(|mark| text.contains(mark));
     if sentence || code.is_some() && context {
         let code = code.or_else(|| text.contains("WouldRequireUserConsent").then_some(-1744));
         out.push(LogFact::AppleEventsDenied { process: logger.clone(), code });
