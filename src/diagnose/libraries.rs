@@ -168,6 +168,7 @@ impl<'a> Failure<'a> {
         let summary = format!("Gatekeeper refused {}: it is quarantined or not notarized. Library validation has no part in it", self.name);
         let mut candidate = self.start("gatekeeper", Confidence::Likely, summary);
         candidate.mended_by = super::case::MendedBy::User;
+        candidate.only = super::other::GATEKEEPER.to_vec();
         candidate
     }
 

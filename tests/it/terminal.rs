@@ -62,12 +62,7 @@ fn from_the_answer_to_the_written_file_and_out() {
 fn no_writes_nothing() {
     let desk = Desk::new();
     let mut session = desk.practice();
-    session.walk(&[
-        (Key::Enter, "step 1 of"),
-        (Key::Enter, "write it"),
-        (Key::Enter, "yes, write it"),
-        (Key::Char('n'), "other file"),
-    ]);
+    session.walk(&[(Key::Enter, "step 1 of"), (Key::Enter, "write it"), (Key::Enter, "yes, write it"), (Key::Char('n'), "other file")]);
     session.press(Key::Char('q'));
     assert_eq!(session.ends(), Some(0));
     assert_eq!(std::fs::read_dir(desk.path("work")).unwrap().count(), 0);
@@ -200,7 +195,11 @@ fn a_light_terminal_gets_dark_letters() {
     let light = heading(desk.builder(), &["--theme", "light"]);
     let dark = heading(desk.builder(), &["--theme", "dark"]);
     assert_ne!(light, dark);
-    assert_eq!(heading(desk.builder().background_rgb(255, 255, 255).foreground_rgb(0, 0, 0), &[]), light, "a white background is asked for and found");
+    assert_eq!(
+        heading(desk.builder().background_rgb(255, 255, 255).foreground_rgb(0, 0, 0), &[]),
+        light,
+        "a white background is asked for and found"
+    );
     assert_eq!(heading(desk.builder().background_rgb(0, 0, 0), &[]), dark);
     // Asked for by option, the terminal's own word does not count.
     assert_eq!(heading(desk.builder().background_rgb(255, 255, 255), &["--theme", "dark"]), dark);
@@ -217,11 +216,19 @@ fn questions_lead_to_a_documented_issue() {
         (Key::Down, "▸ Termination Reason: CODESIGNING 2"),
     ]);
     // The fifth answer: a message of an engine.
-    session.walk(&[(Key::Down, "▸ Termination Reason: CODESIGNING 4"), (Key::Down, "▸ Termination Reason: DYLD"), (Key::Down, "▸ A message of an engine")]);
+    session.walk(&[
+        (Key::Down, "▸ Termination Reason: CODESIGNING 4"),
+        (Key::Down, "▸ Termination Reason: DYLD"),
+        (Key::Down, "▸ A message of an engine"),
+    ]);
     session.press(Key::Enter);
     let beginning: String = jit.title.split(' ').take(3).collect::<Vec<_>>().join(" ");
     session.shows(&[&beginning]);
-    session.walk(&[(Key::Esc, "What does the report or the terminal say?"), (Key::Esc, "What happens?"), (Key::Esc, "macOS killed Sketchbook")]);
+    session.walk(&[
+        (Key::Esc, "What does the report or the terminal say?"),
+        (Key::Esc, "What happens?"),
+        (Key::Esc, "macOS killed Sketchbook"),
+    ]);
     session.press(Key::Char('q'));
     assert_eq!(session.ends(), Some(0));
 }
