@@ -197,9 +197,6 @@ fn svg(buffer: &Buffer, title: &str) -> String {
     );
     for y in 0..buffer.area.height {
         for (x, run, cell) in runs(buffer, y) {
-            if run.trim().is_empty() {
-                continue;
-            }
             let (left, top) = (EDGE + f32::from(x) * CELL.0, BAR + f32::from(y) * CELL.1 + BASE);
             let weight = if cell.modifier.contains(Modifier::BOLD) { " font-weight=\"bold\"" } else { "" };
             let dim = if cell.modifier.contains(Modifier::DIM) { " opacity=\".75\"" } else { "" };
@@ -217,22 +214,24 @@ fn svg(buffer: &Buffer, title: &str) -> String {
     out
 }
 
-/// The runs of one style in a row: first column, text without blanks at its end, a cell of it.
+/// The pieces of one style in a row: first column, text, a cell of it. Two blanks end a piece: not every viewer keeps blanks.
 fn runs(buffer: &Buffer, y: u16) -> Vec<(u16, String, &Cell)> {
     let mut runs: Vec<(u16, String, &Cell)> = Vec::new();
+    let mut blanks = 2;
     for x in 0..buffer.area.width {
         let cell = &buffer[(x, y)];
+        if cell.symbol() == " " {
+            blanks += 1;
+            continue;
+        }
         match runs.last_mut() {
-            Some((_, text, first)) if (first.fg, first.modifier) == (cell.fg, cell.modifier) => text.push_str(cell.symbol()),
+            Some((_, text, first)) if blanks < 2 && (first.fg, first.modifier) == (cell.fg, cell.modifier) => {
+                text.extend(std::iter::repeat_n(' ', blanks));
+                text.push_str(cell.symbol());
+            }
             _ => runs.push((x, cell.symbol().to_owned(), cell)),
         }
-    }
-    for (x, text, _) in &mut runs {
-        let blanks = text.chars().take_while(|c| *c == ' ').count();
-        if blanks < text.chars().count() {
-            *x += blanks as u16;
-            *text = text.trim().to_owned();
-        }
+        blanks = 0;
     }
     runs
 }

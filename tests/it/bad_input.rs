@@ -155,13 +155,14 @@ fn reports_of_another_kind_are_named_and_decide_nothing() {
         ("stackshot.ips", stackshot, "bug_type 288"),
         ("spindump.txt", spindump, "a hang report, not a crash report"),
         ("empty.crash", "", "empty"),
-        ("binary.crash", "\u{0}\u{1}\u{2}\u{0}\u{0}\u{0}\u{0}\u{0}", ""),
     ] {
         let report = bench.reports(&[OsStr::new("--crash"), bench.file(name, text).as_os_str()]);
         assert_eq!(report["verdict"], "undetermined", "{name}");
         assert_eq!(report["evidence"][0]["kind"], "unusable", "{name}");
         gap(&report, name, why);
     }
+    let report = bench.reports(&[OsStr::new("--crash"), bench.file("binary.crash", i386()).as_os_str()]);
+    gap(&report, "binary.crash", "binary data");
 }
 
 #[test]
@@ -343,7 +344,7 @@ fn a_program_cut_anywhere_is_never_called_fine() {
             Ok(examination) => {
                 let report = examination.report;
                 let broken = report.code.iter().any(|code| code.path.ends_with("Sketchbook") && code.signature == "invalid");
-                assert!(broken || !report.gaps.is_empty() || report.exit_status() == 1, "cut at {cut}: {report:#?}");
+                assert!(broken || report.gaps.iter().any(|gap| gap.path.ends_with("Sketchbook")), "cut at {cut}: {report:#?}");
                 assert!(!temper::cli::text::render(&report, temper::cli::text::Look { width: 80, color: false }).is_empty());
             }
         }

@@ -151,7 +151,13 @@ fn mends(diagnosis: &Diagnosis, b: &mut Build) {
         return;
     };
     b.item(Target::Mend, |b| {
-        remedy(if first.needs_new_code { "Mends it" } else { "Mends this build" }, diagnosis, first, b);
+        // A lead is no cause: what would mend that mends nothing yet.
+        let label = match (diagnosis.confidence, first.needs_new_code) {
+            ("possible", _) => "Would mend that",
+            (_, true) => "Mends it",
+            (_, false) => "Mends this build",
+        };
+        remedy(label, diagnosis, first, b);
     });
     if let Some(good) = recommended.filter(|good| *good != first) {
         for_good(good, b);
@@ -314,8 +320,19 @@ fn undetermined(report: &Report, diagnosis: Option<&Diagnosis>, b: &mut Build) {
 }
 
 fn clear(report: &Report, b: &mut Build) {
-    b.pieces(&[(Role::Good, "✓ fine")]);
-    b.para(2, Role::Heading, "Nothing was found that macOS would refuse.");
+    match report.spawn.iter().any(|spawn| spawn.verdict == "refused") {
+        true => {
+            b.pieces(&[(Role::Unwise, "▲ unwise")]);
+            b.para(2, Role::Heading, "Nothing is wrong with what is signed, and yet it would not start.");
+        }
+        false => {
+            b.pieces(&[(Role::Good, "✓ fine")]);
+            b.para(2, Role::Heading, "Nothing was found that macOS would refuse.");
+        }
+    }
+    if !report.gaps.is_empty() {
+        b.para(2, Role::Text, "That is as far as Temper could look: all findings (a) say what it could not read.");
+    }
     let executables = report.code.iter().filter(|code| code.file_type == "execute").count();
     let read = format!(
         "{} read, {} of them executables; {} followed.",

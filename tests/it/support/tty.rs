@@ -60,7 +60,7 @@ impl Desk {
 
     pub fn start(&self, builder: TerminalBuilder, arguments: &[&str]) -> Session {
         let terminal = builder.args(arguments).spawn(env!("CARGO_BIN_EXE_temper")).unwrap();
-        Session { terminal, pressed: 0 }
+        Session { terminal, pressed: 0, seen: None }
     }
 
     /// Without arguments, as a newcomer starts it, and the answer is there.
@@ -76,6 +76,8 @@ pub struct Session {
     pub terminal: Terminal,
     /// Keys pressed so far.
     pub pressed: usize,
+    /// The last whole screen that was waited for, until a key is pressed.
+    seen: Option<Screen>,
 }
 
 impl Session {
@@ -85,17 +87,27 @@ impl Session {
         self.until(|screen| wanted.iter().all(|text| screen.contains(text)), &format!("{wanted:?}"))
     }
 
+    /// Waits for a whole screen, drawn to its end, that is as wanted.
     #[track_caller]
-    pub fn until(&mut self, wanted: impl FnMut(&Screen) -> bool, what: &str) -> Screen {
-        if let Err(error) = self.terminal.wait_until(wanted) {
-            panic!("{what} did not come: {error}");
+    pub fn until(&mut self, mut wanted: impl FnMut(&Screen) -> bool, what: &str) -> Screen {
+        if let Some(seen) = self.seen.as_ref().filter(|seen| wanted(seen)) {
+            return seen.clone();
         }
-        self.terminal.screen()
+        match self.terminal.wait_frame(wanted) {
+            Ok(screen) => self.seen.insert(screen).clone(),
+            Err(error) => panic!("{what} did not come: {error}"),
+        }
+    }
+
+    /// The last screen that was waited for.
+    pub fn screen(&self) -> Screen {
+        self.seen.clone().unwrap_or_else(|| self.terminal.screen())
     }
 
     #[track_caller]
     pub fn press(&mut self, key: Key) {
         self.pressed += 1;
+        self.seen = None;
         self.terminal.send(key).unwrap();
     }
 
@@ -106,7 +118,7 @@ impl Session {
             self.press(*key);
             self.shows(&[wanted]);
         }
-        self.terminal.screen()
+        self.screen()
     }
 
     /// Waits for the end: the exit status, and that the terminal is as it was.
