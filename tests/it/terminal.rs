@@ -38,7 +38,7 @@ fn from_the_answer_to_the_written_file_and_out() {
     let answer = session.shows(&["macOS killed Sketchbook", "Mends this build", UNSIGNED_MEMORY, "gives away", "Proof"]);
     assert!(title(&answer).contains("practice app") && answer.alternate_screen());
     session.walk(&[
-        (Key::Enter, "Ways to mend it"),
+        (Key::Enter, "(the least"),
         (Key::Enter, "+    <key>com.apple.security.cs.allow-unsigned-executable-memory</key>"),
     ]);
     let file = desk.path("work").join("Sketchbook.entitlements");
@@ -128,7 +128,7 @@ fn the_screen_follows_the_window() {
     for (columns, rows) in [(60, 20), (120, 40), (80, 24)] {
         session.terminal.resize(columns, rows).unwrap();
         let screen = session.until(
-            |screen| screen.row_text(rows - 1).contains("q quit") && screen.row_text(1) == "─".repeat(usize::from(columns)),
+            |screen| screen.size() == (columns, rows) && screen.row_text(rows - 1).contains("q quit") && screen.row_text(1) == "─".repeat(usize::from(columns)),
             "the new size",
         );
         assert!(screen.contains("macOS killed Sketchbook"), "{screen}");
@@ -279,5 +279,5 @@ fn copied_commands_reach_the_clipboard() {
     session.press(Key::Char('Y'));
     let screen = session.shows(&["OSC 52"]);
     let copied = screen.clipboard().and_then(|clipboard| clipboard.text().map(str::to_owned)).unwrap();
-    assert!(copied.contains("codesign --force") && copied.lines().count() > 1, "{copied}");
+    assert!(copied.starts_with("codesign --force") && copied.ends_with("Sketchbook.app"), "{copied}");
 }

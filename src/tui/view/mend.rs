@@ -101,9 +101,9 @@ fn way(remedy: &Remedy, is_selected: bool, b: &mut Build) {
         changes(remedy, b);
     }
     match &remedy.weakens {
-        Some(weakens) => b.label((Role::Unwise, "▲ gives away"), LABEL, Role::Unwise, weakens),
+        Some(weakens) if remedy.applies || is_selected => b.label((Role::Unwise, "▲ gives away"), LABEL, Role::Unwise, weakens),
         None if remedy.applies => b.label((Role::Dim, "  gives away"), LABEL, Role::Dim, "nothing"),
-        None => {}
+        _ => {}
     }
     if let Some(explanation) = remedy.explanation.as_deref().filter(|_| is_selected && !b.is_wide()) {
         b.para(2, Role::Dim, explanation);
