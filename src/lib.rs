@@ -29,6 +29,8 @@ pub mod report;
 pub mod fix;
 // Practice apps.
 pub mod lab;
+// Strings of an inspected file, made safe for a terminal.
+pub mod clean;
 // Faces. Neither decides anything.
 pub mod cli;
 pub mod tui;

@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use temper::cli::args::{self, Asked, Color, Format, Subject, Theme};
 use temper::cli::text::Look;
-use temper::cli::{self, clean};
 use temper::scan::Request;
 use temper::system::System;
 use temper::system::disk::RealSystem;
 use temper::tui;
+use temper::{clean, cli};
 
 /// Temper failed, or was called wrongly.
 const FAILED: u8 = 2;

@@ -421,7 +421,10 @@ fn commands_are_copied_one_or_all() {
     press(&mut state, "m enter right");
     let effects = press(&mut state, "y");
     assert!(matches!(&effects[..], [Effect::Copy(text)] if text.lines().count() == 1));
-    assert!(text(&state).contains("OSC 52"));
+    super::update::copied(&mut state, "one", false);
+    assert!(text(&state).contains("sent 3 characters to the clipboard by OSC 52"));
+    super::update::copied(&mut state, "one", true);
+    assert!(text(&state).contains("copied 3 characters"));
     let effects = press(&mut state, "Y");
     assert!(matches!(&effects[..], [Effect::Copy(text)] if text.lines().count() == 2));
 }

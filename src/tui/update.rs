@@ -584,11 +584,16 @@ fn copy(state: &mut State, action: Action) -> Vec<Effect> {
         state.notice = Some("there is nothing to copy here".into());
         return Vec::new();
     }
-    state.notice = Some(format!(
-        "sent {} to the clipboard by OSC 52; some terminals ignore it",
-        super::words::count(text.chars().count(), "character", "characters")
-    ));
     vec![Effect::Copy(text)]
+}
+
+/// Says what became of [`Effect::Copy`]. Whether a terminal takes what it was sent cannot be known.
+pub fn copied(state: &mut State, text: &str, by_system: bool) {
+    let amount = super::words::count(text.chars().count(), "character", "characters");
+    state.notice = Some(match by_system {
+        true => format!("copied {amount}"),
+        false => format!("sent {amount} to the clipboard by OSC 52; some terminals ignore it"),
+    });
 }
 
 /// What would be copied; empty for nothing.

@@ -1,7 +1,7 @@
 //! The report for people: what it says, and that nothing in it breaks a terminal.
 
 use super::samples;
-use temper::cli::clean::is_unsafe;
+use temper::clean::is_unsafe;
 use temper::cli::json;
 use temper::cli::text::{Look, render};
 use unicode_width::UnicodeWidthStr;
