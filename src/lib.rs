@@ -27,6 +27,8 @@ pub mod diagnose;
 pub mod report;
 // Diagnosis → exact diff, exact argv; and the one thing that writes.
 pub mod fix;
+// The same model on changed facts.
+pub mod whatif;
 // Practice apps.
 pub mod lab;
 // Strings of an inspected file, made safe for a terminal.

@@ -18,6 +18,7 @@ const ORDER: &[&[&str]] = &[
     &["report"],
     &["diagnose"],
     &["fix"],
+    &["whatif"],
     &["lab"],
     &["clean"],
     // The whole pipeline, in lib.rs.
