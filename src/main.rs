@@ -42,6 +42,11 @@ fn face(asked: Asked) -> anyhow::Result<u8> {
         }
         Asked::Open(subject, _) => face_text(&*system, &subject, Format::Text, Color::Auto),
         Asked::Check(subject, format, color) => face_text(&*system, &subject, format, color),
+        Asked::Explain(ask, color) => {
+            let text = cli::explain::answer(&ask, Look { width: width(), color: colored(color) })?;
+            io::stdout().lock().write_all(text.as_bytes())?;
+            Ok(0)
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod clean;
+pub mod explain;
 pub mod json;
 pub mod text;
 
