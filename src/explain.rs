@@ -158,6 +158,7 @@ pub fn all() -> &'static [Page] {
         for (name, text) in FILES {
             all.extend(parse(name, text).expect("the embedded pages parse: a test reads every one of them"));
         }
+        link_back(&mut all);
         all
     });
     &ALL
@@ -239,6 +240,16 @@ fn causes() -> Vec<Page> {
         }
     };
     gathers.map(page).collect()
+}
+
+/// A scenario does not know what leads to it: the findings that name it are added to its related pages.
+fn link_back(all: &mut [Page]) {
+    let (scenarios, others): (Vec<&mut Page>, Vec<&mut Page>) = all.iter_mut().partition(|page| page.kind == Kind::Scenario);
+    for scenario in scenarios {
+        let leads = |page: &&&mut Page| page.kind == Kind::Finding && page.related.contains(&scenario.id);
+        let ids: Vec<String> = others.iter().filter(leads).map(|page| page.id.clone()).collect();
+        scenario.related.extend(ids);
+    }
 }
 
 fn one_line(text: &str) -> String {

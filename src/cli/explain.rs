@@ -43,7 +43,7 @@ fn found(words: &[String]) -> anyhow::Result<Vec<Vec<Cow<'static, Page>>>> {
     for word in words {
         let pages = explain::pages(word);
         if pages.is_empty() {
-            bail!("nothing is known about '{}'{}; 'temper explain --list' shows every word", clean(word), suggestions(word));
+            bail!("nothing is known about '{}'{} ('temper explain --list' shows every word)", clean(word), suggestions(word));
         }
         found.push(pages);
     }

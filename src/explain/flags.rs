@@ -30,7 +30,7 @@ pub(super) fn decode(word: &str) -> Option<Page> {
     Some(Page {
         id: format!("{bits:#x}"),
         kind: Kind::Flag,
-        title: format!("Code-signing flags {bits:#x} ({bits})"),
+        title: format!("{bits:#x} is {bits}, bit by bit"),
         meaning: if of_process { reading(bits) } else { file_reading(bits) },
         when: format!("These look like the flags of {source}{spelled}."),
         not_this: "The number says nothing about allow-jit: that key has no flag. A process never shows that it is signed ad hoc: look for an empty team \

@@ -22,8 +22,8 @@ pub fn render(found: &[Vec<Cow<'static, Page>>], look: Look) -> String {
 }
 
 fn one(sheet: &mut Sheet, page: &Page) {
-    sheet.heading(&page.id, page.kind.name());
-    sheet.text(0, &page.title);
+    sheet.heading(&page.id, "");
+    sheet.text(0, &format!("{}: {}", page.kind.name(), page.title));
     for (heading, text) in [("What it means", &page.meaning), ("When", &page.when), ("What it is not", &page.not_this)] {
         if !text.is_empty() {
             sheet.heading(heading, "");
