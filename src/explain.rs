@@ -4,10 +4,12 @@
 //! It only looks up. Nothing here looks at an app or decides anything.
 
 mod flags;
+mod line;
 mod nearest;
 #[cfg(test)]
 mod tests;
 
+pub use line::in_evidence;
 pub use nearest::nearest;
 
 use crate::scenario::{self, Scenario};
@@ -162,6 +164,34 @@ pub fn all() -> &'static [Page] {
         all
     });
     &ALL
+}
+
+/// The page with exactly that id, with its case; other spellings do not count.
+pub fn by_id(id: &str) -> Option<&'static Page> {
+    all().iter().find(|page| page.id == id)
+}
+
+/// What can be explained, kind by kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Topic {
+    /// Kind of word.
+    pub kind: Kind,
+    /// Number of pages.
+    pub pages: usize,
+    /// Id of its first page.
+    pub example: &'static str,
+}
+
+/// Every kind that has pages, in the order of [`all`].
+pub fn topics() -> Vec<Topic> {
+    let mut topics: Vec<Topic> = Vec::new();
+    for page in all() {
+        match topics.iter_mut().find(|topic| topic.kind == page.kind) {
+            Some(topic) => topic.pages += 1,
+            None => topics.push(Topic { kind: page.kind, pages: 1, example: &page.id }),
+        }
+    }
+    topics
 }
 
 /// Reads one file; an error names it.

@@ -4,8 +4,12 @@ use super::args::Format;
 use super::clean::{clean, clean_json};
 use super::text::{self, Look};
 use crate::explain::{self, Page};
-use anyhow::{Context, bail};
+use anyhow::Context;
+use serde_json::{Value, json};
 use std::borrow::Cow;
+
+/// Name and version of the JSON form.
+const SCHEMA: &str = "temper-explain/1";
 
 /// What `temper explain` is asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,53 +22,82 @@ pub struct Ask {
     pub format: Format,
 }
 
-/// The text for standard output. A word without a page is an error that names the nearest ones.
-pub fn answer(ask: &Ask, look: Look) -> anyhow::Result<String> {
-    if ask.list {
-        return list(ask.format, look);
+/// What there is to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// For standard output.
+    pub text: String,
+    /// For standard error: a sentence for each word without a page, with the nearest ones.
+    pub misses: Vec<String>,
+}
+
+impl Answer {
+    /// Exit status: 0 every word has a page, 1 one has none.
+    pub fn status(&self) -> u8 {
+        u8::from(!self.misses.is_empty())
     }
-    let found = found(&ask.words)?;
-    match ask.format {
-        Format::Text => Ok(text::explain::render(&found, look)),
+}
+
+/// The pages of the words; the topics when no word is given. Fails only when JSON cannot be written.
+pub fn answer(ask: &Ask, look: Look) -> anyhow::Result<Answer> {
+    let whole = |text| Answer { text, misses: Vec::new() };
+    if ask.list {
+        return list(ask.format, look).map(whole);
+    }
+    if ask.words.is_empty() {
+        return topics(ask.format, look).map(whole);
+    }
+    let (found, unknown) = found(&ask.words);
+    let text = match ask.format {
+        Format::Text => text::explain::render(&found, look),
         Format::Json => {
             let pages: Vec<&Page> = found.iter().flatten().map(|page| &**page).collect();
-            json(&pages)
+            let misses: Vec<Value> = unknown.iter().map(|word| json!({ "word": word, "nearest": explain::nearest(word) })).collect();
+            json(json!({ "schema": SCHEMA, "pages": pages, "unknown": misses }))?
         }
-    }
+    };
+    Ok(Answer { text, misses: unknown.iter().map(|word| miss(word)).collect() })
 }
 
-/// For each word asked for, its pages, best first.
-fn found(words: &[String]) -> anyhow::Result<Vec<Vec<Cow<'static, Page>>>> {
+/// For each word asked for, its pages, best first; and the words that have none.
+fn found(words: &[String]) -> (Vec<Vec<Cow<'static, Page>>>, Vec<&str>) {
     let together = explain::pages(&words.join(" "));
     if !together.is_empty() {
-        return Ok(vec![together]);
+        return (vec![together], Vec::new());
     }
-    let mut found = Vec::new();
+    let (mut found, mut unknown) = (Vec::new(), Vec::new());
     for word in words {
-        let pages = explain::pages(word);
-        if pages.is_empty() {
-            bail!("nothing is known about '{}'{} ('temper explain --list' shows every word)", clean(word), suggestions(word));
+        match explain::pages(word) {
+            pages if pages.is_empty() => unknown.push(word.as_str()),
+            pages => found.push(pages),
         }
-        found.push(pages);
     }
-    Ok(found)
+    (found, unknown)
 }
 
-fn suggestions(word: &str) -> String {
+fn miss(word: &str) -> String {
     let nearest = explain::nearest(word);
-    if nearest.is_empty() { String::new() } else { format!("; did you mean {}?", nearest.join(", ")) }
+    let hint = if nearest.is_empty() { String::new() } else { format!("; did you mean {}?", nearest.join(", ")) };
+    format!("nothing is known about '{}'{hint} ('temper explain --list' shows every word)", clean(word))
+}
+
+fn topics(format: Format, look: Look) -> anyhow::Result<String> {
+    let topics = explain::topics();
+    match format {
+        Format::Text => Ok(text::explain::topics(&topics, look)),
+        Format::Json => json(json!({ "schema": SCHEMA, "topics": topics })),
+    }
 }
 
 fn list(format: Format, look: Look) -> anyhow::Result<String> {
     let pages: Vec<&Page> = explain::all().iter().collect();
     match format {
         Format::Text => Ok(text::explain::list(&pages, look)),
-        Format::Json => json(&pages),
+        Format::Json => json(json!({ "schema": SCHEMA, "pages": pages })),
     }
 }
 
-fn json(pages: &[&Page]) -> anyhow::Result<String> {
-    let document = serde_json::json!({ "schema": "temper-explain/1", "pages": pages });
+fn json(document: Value) -> anyhow::Result<String> {
     let text = serde_json::to_string_pretty(&document).context("the pages could not be written as JSON")?;
     Ok(clean_json(&text) + "\n")
 }
@@ -81,7 +114,9 @@ mod tests {
     }
 
     fn text_of(words: &[&str]) -> String {
-        answer(&ask(words), LOOK).expect("these words have pages")
+        let said = answer(&ask(words), LOOK).expect("pages");
+        assert_eq!((said.status(), said.misses), (0, vec![]));
+        said.text
     }
 
     #[test]
@@ -93,11 +128,30 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_word_is_an_error_with_the_nearest_ones() {
-        let error = answer(&ask(&["alow-jit"]), LOOK).expect_err("there is no such word").to_string();
-        assert!(error.contains("com.apple.security.cs.allow-jit") && error.contains("--list"), "{error}");
-        let error = answer(&ask(&["evil\u{1b}[2J"]), LOOK).expect_err("there is no such word").to_string();
-        assert!(!error.contains('\u{1b}'), "{error}");
+    fn an_unknown_word_is_told_with_the_nearest_ones() {
+        let said = answer(&ask(&["alow-jit"]), LOOK).expect("an answer");
+        assert_eq!((said.status(), said.text.as_str(), said.misses.len()), (1, "", 1));
+        assert!(said.misses[0].contains("did you mean com.apple.security.cs.allow-jit") && said.misses[0].contains("--list"), "{said:?}");
+        let said = answer(&ask(&["evil\u{1b}[2J"]), LOOK).expect("an answer");
+        assert!(!said.misses[0].contains('\u{1b}'), "{said:?}");
+        // The words that have a page are shown all the same.
+        let said = answer(&ask(&["xyzzyx", "-67054"]), LOOK).expect("an answer");
+        assert!(said.status() == 1 && said.text.starts_with("-67054"), "{said:?}");
+        let said = answer(&Ask { format: Format::Json, ..ask(&["alow-jit"]) }, LOOK).expect("an answer");
+        let value: Value = serde_json::from_str(&said.text).expect("it is JSON");
+        assert_eq!((&value["unknown"][0]["word"], said.status()), (&"alow-jit".into(), 1));
+        assert_eq!(value["unknown"][0]["nearest"][0], "com.apple.security.cs.allow-jit");
+    }
+
+    #[test]
+    fn without_a_word_the_topics_are_listed() {
+        let text = text_of(&[]);
+        for topic in explain::topics() {
+            assert!(text.contains(topic.kind.name()) && text.contains(topic.example), "{topic:?} is not in\n{text}");
+        }
+        let said = answer(&Ask { format: Format::Json, ..Ask::default() }, LOOK).expect("JSON");
+        let value: Value = serde_json::from_str(&said.text).expect("it is JSON");
+        assert_eq!(value["topics"].as_array().map(Vec::len), Some(explain::topics().len()));
     }
 
     #[test]
@@ -120,7 +174,7 @@ mod tests {
 
     #[test]
     fn the_list_has_every_id_on_a_line() {
-        let text = answer(&Ask { list: true, ..Ask::default() }, LOOK).expect("the list");
+        let text = answer(&Ask { list: true, ..Ask::default() }, LOOK).expect("the list").text;
         for page in explain::all() {
             assert!(text.lines().any(|line| line.trim_start().starts_with(page.id.as_str())), "{}", page.id);
         }
@@ -128,8 +182,8 @@ mod tests {
 
     #[test]
     fn json_holds_the_pages() {
-        let said = answer(&Ask { format: Format::Json, ..ask(&["kTCCServiceCamera"]) }, LOOK).expect("JSON");
-        let value: serde_json::Value = serde_json::from_str(&said).expect("it is JSON");
+        let said = answer(&Ask { format: Format::Json, ..ask(&["kTCCServiceCamera"]) }, LOOK).expect("JSON").text;
+        let value: Value = serde_json::from_str(&said).expect("it is JSON");
         assert_eq!(value["schema"], "temper-explain/1");
         assert_eq!((&value["pages"][0]["id"], &value["pages"][0]["kind"]), (&"kTCCServiceCamera".into(), &"tcc-service".into()));
     }

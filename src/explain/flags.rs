@@ -53,8 +53,13 @@ fn bit_of(page: &Page) -> Option<u32> {
 fn number(word: &str) -> Option<u32> {
     let lower = word.to_ascii_lowercase();
     let word = ["codesigningflags", "flags"].iter().find_map(|name| lower.strip_prefix(name)).unwrap_or(&lower);
+    let is_named = word.len() < lower.len();
     let word = word.trim_start_matches(['"', ' ', ':', '=']);
-    let word = word.split(['(', ' ', ',']).next().unwrap_or(word);
+    let (word, rest) = word.split_at(word.find(['(', ' ', ',']).unwrap_or(word.len()));
+    // A line that only begins with a number is about something else: `1024 bytes`.
+    if !is_named && !rest.is_empty() && !rest.starts_with('(') {
+        return None;
+    }
     match word.strip_prefix("0x") {
         Some(digits) => u32::from_str_radix(digits, 16).ok(),
         None => word.parse().ok(),

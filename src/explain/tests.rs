@@ -304,6 +304,76 @@ fn restricted_keys_are_those_the_policy_calls_restricted() {
     }
 }
 
+/// The page of each fact a log can hold.
+const LOG_FACTS: [(&str, &str); 40] = [
+    ("Load", "log-dyld-tried"),
+    ("LibraryValidationRejected", "log-library-validation"),
+    ("InvalidPage", "log-invalid-page"),
+    ("RejectedPage", "log-rejected-page"),
+    ("WriteExecuteRefused", "log-write-execute"),
+    ("JitMappingDenied", "log-jit-denied"),
+    ("TccEntitlementMissing", "log-tcc-entitlement"),
+    ("TccUsageMissing", "log-tcc-usage"),
+    ("TccEntitlementAbort", "resource-entitlement-missing"),
+    ("TccDenied", "log-tcc-denied"),
+    ("TccPlatformBinary", "log-tcc-platform-binary"),
+    ("TccPrompting", "log-tcc-prompting"),
+    ("AppleEventsDenied", "-1743"),
+    ("RestrictedEntitlements", "log-restricted-entitlement"),
+    ("NoEligibleProfile", "log-no-profile"),
+    ("EntitlementsUnparsable", "log-entitlements-unparsable"),
+    ("LaunchSignatureRefused", "log-load-code-signature"),
+    ("LaunchConstraint", "log-launch-constraint"),
+    ("TaskPortDenied", "log-task-port"),
+    ("AttachRefused", "log-attach-failed"),
+    ("Gatekeeper", "log-gatekeeper"),
+    ("AppManagement", "log-app-management"),
+    ("SandboxDenied", "log-sandbox-deny"),
+    ("EngineMemory", "engine-got-no-executable-memory"),
+    ("CodesignProblem", "codesign-problem"),
+    ("Detritus", "log-detritus"),
+    ("SignatureAccepted", "log-codesign-valid"),
+    ("DisplayedFlags", "shown-flags"),
+    ("DisplayedArch", "shown-flags"),
+    ("DisplayedEntitlement", "shown-entitlement"),
+    ("DisplayedNoEntitlements", "shown-no-entitlements"),
+    ("DisplayedTeam", "team-identifier"),
+    ("NotaryIssue", "log-notary"),
+    ("Died", "died"),
+    ("CrashReportSaved", "log-crash-saved"),
+    ("DyldVariable", "dyld-variable-set"),
+    ("WorksWhen", "works-otherwise"),
+    ("Overwritten", "overwritten-in-place"),
+    ("OwnFault", "own-fault"),
+    ("Noise", "noise"),
+];
+
+/// Names of the variants of an enum in a source text.
+fn variants<'a>(source: &'a str, name: &str) -> BTreeSet<&'a str> {
+    let body = source.split(&format!("pub enum {name} {{\n")).nth(1).and_then(|rest| rest.split("\n}").next()).unwrap();
+    let is_variant = |line: &&str| line.starts_with("    ") && line[4..].starts_with(|c: char| c.is_ascii_uppercase());
+    body.lines().filter(is_variant).map(|line| line[4..].split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap()).collect()
+}
+
+#[test]
+fn every_fact_of_a_log_has_a_page() {
+    let source = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/read/log/mod.rs")).unwrap();
+    let facts = variants(&source, "LogFact");
+    assert_eq!(facts, LOG_FACTS.iter().map(|(fact, _)| *fact).collect(), "a fact of a log without a row here, or a row without a fact");
+    for (fact, id) in LOG_FACTS {
+        assert!(by_id(id).is_some(), "{fact}: no page is named {id}");
+    }
+}
+
+#[test]
+fn topics_count_every_page_once() {
+    let topics = topics();
+    assert_eq!(topics.iter().map(|topic| topic.pages).sum::<usize>(), all().len());
+    let kinds: BTreeSet<Kind> = topics.iter().map(|topic| topic.kind).collect();
+    assert_eq!(kinds.len(), topics.len());
+    assert!(topics.iter().all(|topic| by_id(topic.example).is_some_and(|page| page.kind == topic.kind)));
+}
+
 // --- finding a page
 
 #[test]
@@ -366,7 +436,7 @@ fn a_word_with_two_meanings_has_two_pages() {
 
 #[test]
 fn nonsense_has_no_page() {
-    for word in ["", "   ", "\"\"", "xyzzy", "99999999999999999999", "0xzz", "-1", "7", "CODESIGNING 99", "flags=", "\u{0}"] {
+    for word in ["", "   ", "\"\"", "xyzzy", "1024 bytes", "99999999999999999999", "0xzz", "-1", "7", "CODESIGNING 99", "flags=", "\u{0}"] {
         assert!(page(word).is_none(), "{word:?}: {:?}", page(word).map(|page| page.id.clone()));
     }
     page(&"a ".repeat(100_000));

@@ -2,7 +2,7 @@
 
 use super::Look;
 use super::page::Page as Sheet;
-use crate::explain::{Kind, Page};
+use crate::explain::{Kind, Page, Topic};
 use std::borrow::Cow;
 
 /// The first page of each word; the others that the word names are listed below it.
@@ -51,6 +51,20 @@ fn paragraphs(sheet: &mut Sheet, text: &str) {
         }
         sheet.text(2, &paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
     }
+}
+
+/// What can be explained, and how to ask.
+pub fn topics(topics: &[Topic], look: Look) -> String {
+    let mut sheet = Sheet::new(look);
+    sheet.text(0, "temper explain WORD says what a word, a number or a pasted line means. There are pages for:");
+    sheet.blank();
+    for topic in topics {
+        let pages = if topic.pages == 1 { "1 page".to_owned() } else { format!("{} pages", topic.pages) };
+        sheet.labelled(2, topic.kind.name(), 42, &format!("{pages}, such as {}", topic.example));
+    }
+    sheet.blank();
+    sheet.text(0, "temper explain --list shows every word.");
+    sheet.finish()
 }
 
 /// Every id with its title, kind by kind.
