@@ -29,6 +29,18 @@ pub fn in_evidence(line: &str) -> Vec<String> {
     words
 }
 
+/// Pages of the termination and the unmistakable names in a line.
+pub(super) fn named(line: &str) -> Vec<&'static Page> {
+    let line: String = line.chars().take(LONGEST).collect();
+    let mut pages: Vec<&'static Page> = termination(&line).into_iter().collect();
+    for page in names(&line) {
+        if pages.len() < MOST && !pages.iter().any(|known| std::ptr::eq(*known, page)) {
+            pages.push(page);
+        }
+    }
+    pages
+}
+
 fn tokens(line: &str) -> impl Iterator<Item = &str> {
     line.split(|c: char| !(c.is_ascii_alphanumeric() || "_.-".contains(c))).filter(|token| !token.is_empty())
 }

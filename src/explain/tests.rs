@@ -285,7 +285,9 @@ fn every_security_error_has_a_page() {
     for code in (66_990..=67_072).filter(|code| *code != 67_038) {
         assert!(has_page(&format!("-{code}"), Kind::Error), "-{code}");
     }
-    for code in ["-413", "-423", "-424", "-1743", "-1744", "-600", "137", "134", "133", "139", "153", "163", "EINVAL", "EACCES", "EPERM"] {
+    for code in
+        ["-413", "-420", "-423", "-424", "-1743", "-1744", "-600", "137", "134", "133", "139", "153", "163", "EINVAL", "EACCES", "EPERM"]
+    {
         assert!(has_page(code, Kind::Error), "{code}");
     }
 }
@@ -334,7 +336,7 @@ const LOG_FACTS: [(&str, &str); 40] = [
     ("Detritus", "log-detritus"),
     ("SignatureAccepted", "log-codesign-valid"),
     ("DisplayedFlags", "shown-flags"),
-    ("DisplayedArch", "shown-flags"),
+    ("DisplayedArch", "shown-slice"),
     ("DisplayedEntitlement", "shown-entitlement"),
     ("DisplayedNoEntitlements", "shown-no-entitlements"),
     ("DisplayedTeam", "team-identifier"),
@@ -422,6 +424,8 @@ fn a_pasted_line_finds_its_page() {
         ("tried: '/opt/demo/liba.dylib' (no such file)", "dyld-missing"),
         ("mapping process and mapped file (non-platform) have different Team IDs", "dyld-different-teams"),
         ("AMFI: '/tmp/demo' has no CMS blob?", "log-amfi-noise"),
+        ("Exception Type:  EXC_CRASH (SIGKILL (Code Signature Invalid))", "EXC_CRASH"),
+        ("\"termination\" : {\"code\":1,\"namespace\":\"CODESIGNING\"}", "CODESIGNING 1"),
     ];
     for (line, id) in pairs {
         assert!(pages(line).iter().any(|page| page.id == id), "{line}: {:?}", pages(line).iter().map(|p| &p.id).collect::<Vec<_>>());
