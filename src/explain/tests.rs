@@ -367,6 +367,50 @@ fn every_fact_of_a_log_has_a_page() {
     }
 }
 
+/// Names in the sources that no page can be about: beginnings of names, and a private key.
+const NO_NAMES: [&str; 2] = ["NSUsageDescription", "com.apple.private.noprofile"];
+
+/// Strings of a source text that are nothing but a name of Apple's that a page must be about.
+fn names_in(text: &str) -> BTreeSet<String> {
+    let text = text.split("#[cfg(test)]").next().unwrap_or(text);
+    let strings = text.split('"').filter(|string| !string.is_empty() && !string.ends_with(['.', '_', '-']));
+    let is_word = |string: &&str| string.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    let is_name = |string: &&str| {
+        let starts =
+            |beginnings: &[&str]| beginnings.iter().any(|beginning| string.starts_with(beginning) && string.len() > beginning.len());
+        let upper = string.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+        starts(&["com.apple.security.", "com.apple.developer.", "com.apple.vm.", "com.apple.private.", "kTCCService", "errSec"])
+            || string.starts_with("NS") && string.ends_with("UsageDescription")
+            || upper && starts(&["DYLD_", "EXC_", "KERN_", "CS_"])
+            || upper && string.starts_with("SIG") && string.len() > 3
+    };
+    let names = strings.filter(is_word).filter(is_name).filter(|name| !NO_NAMES.contains(name));
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn every_name_of_apple_s_in_the_sources_and_scenarios_has_a_page() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    rust_files(&root.join("src"), &mut files);
+    files.retain(|file| !file.components().any(|part| part.as_os_str() == "tests") && !file.ends_with("sample.rs"));
+    files.extend(std::fs::read_dir(root.join("scenarios")).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()));
+    let mut names = BTreeSet::new();
+    for file in &files {
+        names.extend(names_in(&std::fs::read_to_string(file).unwrap()));
+    }
+    assert!(names.len() > 60 && names.contains(policy::key::ALLOW_JIT) && names.contains("DYLD_INSERT_LIBRARIES"), "{names:?}");
+    let missing: Vec<&String> = names.iter().filter(|name| named(name).is_empty()).collect();
+    assert!(missing.is_empty(), "names without a page in explain/: {missing:?}");
+}
+
+#[test]
+fn names_are_read_from_source() {
+    let text =
+        "a(\"com.apple.security.cs.x\"); \"com.apple.security.\"; \"DYLD_PRINT_\"; \"see SIGKILL\"; \"SIGKILL\"; \"NSXUsageDescription\"";
+    assert_eq!(names_in(text).into_iter().collect::<Vec<_>>(), ["NSXUsageDescription", "SIGKILL", "com.apple.security.cs.x"]);
+}
+
 #[test]
 fn topics_count_every_page_once() {
     let topics = topics();

@@ -102,7 +102,7 @@ fn a_key_and_the_flags_of_an_object_are_rows_of_their_own() {
             go_to(&mut state, &target);
             press(&mut state, open);
             let Target::Word(word) = &target else { unreachable!() };
-            assert_eq!(words(&state), [word.clone()]);
+            assert_eq!(words(&state), std::slice::from_ref(word));
             assert!(!all(&state).contains("There is no page"), "{}", all(&state));
             press(&mut state, "esc");
         }
