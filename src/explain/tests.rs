@@ -373,7 +373,8 @@ const NO_NAMES: [&str; 2] = ["NSUsageDescription", "com.apple.private.noprofile"
 /// Strings of a source text that are nothing but a name of Apple's that a page must be about.
 fn names_in(text: &str) -> BTreeSet<String> {
     let text = text.split("#[cfg(test)]").next().unwrap_or(text);
-    let strings = text.split('"').filter(|string| !string.is_empty() && !string.ends_with(['.', '_', '-']));
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let strings = lines.flat_map(|line| line.split('"')).filter(|string| !string.is_empty() && !string.ends_with(['.', '_', '-']));
     let is_word = |string: &&str| string.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
     let is_name = |string: &&str| {
         let starts =
@@ -406,8 +407,7 @@ fn every_name_of_apple_s_in_the_sources_and_scenarios_has_a_page() {
 
 #[test]
 fn names_are_read_from_source() {
-    let text =
-        "a(\"com.apple.security.cs.x\"); \"com.apple.security.\"; \"DYLD_PRINT_\"; \"see SIGKILL\"; \"SIGKILL\"; \"NSXUsageDescription\"";
+    let text = "/// \"SIGX\"\na(\"com.apple.security.cs.x\"); \"com.apple.security.\"; \"DYLD_PRINT_\"; \"see SIGKILL\"; \"SIGKILL\"; \"NSXUsageDescription\"";
     assert_eq!(names_in(text).into_iter().collect::<Vec<_>>(), ["NSXUsageDescription", "SIGKILL", "com.apple.security.cs.x"]);
 }
 
