@@ -292,8 +292,7 @@ pub fn page(word: &str) -> Option<Cow<'static, Page>> {
 }
 
 /// Every page the word names, best first: with the same case before any case, an id before another spelling. A number that is no word of its own is read as
-/// code-signing flags. A longer text is searched for the lines Temper knows, then for
-/// names that mean one thing only.
+/// code-signing flags. A longer text is searched for the lines Temper knows, then for names that mean one thing only.
 pub fn pages(word: &str) -> Vec<Cow<'static, Page>> {
     let word = plain(word);
     if word.is_empty() {

@@ -57,7 +57,8 @@ fn score(word: &[char], candidate: &[char]) -> Option<usize> {
     if candidate.len() >= 4 && word.windows(candidate.len()).any(|part| part == candidate) {
         return Some(60 + word.len() - candidate.len());
     }
-    (word.len() >= 4 && is_subsequence(word, candidate)).then_some(100 + extra)
+    // In a much longer name nearly every word's letters stand in the right order somewhere.
+    (word.len() >= 4 && extra <= word.len() && is_subsequence(word, candidate)).then_some(100 + extra)
 }
 
 fn is_subsequence(word: &[char], candidate: &[char]) -> bool {
@@ -116,6 +117,7 @@ mod tests {
     fn suggestions_are_few_and_nonsense_has_none() {
         assert!(nearest("com.apple.developer").len() <= MOST);
         assert_eq!(nearest("qqqqqqqqqqqqwwwwwwwwww"), Vec::<&str>::new());
+        assert_eq!(nearest("foo-bar"), Vec::<&str>::new());
         assert_eq!(nearest(""), Vec::<&str>::new());
         nearest(&"x".repeat(100_000));
     }

@@ -60,7 +60,7 @@ pub fn topics(topics: &[Topic], look: Look) -> String {
     sheet.blank();
     for topic in topics {
         let pages = if topic.pages == 1 { "1 page".to_owned() } else { format!("{} pages", topic.pages) };
-        sheet.labelled(2, topic.kind.name(), 42, &format!("{pages}, such as {}", topic.example));
+        sheet.labelled(2, topic.kind.name(), 22, &format!("{pages}, such as {}", topic.example));
     }
     sheet.blank();
     sheet.text(0, "temper explain --list shows every word.");

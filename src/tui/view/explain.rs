@@ -53,7 +53,7 @@ fn topics(b: &mut Build) {
     );
     b.blank();
     for topic in explain::topics() {
-        let line = format!("{}: {} such as {}", topic.kind.name(), crate::tui::words::count(topic.pages, "page", "pages"), topic.example);
+        let line = format!("{}, such as {}", topic.kind.name(), topic.example);
         b.item(Target::Word(topic.example.to_owned()), |b| b.para(0, Role::Text, &line));
     }
 }
