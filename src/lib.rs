@@ -22,6 +22,8 @@ pub mod dyld;
 pub mod detect;
 // The documented issues, in words.
 pub mod scenario;
+// A page for every word.
+pub mod explain;
 // Findings and refusals → diagnoses. The only decider.
 pub mod diagnose;
 pub mod report;

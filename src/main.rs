@@ -42,6 +42,12 @@ fn face(asked: Asked) -> anyhow::Result<u8> {
         }
         Asked::Open(subject, _) => face_text(&*system, &subject, Format::Text, Color::Auto),
         Asked::Check(subject, format, color) => face_text(&*system, &subject, format, color),
+        Asked::Explain(ask, color) => {
+            let answer = cli::explain::answer(&ask, Look { width: width(), color: colored(color) })?;
+            io::stdout().lock().write_all(answer.text.as_bytes())?;
+            answer.misses.iter().for_each(|miss| complain(miss));
+            Ok(answer.status())
+        }
     }
 }
 
@@ -96,7 +102,11 @@ fn ended(outcome: anyhow::Result<u8>) -> ExitCode {
 }
 
 fn failed(why: &str) -> ExitCode {
-    // Nobody is left to tell when standard error is closed.
-    let _ = writeln!(io::stderr(), "temper: error: {}", clean::clean(why));
+    complain(&format!("error: {why}"));
     ExitCode::from(FAILED)
+}
+
+fn complain(what: &str) {
+    // Nobody is left to tell when standard error is closed.
+    let _ = writeln!(io::stderr(), "temper: {}", clean::clean(what));
 }

@@ -15,6 +15,7 @@ const ORDER: &[&[&str]] = &[
     &["dyld"],
     &["detect"],
     &["scenario"],
+    &["explain"],
     &["report"],
     &["diagnose"],
     &["fix"],
