@@ -56,7 +56,7 @@ pub(super) fn verify(check: &SealCheck, sealed: &SealedCode, evidence: &Evidence
 }
 
 /// The slices that nested code consists of: of the file, or of the bundle's main executable.
-pub(super) fn images<'a>(evidence: &'a Evidence, path: &'a Path) -> Vec<&'a Image> {
+pub fn images<'a>(evidence: &'a Evidence, path: &'a Path) -> Vec<&'a Image> {
     let of_file: Vec<&Image> = evidence.images_at(path).collect();
     if !of_file.is_empty() {
         return of_file;
