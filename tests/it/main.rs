@@ -13,3 +13,4 @@ mod signer;
 mod snippets;
 mod support;
 mod text_report;
+mod verify;
