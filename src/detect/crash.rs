@@ -92,6 +92,7 @@ impl Look<'_> {
                 "the address that faulted lies in no memory at all: a bad pointer",
                 Clue::Own(OwnFault::BadPointer),
             ),
+            None if self.killed_at_exec() => self.exec_page(),
             None if self.dyld_on_top() => self.file_page(None),
             None if self.report.frames.first().is_some_and(|f| f.image == "???") => {
                 self.symptom("ran-anonymous-page", "killed while running memory that belongs to no file", Clue::KilledAnonymousPage)
@@ -102,6 +103,18 @@ impl Look<'_> {
                 Clue::KilledPage,
             ),
         }
+    }
+
+    /// Killed before a thread ran: only pages of the executable itself were touched.
+    fn killed_at_exec(&self) -> bool {
+        self.report.frames.is_empty()
+            && self.report.exception.as_deref().is_some_and(|e| e.contains("EXC_CRASH"))
+            && self.report.path.is_some()
+    }
+
+    fn exec_page(&self) -> Detected {
+        let clue = Clue::KilledFilePage { file: self.report.path.clone(), while_loading: false, replaced: false };
+        self.symptom("ran-page-that-does-not-match", "killed at launch: a page of the executable does not match its signature", clue)
     }
 
     fn anonymous(&self, region: &Region) -> Detected {

@@ -5,6 +5,7 @@ use crate::evidence::{Evidence, EvidenceText, Image, TextFacts};
 use crate::finding::{Confidence, Kind, Proof, Severity};
 use crate::policy;
 use crate::read::log::{LoadFailure, LogFact, LogLine, Proc, TriedReason, WorksHow};
+use crate::read::macho::Arch;
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Detected> {
     let mut all = Vec::new();
@@ -292,6 +293,10 @@ impl Line<'_> {
                 let words = if hardened { "codesign shows the runtime flag" } else { "codesign shows no runtime flag: not hardened" };
                 self.note("shown-flags", words.to_owned(), Clue::ShownHardened(hardened), &nobody)
             }
+            LogFact::DisplayedArch { arch, .. } => {
+                let arch = named_arch(arch)?;
+                self.note("shown-slice", format!("codesign shows one slice: {}", arch.name()), Clue::ShownArch(arch), &nobody)
+            }
             LogFact::DisplayedEntitlement { key, value: true, .. } => {
                 self.note("shown-entitlement", format!("codesign shows {key}"), Clue::ShownEntitlements(vec![key.clone()]), &nobody)
             }
@@ -397,7 +402,7 @@ pub(crate) fn engine_name(word: &str) -> &'static str {
         "pypy" => "PyPy",
         "wasm" => "the WebAssembly engine",
         "wine" => "Wine",
-        "qemu" => "QEMU",
+        "qemu" | "tcg" => "QEMU",
         "llvm" => "LLVM's JIT",
         "beam" => "Erlang's BEAM",
         "yjit" => "Ruby's YJIT",
@@ -406,6 +411,11 @@ pub(crate) fn engine_name(word: &str) -> &'static str {
         "dart" => "the Dart VM",
         _ => "the program",
     }
+}
+
+/// The architecture of that name; those that macOS no longer runs do not matter.
+fn named_arch(name: &str) -> Option<Arch> {
+    [Arch::I386, Arch::X86_64, Arch::Arm64, Arch::Arm64e].into_iter().find(|arch| arch.name() == name)
 }
 
 fn short(path: &str) -> &str {

@@ -91,6 +91,8 @@ fn same_bundle(from: Option<&str>, file: &str) -> bool {
     let bundle = |path: &str| path.find(".app/").map(|end| path.get(..end + 5).unwrap_or(path).to_owned());
     match (from.and_then(bundle), bundle(file)) {
         (Some(a), Some(b)) => a == b,
+        // An error string of dlopen does not say who asked. What lies among an app's own code is loaded by that app.
+        (None, Some(_)) => from.is_none() && [".app/Contents/Frameworks/", ".app/Contents/MacOS/"].iter().any(|place| file.contains(place)),
         _ => false,
     }
 }
@@ -166,6 +168,7 @@ impl<'a> Failure<'a> {
         let summary = format!("Gatekeeper refused {}: it is quarantined or not notarized. Library validation has no part in it", self.name);
         let mut candidate = self.start("gatekeeper", Confidence::Likely, summary);
         candidate.mended_by = super::case::MendedBy::User;
+        candidate.only = super::other::GATEKEEPER.to_vec();
         candidate
     }
 

@@ -61,7 +61,7 @@ impl<'a> Look<'a> {
     }
 
     fn arch(&self) -> Option<Arch> {
-        self.detected.finding.arch.or(self.image.map(Image::arch)).or(self.case.scene.evidence.arch)
+        self.detected.finding.arch.or(self.image.map(Image::arch)).or(self.case.scene.evidence.arch).or_else(|| self.case.shown_arch())
     }
 
     fn decision(&self, action: &Action) -> Option<Decision> {
@@ -178,7 +178,7 @@ impl<'a> Look<'a> {
             return Some(found.how);
         }
         match engine {
-            "jsc" | "coreclr" | "jit" => Some(MemoryUse::MapJit),
+            "jsc" | "coreclr" | "jit" | "qemu" => Some(MemoryUse::MapJit),
             "v8" if self.arch().is_some_and(Arch::is_arm64) => Some(MemoryUse::MapJit),
             "hotspot" if self.arch().is_some_and(Arch::is_arm64) => Some(MemoryUse::MapJit),
             "wasm" | "luajit" => Some(MemoryUse::FlipsPages),

@@ -199,7 +199,11 @@ fn denied(case: &Case<'_>, index: usize, detected: &Detected, resource: &'static
         return None;
     }
     let image = subject(case, detected).or_else(|| case.scene.main());
-    let lacks = image.map(|image| image.is_hardened() && !image.has_entitlement(resource.entitlement));
+    let lacks = image.map(|image| image.is_hardened() && !image.has_entitlement(resource.entitlement)).or_else(|| {
+        // Without the code, the output of `codesign -d` says as much.
+        case.any(|c| matches!(c, Clue::ShownEntitlements(_)))?;
+        Some(case.hardened(None) == Some(true) && !case.has_key(None, resource.entitlement))
+    });
     let usage = image.and_then(|image| usage_present(case, image, resource));
     let who = image.map_or("the program".into(), |i| i.path.file_name().unwrap_or_default().to_string_lossy().into_owned());
     let summary = format!("{who} is refused {}", resource.name);
@@ -207,6 +211,9 @@ fn denied(case: &Case<'_>, index: usize, detected: &Detected, resource: &'static
     let confidence = if explained && !case.unread_death() { Confidence::Likely } else { Confidence::Possible };
     let mut candidate = start(case, index, detected, resource, confidence, summary).about(image);
     candidate.accounts = confidence == Confidence::Likely;
+    // A user who declined is answered the same.
+    candidate.no_keys = (image.is_none() && case.hardened(None) != Some(true) || case.unread_death())
+        .then(|| "not known yet: whether the program is hardened and lacks the key; give Temper the app, or tccd's lines".to_owned());
     if lacks != Some(false) {
         candidate.facts.insert(Condition::EntitlementMissing);
         candidate.add = Some(vec![resource.entitlement.to_owned()]);

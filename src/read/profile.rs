@@ -1,4 +1,5 @@
-//! `embedded.provisionprofile`: which restricted entitlements Apple allows a team's code, signed with which certificates, on which devices, until when.
+//! `embedded.provisionprofile`: which restricted entitlements Apple allows a team's code, signed with which certificates, on which devices,
+//! until when.
 //!
 //! A CMS SignedData that carries a property list (TN3125). An entitlement that is restricted must be claimed by the code and allowed here.
 //!
@@ -107,7 +108,8 @@ impl Profile {
         self.allowed(key).is_some_and(|allowed| covers(allowed, value))
     }
 
-    /// The App ID the profile is for, with its prefix: `com.apple.application-identifier` on the Mac, `application-identifier` elsewhere. It may end in `*`.
+    /// The App ID the profile is for, with its prefix: `com.apple.application-identifier` on the Mac, `application-identifier` elsewhere. It may
+    /// end in `*`.
     pub fn application_identifier(&self) -> Option<&str> {
         let value = self.allowed("com.apple.application-identifier").or_else(|| self.allowed("application-identifier"));
         match value {

@@ -226,8 +226,8 @@ pub fn read_set(bytes: &[u8]) -> Result<RequirementSet, ReadError> {
     decode::set(bytes)
 }
 
-/// Compiles a requirement from its text, as `csreq -r` does: the seal of nested code holds its requirement so. An error with the offset of the word that
-/// cannot stand there. A certificate named by a path is refused.
+/// Compiles a requirement from its text, as `csreq -r` does: the seal of nested code holds its requirement so. An error with the offset of the
+/// word that cannot stand there. A certificate named by a path is refused.
 pub fn parse(text: &str) -> Result<Requirement, ReadError> {
     parse::read(text)
 }

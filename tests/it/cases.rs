@@ -208,7 +208,7 @@ fn examine(case: &Path, spec: Option<&BundleSpec>) -> Report {
         at: Some(1_790_000_000),
         ..Request::default()
     };
-    temper::examine(&RealSystem::default(), &request, &|_| {}, &AtomicBool::new(false)).unwrap().report
+    temper::examine(&RealSystem, &request, &|_| {}, &AtomicBool::new(false)).unwrap().report
 }
 
 fn applicable(diagnosis: &Diagnosis) -> impl Iterator<Item = &Remedy> {

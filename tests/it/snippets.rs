@@ -23,7 +23,7 @@ struct Snippet {
     /// A second paste: a log beside a report.
     #[serde(default)]
     second: Option<String>,
-    /// Causes of the first diagnosis that are right. Empty: nothing may be said with confidence.
+    /// Causes of the first diagnosis that are right; `none`: nothing is said with confidence.
     causes: Vec<String>,
     /// Verdicts that are right.
     verdicts: Vec<String>,
@@ -48,7 +48,7 @@ struct Snippet {
 impl Snippet {
     /// The hardened runtime has no part in the failure, or the evidence does not decide.
     fn is_negative(&self) -> bool {
-        const OTHERS: [&str; 4] = ["not-signing", "gatekeeper", "launch-constraint", "sandbox"];
+        const OTHERS: [&str; 5] = ["none", "not-signing", "gatekeeper", "launch-constraint", "sandbox"];
         self.causes.iter().all(|cause| OTHERS.contains(&cause.as_str()))
     }
 
@@ -68,15 +68,13 @@ impl Snippet {
             faults.push(format!("verdict {verdict}, not {}", self.verdicts.join(" or ")));
         }
         let top = report.diagnoses.first();
+        let is_right = |cause: &str| self.causes.iter().any(|right| right == cause);
+        let nothing_sure = is_right("none") && top.is_none_or(|top| top.confidence == "possible");
         match top {
-            Some(top) if self.causes.is_empty() && top.confidence != "possible" => {
-                faults.push(format!("{} {}: {}", top.confidence, top.cause, top.summary));
-            }
-            Some(top) if !self.causes.is_empty() && !self.causes.iter().any(|right| right == top.cause) => {
-                faults.push(format!("{} {} instead of {}: {}", top.confidence, top.cause, self.causes.join(" or "), top.summary));
-            }
-            None if !self.causes.is_empty() => faults.push("no diagnosis".into()),
-            _ => {}
+            _ if nothing_sure => {}
+            Some(top) if is_right(top.cause) => {}
+            Some(top) => faults.push(format!("{} {} instead of {}: {}", top.confidence, top.cause, self.causes.join(" or "), top.summary)),
+            None => faults.push(format!("no diagnosis instead of {}", self.causes.join(" or "))),
         }
         let least: BTreeSet<&str> = top.map(least_adds).unwrap_or_default();
         let wanted: BTreeSet<&str> = self.least_adds.iter().map(String::as_str).collect();

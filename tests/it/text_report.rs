@@ -213,3 +213,19 @@ fn json_ends_with_a_line_break_and_is_only_the_report() {
         assert_eq!(read, serde_json::to_value(&report).unwrap(), "{name}: an escape changed a value");
     }
 }
+
+#[test]
+fn the_first_screen_of_every_practice_app_holds_the_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    for lab in temper::lab::all() {
+        let request = temper::lab::unpack(&temper::system::disk::RealSystem, lab, folder.path()).unwrap();
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        let report = temper::examine(&temper::system::disk::RealSystem, &request, &|_| {}, &stop).unwrap().report;
+        let text = render(&report, PIPE);
+        // A prompt and the command above it take two of 24 rows.
+        let first: String = text.lines().take(22).collect::<Vec<_>>().join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
+        for wanted in [&report.diagnoses[0].summary[..], "How sure", "Where", "Who can mend it", "Mends this build", "gives away"] {
+            assert!(first.contains(wanted), "{}: {wanted}\n{text}", lab.id);
+        }
+    }
+}

@@ -87,8 +87,7 @@ fn denial(text: &str) -> Option<(&str, &str)> {
         let (_, rest) = rest.split_once(") ")?;
         return (before.contains("System Policy: ") || before.contains("Sandbox: ")).then_some((before, rest));
     }
-    const OPERATIONS: [&str; 9] =
-        ["file-", "network", "mach-", "process-", "ipc-", "iokit-", "sysctl", "appleevent-", "user-preference-"];
+    const OPERATIONS: [&str; 9] = ["file-", "network", "mach-", "process-", "ipc-", "iokit-", "sysctl", "appleevent-", "user-preference-"];
     let (before, rest) = text.split_once(") deny ")?;
     let named = before.rsplit_once('(').is_some_and(|(_, pid)| !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit()));
     (named && OPERATIONS.iter().any(|operation| rest.starts_with(operation))).then_some((before, rest))

@@ -130,7 +130,7 @@ impl<'a> Parser<'a> {
         let wrong = || self.fail("hexadecimal digits that are none or not in pairs");
         let pair = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
         let digits = digits.as_bytes();
-        if digits.len() % 2 != 0 || !digits.iter().all(u8::is_ascii_hexdigit) {
+        if !digits.len().is_multiple_of(2) || !digits.iter().all(u8::is_ascii_hexdigit) {
             return Err(wrong());
         }
         digits.chunks(2).map(pair).collect::<Option<Vec<u8>>>().ok_or_else(wrong)
