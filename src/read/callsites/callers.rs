@@ -1,20 +1,27 @@
-//! Arguments that a function only hands on: looked up where the function is called, one level up.
+//! Arguments that a function only hands on: looked up where the function is called, up to [`MOST_LEVELS`] levels up.
 //!
-//! The answer counts only when every way into the function was seen: all references to it are calls in this image with constants, and its
-//! address lies nowhere in data, in no binding and, for a library, in no symbol table.
+//! The answer is *all* that a call can get only when every way into the functions was seen: all references to them are calls in this image
+//! with constants, and their addresses lie nowhere in data, in no binding and, for a library, in no symbol table. Else the call stays unknown,
+//! and beside it stands one call for each caller that is known to give constants: that one does happen, others may.
 
 use super::image::Image;
 use super::value::Abs;
-use super::{Located, Search};
+use super::{Kind, Located, Search, WANTED, kind};
 use crate::read::Source;
 use crate::read::fixups::Bindings;
 use crate::read::macho::{FileType, MachO, Section};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Most levels of callers.
+const MOST_LEVELS: usize = 3;
 /// Most callers followed of one function.
 const MOST_CALLERS: usize = 64;
-/// Most functions whose callers are sought.
+/// Most functions of one level whose callers are sought.
 const MOST_WRAPPERS: usize = 256;
+/// Most ways to one call that are told apart.
+const MOST_WAYS: usize = 128;
+/// Most calls told beside one that stays unknown.
+const MOST_BESIDE: usize = 16;
 /// Most bytes of data looked at for addresses of functions.
 const MOST_DATA: u64 = 256 << 20;
 /// Bytes of data read at once; divisible by 8.
@@ -22,70 +29,219 @@ const CHUNK: u64 = 1 << 20;
 /// Types of sections without bytes in the file: S_ZEROFILL, S_GB_ZEROFILL, S_THREAD_LOCAL_ZEROFILL.
 const ZERO_FILL: [u32; 3] = [1, 12, 18];
 
-/// Replaces handed-on parameters by what the callers give.
-pub(super) fn complete(calls: &mut [Located], search: &mut Search, source: &dyn Source, macho: &MachO, bindings: &Bindings) {
-    let mut wrappers: BTreeSet<u64> = calls.iter().filter(|call| hands_on(call)).filter_map(|call| call.function).collect();
-    wrappers.retain(|at| is_private(*at, macho, bindings));
-    if wrappers.is_empty() || wrappers.len() > MOST_WRAPPERS || !drop_taken(&mut wrappers, search.image, macho) {
-        return;
-    }
-    let given = given_arguments(&wrappers, search, source, macho);
+/// The calls to one function.
+#[derive(Default)]
+struct Callers {
+    calls: Vec<Call>,
+    /// No others can exist.
+    all: bool,
+}
+
+/// One call to a function whose callers are sought.
+struct Call {
+    address: u64,
+    function: Option<u64>,
+    arguments: Vec<Abs>,
+}
+
+/// One way to a call, with what it gives.
+struct Way {
+    arguments: Vec<Abs>,
+    via: Vec<u64>,
+}
+
+/// What the image says of its own functions.
+struct Names<'a> {
+    macho: &'a MachO,
+    bindings: &'a Bindings,
+    /// Names the image binds to: others may bind to them as well, or give another definition.
+    bound: BTreeSet<&'a str>,
+}
+
+/// Replaces handed-on parameters by what the callers give, and adds calls for callers that are known beside others that are not.
+pub(super) fn complete(calls: &mut Vec<Located>, search: &mut Search, source: &dyn Source, macho: &MachO, bindings: &Bindings) {
+    let bound = bindings.slots.values().chain(bindings.stubs.values()).map(String::as_str).collect();
+    let names = Names { macho, bindings, bound };
+    let known = climb(calls, search, source, &names);
+    let mut beside = Vec::new();
     for call in calls.iter_mut().filter(|call| hands_on(call)) {
-        let Some(given) = call.function.and_then(|at| given.get(&at)) else { continue };
-        for argument in &mut call.found.arguments {
-            if let Abs::Param { index, narrow } = *argument {
-                let value = given.get(usize::from(index)).cloned().unwrap_or(Abs::Top);
-                *argument = if narrow { value.narrow() } else { value };
-            }
+        let Some(function) = call.function else { continue };
+        let mut ways = Vec::new();
+        let given = Way { arguments: call.found.arguments.clone(), via: Vec::new() };
+        if follow(function, given, 0, &known, &mut ways) {
+            let mut ways = ways.into_iter();
+            let Some(first) = ways.next() else { continue };
+            let all = ways.fold(first, |mut all, way| {
+                all.arguments = all.arguments.iter().zip(&way.arguments).map(|(mine, theirs)| mine.join(theirs)).collect();
+                all.via.extend(way.via);
+                all
+            });
+            call.found.arguments = all.arguments;
+            call.found.via = all.via;
+        } else {
+            beside.extend(told_apart(call, ways));
         }
     }
+    calls.extend(beside);
+    calls.sort_by_key(|call| call.found.address);
+}
+
+/// One call for each way that gives something which matters.
+fn told_apart(call: &Located, ways: Vec<Way>) -> Vec<Located> {
+    let mut told: Vec<Located> = Vec::new();
+    for way in ways.into_iter().filter(|way| gives(call, way)) {
+        if told.len() < MOST_BESIDE && !told.iter().any(|other| other.found.arguments == way.arguments) {
+            let mut found = call.found.clone();
+            (found.arguments, found.via) = (way.arguments, way.via);
+            told.push(Located { found, function: call.function });
+        }
+    }
+    told
+}
+
+/// A parameter that is a flag, a protection or a name is known on this way.
+fn gives(call: &Located, way: &Way) -> bool {
+    let callee = WANTED.get(call.found.sought).map_or("", |(name, _)| *name);
+    call.found.arguments.iter().zip(&way.arguments).enumerate().any(|(index, (before, after))| {
+        let is_known = after.values().is_some() || matches!(after, Abs::Address(_));
+        matches!(before, Abs::Param { .. }) && is_known && kind(callee, index) != Kind::Word
+    })
 }
 
 fn hands_on(call: &Located) -> bool {
-    call.found.arguments.iter().any(|argument| matches!(argument, Abs::Param { .. }))
+    call.found.arguments.iter().any(is_param)
 }
 
-/// Not callable from another image by name, and not bound to itself.
-fn is_private(at: u64, macho: &MachO, bindings: &Bindings) -> bool {
-    let Some(name) = bindings.defined.get(&at) else { return true };
-    macho.file_type == FileType::Execute && !bindings.slots.values().chain(bindings.stubs.values()).any(|bound| bound == name)
+fn is_param(argument: &Abs) -> bool {
+    matches!(argument, Abs::Param { .. })
 }
 
-/// What each wrapper gets from its callers, by parameter; absent when not all of them are known.
-fn given_arguments(wrappers: &BTreeSet<u64>, search: &mut Search, source: &dyn Source, macho: &MachO) -> BTreeMap<u64, Vec<Abs>> {
-    let mut image = Image::new(source, macho, &Bindings::default(), |_| None);
-    image.targets = wrappers.iter().enumerate().map(|(index, at)| (*at, index)).collect();
-    let mut inner =
-        Search { image: &image, functions: search.functions, is_arm64: search.is_arm64, budget: search.budget, faults: search.faults };
-    let (notes, callers) = inner.run();
-    let at_call: BTreeSet<u64> = callers.iter().map(|call| call.found.address).collect();
-    if notes.len() >= super::scan::MOST_NOTES {
-        return BTreeMap::new();
-    }
-    // A reference that is no call takes the address, and then calls from elsewhere are possible.
-    let taken: BTreeSet<u64> = notes.iter().filter(|note| !at_call.contains(&note.at)).map(|note| note.target).collect();
-    let mut given: BTreeMap<u64, Vec<Abs>> = BTreeMap::new();
-    for (index, &wrapper) in wrappers.iter().enumerate().filter(|(_, at)| !taken.contains(at)) {
-        let of_this: Vec<&Located> = callers.iter().filter(|call| call.found.sought == index).collect();
-        if let Some(first) = of_this.first().filter(|_| of_this.len() <= MOST_CALLERS) {
-            let mut all = first.found.arguments.clone();
-            for call in &of_this {
-                let theirs = |n: usize| call.found.arguments.get(n).cloned().unwrap_or(Abs::Top);
-                all = all.iter().enumerate().map(|(n, mine)| mine.join(&theirs(n))).collect();
+/// Walks up from a function whose parameters the arguments still name. False when there may be other ways than those put into `ways`.
+fn follow(function: u64, given: Way, level: usize, known: &BTreeMap<u64, Callers>, ways: &mut Vec<Way>) -> bool {
+    let callers = known.get(&function).filter(|callers| level < MOST_LEVELS && !callers.calls.is_empty());
+    let Some(callers) = callers else { return false };
+    let mut all = callers.all;
+    for call in &callers.calls {
+        if ways.len() >= MOST_WAYS {
+            return false;
+        }
+        let arguments: Vec<Abs> = given.arguments.iter().map(|argument| substituted(argument, &call.arguments)).collect();
+        let mut via = given.via.clone();
+        via.push(call.address);
+        let unfinished = arguments.iter().any(is_param);
+        let way = Way { arguments, via };
+        match call.function.filter(|_| unfinished) {
+            Some(function) if known.contains_key(&function) && level.saturating_add(1) < MOST_LEVELS => {
+                all &= follow(function, way, level.saturating_add(1), known, ways);
             }
-            // A parameter of the caller is not the wrapper's.
-            all.iter_mut()
-                .filter(|value| value.values().is_none() && !matches!(value, Abs::Address(_)))
-                .for_each(|value| *value = Abs::Top);
-            given.insert(wrapper, all);
+            // What stays a parameter there is unknown here.
+            _ => ways.push(Way { arguments: way.arguments.into_iter().map(finished).collect(), via: way.via }),
         }
     }
-    given
+    all
+}
+
+/// An argument as the caller gives it.
+fn substituted(argument: &Abs, given: &[Abs]) -> Abs {
+    let Abs::Param { index, narrow } = *argument else { return argument.clone() };
+    let value = given.get(usize::from(index)).cloned().unwrap_or(Abs::Top);
+    let value = if narrow { value.narrow() } else { value };
+    match value {
+        Abs::Param { .. } | Abs::Address(_) => value,
+        value if value.is_number() => value,
+        // Places on the caller's stack and the like are not the callee's.
+        _ => Abs::Top,
+    }
+}
+
+fn finished(argument: Abs) -> Abs {
+    if is_param(&argument) { Abs::Top } else { argument }
+}
+
+/// The callers of every function that hands its parameters on, level by level.
+fn climb(calls: &[Located], search: &mut Search, source: &dyn Source, names: &Names) -> BTreeMap<u64, Callers> {
+    let mut known = BTreeMap::new();
+    let mut sought = first_level(calls);
+    for _ in 0..MOST_LEVELS {
+        sought.retain(|at| !known.contains_key(at));
+        if sought.is_empty() || sought.len() > MOST_WRAPPERS {
+            break;
+        }
+        let mut private: BTreeSet<u64> = sought.iter().copied().filter(|at| names.is_private(*at)).collect();
+        if !drop_taken(&mut private, search.image, names.macho) {
+            private.clear();
+        }
+        let found = callers_of(&sought, &private, search, source, names.macho);
+        let next = found.values().flat_map(|callers| &callers.calls).filter(|call| call.arguments.iter().any(is_param));
+        sought = next.filter_map(|call| call.function).collect();
+        known.extend(found);
+    }
+    known
+}
+
+/// Functions that hand on what matters; those that map memory first when there are too many.
+fn first_level(calls: &[Located]) -> BTreeSet<u64> {
+    let matters = |call: &&Located| {
+        let callee = WANTED.get(call.found.sought).map_or("", |(name, _)| *name);
+        call.found.arguments.iter().enumerate().any(|(index, argument)| is_param(argument) && kind(callee, index) != Kind::Word)
+    };
+    let (memory, others): (Vec<&Located>, Vec<&Located>) = calls.iter().filter(matters).partition(|call| call.found.sought < super::MEMORY);
+    let mut sought = BTreeSet::new();
+    for function in memory.into_iter().chain(others).filter_map(|call| call.function) {
+        if sought.len() < MOST_WRAPPERS {
+            sought.insert(function);
+        }
+    }
+    sought
+}
+
+impl Names<'_> {
+    /// Not callable from another image by name, and not bound to itself.
+    fn is_private(&self, at: u64) -> bool {
+        let Some(name) = self.bindings.defined.get(&at) else { return true };
+        self.macho.file_type == FileType::Execute && !self.bound.contains(name.as_str())
+    }
+}
+
+/// The calls to each of the functions.
+fn callers_of(
+    sought: &BTreeSet<u64>,
+    private: &BTreeSet<u64>,
+    search: &mut Search,
+    source: &dyn Source,
+    macho: &MachO,
+) -> BTreeMap<u64, Callers> {
+    let mut image = Image::new(source, macho, &Bindings::default(), |_| None);
+    image.targets = sought.iter().enumerate().map(|(index, at)| (*at, index)).collect();
+    let mut inner =
+        Search { image: &image, functions: search.functions, is_arm64: search.is_arm64, budget: search.budget, faults: search.faults };
+    let (notes, located) = inner.run();
+    let at_call: BTreeSet<u64> = located.iter().map(|call| call.found.address).collect();
+    let cut = notes.len() >= super::scan::MOST_NOTES;
+    // A reference that is no call takes the address, and then calls from elsewhere are possible.
+    let taken: BTreeSet<u64> = notes.iter().filter(|note| !at_call.contains(&note.at)).map(|note| note.target).collect();
+    let mut found: BTreeMap<u64, Callers> = BTreeMap::new();
+    let functions: Vec<u64> = sought.iter().copied().collect();
+    for call in located {
+        let Some(&function) = functions.get(call.found.sought) else { continue };
+        let callers = found
+            .entry(function)
+            .or_insert_with(|| Callers { calls: Vec::new(), all: !cut && private.contains(&function) && !taken.contains(&function) });
+        if callers.calls.len() >= MOST_CALLERS {
+            callers.all = false;
+            continue;
+        }
+        callers.calls.push(Call { address: call.found.address, function: call.function, arguments: call.found.arguments });
+    }
+    found
 }
 
 /// Drops the wrappers whose address lies in data; false when not all data could be looked at.
 fn drop_taken(wrappers: &mut BTreeSet<u64>, image: &Image, macho: &MachO) -> bool {
     let base = macho.segments.iter().find(|segment| segment.name == "__TEXT").map_or(0, |segment| segment.address);
+    if wrappers.is_empty() {
+        return true;
+    }
     let mut left = MOST_DATA;
     for section in macho.sections.iter().filter(|section| holds_data(section)) {
         let Some(rest) = left.checked_sub(section.size) else { return false };
@@ -99,7 +255,7 @@ fn drop_taken(wrappers: &mut BTreeSet<u64>, image: &Image, macho: &MachO) -> boo
             done = done.saturating_add(CHUNK);
         }
     }
-    !wrappers.is_empty()
+    true
 }
 
 /// Sections that may hold addresses of functions. Unwind tables name every function and call none.

@@ -1,5 +1,6 @@
 //! Follows constants forward through one function, over all paths, until nothing changes.
 
+use super::limits::Condition;
 use super::state::State;
 use super::value::{Abs, Table, sign_extend};
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) const MOST_CODE: u64 = 80_000;
 /// Most visits of one block; a function that needs more is not followed.
 const MOST_VISITS: u32 = 50;
+/// Visits of a block after which what still changes in it counts as unknown.
+const WIDE_AFTER: u32 = 24;
 /// Most times the set of blocks may grow.
 const MOST_ROUNDS: usize = 32;
 /// Most entries read of one jump table.
@@ -27,8 +30,8 @@ pub(super) enum Goal {
 pub(super) enum Flow {
     /// Goes on.
     Next,
-    /// May jump.
-    Branch(u64),
+    /// May jump, when the condition (if it is one that bounds a value) holds.
+    Branch(u64, Option<Condition>),
     /// Calls and goes on.
     Call(Goal),
     /// Jumps. `leaves`: a jump that can only leave the function (authenticated, or through a plain pointer in memory).
@@ -64,7 +67,7 @@ pub(super) trait Machine {
     /// `width` bytes of the image, little-endian, for a jump table.
     fn table_entry(&self, at: u64, width: u8) -> Option<u64>;
     /// The index of the sought function behind a goal.
-    fn sought(&self, goal: &Goal) -> Option<usize>;
+    fn sought(&self, goal: &Goal, state: &State) -> Option<usize>;
 }
 
 /// A call to a sought function.
@@ -80,6 +83,8 @@ pub(super) struct Found {
     pub is_tail: bool,
     /// Values of the argument registers; empty when they cannot be told.
     pub arguments: Vec<Abs>,
+    /// Calls of the functions in between, when the arguments come from callers.
+    pub via: Vec<u64>,
 }
 
 /// The code of one function.
@@ -106,6 +111,8 @@ struct Analysis<'a, M> {
     /// Which bytes belong to instructions that were reached.
     covered: Vec<bool>,
     work: BTreeSet<u64>,
+    /// How often each block was run.
+    visits: BTreeMap<u64, u32>,
     grown: bool,
     /// Something jumps where we cannot see: nothing is known anywhere.
     opaque: bool,
@@ -123,6 +130,7 @@ pub(super) fn follow<M: Machine>(function: &Function<M>, budget: &mut u64) -> Ve
         states: BTreeMap::new(),
         covered: vec![false; size],
         work: BTreeSet::new(),
+        visits: BTreeMap::new(),
         grown: false,
         opaque: function.end.saturating_sub(function.start) > MOST_CODE,
         budget,
@@ -140,7 +148,7 @@ impl<M: Machine> Analysis<'_, M> {
         while let Some(step) = self.step(at, &mut scratch) {
             let next = at.saturating_add(step.length);
             match step.flow {
-                Flow::Branch(target) | Flow::Jump { goal: Goal::Direct(target), .. } if self.holds(target) => {
+                Flow::Branch(target, _) | Flow::Jump { goal: Goal::Direct(target), .. } if self.holds(target) => {
                     self.leaders.insert(target);
                 }
                 _ => {}
@@ -197,9 +205,9 @@ impl<M: Machine> Analysis<'_, M> {
                 self.work.insert(at);
             }
         }
-        let mut visits: BTreeMap<u64, u32> = BTreeMap::new();
+        self.visits.clear();
         while let Some(leader) = self.work.pop_first() {
-            let count = visits.entry(leader).or_default();
+            let count = self.visits.entry(leader).or_default();
             *count = count.saturating_add(1);
             if *count > MOST_VISITS || *self.budget == 0 {
                 self.opaque = true;
@@ -233,7 +241,7 @@ impl<M: Machine> Analysis<'_, M> {
             match &step.flow {
                 Flow::Next => {}
                 Flow::Call(goal) => self.function.machine.after_call(goal, &mut state),
-                Flow::Branch(target) => self.flow_to(*target, &state, found.is_some()),
+                Flow::Branch(target, condition) => self.branch(*target, *condition, &mut state, found.is_some()),
                 Flow::Jump { goal, leaves } => {
                     for target in self.targets(goal, *leaves) {
                         self.flow_to(target, &state, found.is_some());
@@ -258,6 +266,15 @@ impl<M: Machine> Analysis<'_, M> {
         usize::try_from(at.wrapping_sub(self.function.start)).ok().and_then(|i| self.covered.get(i)).copied().unwrap_or(false)
     }
 
+    /// Both ways of a branch, each with what the condition tells there.
+    fn branch(&mut self, target: u64, condition: Option<Condition>, state: &mut State, noting: bool) {
+        let Some(condition) = condition else { return self.flow_to(target, state, noting) };
+        let mut taken = state.clone();
+        taken.assume(condition);
+        self.flow_to(target, &taken, noting);
+        state.assume(condition.inverted());
+    }
+
     /// Control comes to `target` with `state`.
     fn flow_to(&mut self, target: u64, state: &State, noting: bool) {
         if noting || !self.holds(target) {
@@ -272,7 +289,7 @@ impl<M: Machine> Analysis<'_, M> {
             state.weaken();
         }
         let changed = match self.states.get_mut(&target) {
-            Some(known) => known.join(&state),
+            Some(known) => known.join(&state, self.visits.get(&target).is_some_and(|count| *count > WIDE_AFTER)),
             None => {
                 self.states.insert(target, state);
                 true
@@ -361,7 +378,7 @@ impl<M: Machine> Analysis<'_, M> {
         let mut entered = Vec::new();
         match flow {
             Flow::Next | Flow::Call(_) => entered.push(next),
-            Flow::Branch(target) => entered.extend([*target, next]),
+            Flow::Branch(target, _) => entered.extend([*target, next]),
             Flow::Jump { goal, leaves } => entered = self.targets(goal, *leaves),
             Flow::Leave => {}
         }
@@ -377,13 +394,13 @@ impl<M: Machine> Analysis<'_, M> {
         let (goal, is_tail) = match flow {
             Flow::Call(goal) => (goal.clone(), false),
             Flow::Jump { goal, .. } => (goal.clone(), true),
-            Flow::Branch(target) => (Goal::Direct(*target), true),
+            Flow::Branch(target, _) => (Goal::Direct(*target), true),
             _ => return None,
         };
-        let sought = self.function.machine.sought(&goal)?;
+        let sought = self.function.machine.sought(&goal, state)?;
         let arguments = if reached && !self.opaque { self.function.machine.arguments(state) } else { Vec::new() };
         let through = if let Goal::Direct(target) = goal { Some(target) } else { None };
-        Some(Found { sought, address: at, through, is_tail, arguments })
+        Some(Found { sought, address: at, through, is_tail, arguments, via: Vec::new() })
     }
 
     /// Notes the calls with what is known at the end.
