@@ -8,10 +8,11 @@ use crate::evidence::Image;
 use crate::finding::{Confidence, Kind, Proof, Severity};
 use crate::read::callsites::{CallSite, Value};
 
-/// PROT_WRITE, PROT_EXEC, MAP_SHARED, MAP_ANON, MAP_JIT (XNU bsd/sys/mman.h); VM_PROT_COPY (osfmk/mach/vm_prot.h).
+/// PROT_WRITE, PROT_EXEC, MAP_SHARED, MAP_FIXED, MAP_ANON, MAP_JIT (XNU bsd/sys/mman.h); VM_PROT_COPY (osfmk/mach/vm_prot.h).
 const WRITE: u64 = 2;
 const EXECUTE: u64 = 4;
 const SHARED: u64 = 1;
+const FIXED: u64 = 0x10;
 const ANONYMOUS: u64 = 0x1000;
 const JIT: u64 = 0x800;
 const COPY: u64 = 0x10;
@@ -60,6 +61,10 @@ fn meaning(call: &CallSite) -> Option<(MemoryUse, Confidence)> {
 
 fn map_meaning(call: &CallSite) -> Option<(MemoryUse, Confidence)> {
     let (protection, flags) = (call.arguments.get(2), call.arguments.get(3));
+    if holds(flags, JIT) != Holds::Never && [FIXED, SHARED].iter().any(|&flag| holds(flags, flag) == Holds::Always) {
+        // EINVAL whatever the entitlements (XNU bsd/kern/kern_mman.c).
+        return None;
+    }
     match holds(flags, JIT) {
         Holds::Always => return Some((MemoryUse::MapJit, Confidence::Certain)),
         Holds::Sometimes => return Some((MemoryUse::MapJit, Confidence::Likely)),
@@ -177,15 +182,22 @@ fn from_calls(image: &Image) -> Vec<Detected> {
     uses.sort_by_key(|(kind, ..)| *kind);
     uses.into_iter()
         .map(|(kind, confidence, calls)| {
-            // An mprotect to executable says nothing of the memory it is about: beside MAP_JIT it may be that region.
+            // A change to executable says nothing of the memory it is about: beside MAP_JIT it may be that region.
             let confidence = match kind {
-                MemoryUse::FlipsPages if maps_jit => Confidence::Possible,
+                MemoryUse::FlipsPages if maps_jit || calls.iter().all(|call| is_of_remapped(call, image)) => Confidence::Possible,
                 MemoryUse::FlipsPages if !maps_plain => confidence.min(Confidence::Likely),
                 _ => confidence,
             };
             need(image, kind, confidence, &calls)
         })
         .collect()
+}
+
+/// `vm_protect` beside `vm_remap` in one function: a second view of written memory, or libffi's trampolines, which are signed code mapped
+/// again and need nothing. The call does not tell which.
+fn is_of_remapped(call: &CallSite, image: &Image) -> bool {
+    let beside = |other: &CallSite| other.callee.ends_with("vm_remap") && other.function.is_some() && other.function == call.function;
+    call.callee.ends_with("vm_protect") && image.calls.calls.iter().any(beside)
 }
 
 fn plain_writable(call: &CallSite) -> bool {

@@ -5,6 +5,7 @@ mod architecture;
 mod callsites;
 mod corpus;
 mod labs;
+mod memory;
 mod samples;
 mod schema;
 mod signer;

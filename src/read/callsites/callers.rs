@@ -5,6 +5,7 @@
 //! and beside it stands one call for each caller that is known to give constants: that one does happen, others may.
 
 use super::image::Image;
+use super::scan::Sieve;
 use super::value::Abs;
 use super::{Kind, Located, Search, WANTED, kind};
 use crate::read::Source;
@@ -161,38 +162,62 @@ fn finished(argument: Abs) -> Abs {
 /// The callers of every function that hands its parameters on, level by level.
 fn climb(calls: &[Located], search: &mut Search, source: &dyn Source, names: &Names) -> BTreeMap<u64, Callers> {
     let mut known = BTreeMap::new();
-    let mut sought = first_level(calls);
+    let mut needed = first_level(calls);
     for _ in 0..MOST_LEVELS {
-        sought.retain(|at| !known.contains_key(at));
-        if sought.is_empty() || sought.len() > MOST_WRAPPERS {
+        needed.retain(|at, _| !known.contains_key(at));
+        if needed.is_empty() || needed.len() > MOST_WRAPPERS {
             break;
         }
+        let sought: BTreeSet<u64> = needed.keys().copied().collect();
         let mut private: BTreeSet<u64> = sought.iter().copied().filter(|at| names.is_private(*at)).collect();
         if !drop_taken(&mut private, search.image, names.macho) {
             private.clear();
         }
         let found = callers_of(&sought, &private, search, source, names.macho);
-        let next = found.values().flat_map(|callers| &callers.calls).filter(|call| call.arguments.iter().any(is_param));
-        sought = next.filter_map(|call| call.function).collect();
+        let mut next = BTreeMap::new();
+        for (function, callers) in &found {
+            let of_this = needed.get(function).copied().unwrap_or_default();
+            for call in &callers.calls {
+                need(&mut next, call.function, call.arguments.iter().enumerate().filter(|(n, _)| of_this.has(*n)).map(|(_, given)| given));
+            }
+        }
+        needed = next;
         known.extend(found);
     }
     known
 }
 
-/// Functions that hand on what matters; those that map memory first when there are too many.
-fn first_level(calls: &[Located]) -> BTreeSet<u64> {
-    let matters = |call: &&Located| {
-        let callee = WANTED.get(call.found.sought).map_or("", |(name, _)| *name);
-        call.found.arguments.iter().enumerate().any(|(index, argument)| is_param(argument) && kind(callee, index) != Kind::Word)
-    };
-    let (memory, others): (Vec<&Located>, Vec<&Located>) = calls.iter().filter(matters).partition(|call| call.found.sought < super::MEMORY);
-    let mut sought = BTreeSet::new();
-    for function in memory.into_iter().chain(others).filter_map(|call| call.function) {
-        if sought.len() < MOST_WRAPPERS {
-            sought.insert(function);
+/// Some parameters of a function, by index.
+#[derive(Debug, Clone, Copy, Default)]
+struct Params(u32);
+
+impl Params {
+    fn has(self, index: usize) -> bool {
+        self.0.wrapping_shr(index as u32) & 1 != 0
+    }
+}
+
+/// Notes the parameters of a function that these arguments name.
+fn need<'a>(needed: &mut BTreeMap<u64, Params>, function: Option<u64>, arguments: impl Iterator<Item = &'a Abs>) {
+    for argument in arguments {
+        if let (Abs::Param { index, .. }, Some(function)) = (argument, function) {
+            needed.entry(function).or_default().0 |= 1u32.wrapping_shl(u32::from(*index));
         }
     }
-    sought
+}
+
+/// Functions that hand on what matters, and which parameters; those that map memory first when there are too many.
+fn first_level(calls: &[Located]) -> BTreeMap<u64, Params> {
+    let (memory, others): (Vec<&Located>, Vec<&Located>) = calls.iter().partition(|call| call.found.sought < super::MEMORY);
+    let mut needed = BTreeMap::new();
+    for call in memory.into_iter().chain(others) {
+        if needed.len() < MOST_WRAPPERS {
+            let callee = WANTED.get(call.found.sought).map_or("", |(name, _)| *name);
+            let arguments = call.found.arguments.iter().enumerate();
+            need(&mut needed, call.function, arguments.filter(|(index, _)| kind(callee, *index) != Kind::Word).map(|(_, given)| given));
+        }
+    }
+    needed
 }
 
 impl Names<'_> {
@@ -242,6 +267,7 @@ fn drop_taken(wrappers: &mut BTreeSet<u64>, image: &Image, macho: &MachO) -> boo
     if wrappers.is_empty() {
         return true;
     }
+    let sieve = Sieve::new(wrappers.iter().map(|at| at >> 2));
     let mut left = MOST_DATA;
     for section in macho.sections.iter().filter(|section| holds_data(section)) {
         let Some(rest) = left.checked_sub(section.size) else { return false };
@@ -251,7 +277,7 @@ fn drop_taken(wrappers: &mut BTreeSet<u64>, image: &Image, macho: &MachO) -> boo
             let at = section.address.wrapping_add(done);
             // Four bytes more, so that a pointer across two chunks is seen.
             let Some(bytes) = image.bytes(section, at, CHUNK.saturating_add(4)) else { return false };
-            drop_named(wrappers, &bytes, at, base);
+            drop_named(wrappers, &sieve, &bytes, at, base);
             done = done.saturating_add(CHUNK);
         }
     }
@@ -265,21 +291,22 @@ fn holds_data(section: &Section) -> bool {
 }
 
 /// Drops the wrappers that words of data may point to: plain, in a chained fixup (36 or 43 bits of address, 32 or 36 of offset), or relative to the word.
-fn drop_named(wrappers: &mut BTreeSet<u64>, bytes: &[u8], start: u64, base: u64) {
+fn drop_named(wrappers: &mut BTreeSet<u64>, sieve: &Sieve, bytes: &[u8], start: u64, base: u64) {
+    let (words, _) = bytes.as_chunks::<4>();
     let mut at = start;
-    for word in bytes.windows(8).step_by(4).chain(bytes.len().checked_sub(4).and_then(|from| bytes.get(from..))) {
-        let low = word.first_chunk::<4>().map_or(0, |bytes| u32::from_le_bytes(*bytes));
-        let long = word.first_chunk::<8>().map_or(u64::from(low), |bytes| u64::from_le_bytes(*bytes));
+    for (index, word) in words.iter().enumerate() {
+        let low = u32::from_le_bytes(*word);
         let relative = at.wrapping_add(i64::from(low as i32) as u64);
-        for target in [
-            relative,
-            long & 0xf_ffff_ffff,
-            long & 0x7ff_ffff_ffff,
-            (long & 0xf_ffff_ffff).wrapping_add(base),
-            u64::from(low).wrapping_add(base),
-        ] {
+        at = at.wrapping_add(4);
+        // The upper half of a word does not change what the sieve asks for.
+        let (plain, from_base) = (u64::from(low), u64::from(low).wrapping_add(base));
+        if !(sieve.may_have(plain >> 2) | sieve.may_have(from_base >> 2) | sieve.may_have(relative >> 2)) {
+            continue;
+        }
+        let high = words.get(index.saturating_add(1)).map_or(0, |word| u64::from(u32::from_le_bytes(*word)));
+        let long = plain | high << 32;
+        for target in [relative, long & 0xf_ffff_ffff, long & 0x7ff_ffff_ffff, (long & 0xf_ffff_ffff).wrapping_add(base), from_base] {
             wrappers.remove(&target);
         }
-        at = at.wrapping_add(4);
     }
 }

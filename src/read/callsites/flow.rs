@@ -338,7 +338,7 @@ impl<M: Machine> Analysis<'_, M> {
         let mut state = self.unreached();
         while self.holds(at) && !self.opaque_without(&found) {
             if self.is_covered(at) {
-                at = at.saturating_add(1);
+                at = self.next_uncovered(at);
                 state = self.unreached();
                 continue;
             }
@@ -362,6 +362,13 @@ impl<M: Machine> Analysis<'_, M> {
             }
             at = next;
         }
+    }
+
+    /// The first place from `at` on that was not reached.
+    fn next_uncovered(&self, at: u64) -> u64 {
+        let from = usize::try_from(at.wrapping_sub(self.function.start)).unwrap_or(usize::MAX);
+        let skipped = self.covered.get(from..).unwrap_or_default().iter().take_while(|covered| **covered).count();
+        at.saturating_add(skipped as u64)
     }
 
     fn opaque_without(&self, found: &Option<&mut Vec<Found>>) -> bool {

@@ -14,8 +14,37 @@ const OVERLAP: u64 = 256;
 /// Most notes kept.
 pub(super) const MOST_NOTES: usize = 100_000;
 
+/// Bits of a [`Sieve`].
+const SIEVE: usize = 1 << 16;
+
+/// Says of most numbers that they are not among some: a bit for the low part of each.
+pub(super) struct Sieve(Box<[u64; SIEVE / 64]>);
+
+impl Sieve {
+    /// Over some numbers.
+    pub(super) fn new(numbers: impl IntoIterator<Item = u64>) -> Self {
+        let mut bits = Box::new([0u64; SIEVE / 64]);
+        for number in numbers {
+            if let Some(word) = bits.get_mut((number as usize % SIEVE) / 64) {
+                *word |= 1u64.wrapping_shl(number as u32);
+            }
+        }
+        Self(bits)
+    }
+
+    /// False for numbers that are certainly not among them.
+    #[inline(always)]
+    pub(super) fn may_have(&self, number: u64) -> bool {
+        self.0.get((number as usize % SIEVE) / 64).is_some_and(|word| word.wrapping_shr(number as u32) & 1 != 0)
+    }
+}
+
 /// The addresses that are looked for.
 pub(super) struct Wanted {
+    /// Over the addresses divided by 4, for instructions that are words.
+    words: Sieve,
+    /// Over page numbers.
+    leaves: Sieve,
     /// Ascending.
     addresses: Vec<u64>,
     low: u64,
@@ -32,7 +61,9 @@ impl Wanted {
         let mut pages: Vec<u64> = addresses.iter().map(|at| at & !0xfff).collect();
         pages.dedup();
         let (low, high) = (addresses.first().copied().unwrap_or(0), addresses.last().copied().unwrap_or(0));
-        Self { addresses, low, span: high.wrapping_sub(low), pages }
+        let words = Sieve::new(addresses.iter().map(|at| at >> 2));
+        let leaves = Sieve::new(pages.iter().map(|at| at >> 12));
+        Self { addresses, low, span: high.wrapping_sub(low), pages, words, leaves }
     }
 
     /// Nothing is looked for.
@@ -115,8 +146,10 @@ fn arm64(bytes: &[u8], limit: usize, start: u64, wanted: &Wanted, notes: &mut Ve
 /// Whether the word can be an instruction that names an address in the wanted range. Without branches, which the processor would mostly guess wrong.
 #[inline(always)]
 fn may_refer(word: u32, at: u64, wanted: &Wanted) -> bool {
-    let branch = (word & 0x7c00_0000 == 0x1400_0000) & wanted.near(branch26(at, word));
-    let address = (word & 0x1f00_0000 == 0x1000_0000) & wanted.near_page(adr(at, word));
+    let target = branch26(at, word);
+    let branch = (word & 0x7c00_0000 == 0x1400_0000) & wanted.near(target) & wanted.words.may_have(target >> 2);
+    let page = adr(at, word);
+    let address = (word & 0x1f00_0000 == 0x1000_0000) & wanted.near_page(page) & wanted.leaves.may_have(page >> 12);
     let literal = (word & 0xff00_0000 == 0x5800_0000) & wanted.near(offset19(at, word));
     branch | address | literal
 }
