@@ -29,7 +29,7 @@ pub const CAUSES: [&str; 20] = [
 ];
 
 /// Scenario files: (file stem, text). A new file is one line here.
-const FILES: [(&str, &str); 26] = [
+const FILES: [(&str, &str); 27] = [
     ("jit", include_str!("../scenarios/jit.toml")),
     ("framework-patching", include_str!("../scenarios/framework-patching.toml")),
     ("in-place-update", include_str!("../scenarios/in-place-update.toml")),
@@ -46,6 +46,7 @@ const FILES: [(&str, &str); 26] = [
     ("calendars", include_str!("../scenarios/calendars.toml")),
     ("photos", include_str!("../scenarios/photos.toml")),
     ("apple-events", include_str!("../scenarios/apple-events.toml")),
+    ("other-resource", include_str!("../scenarios/other-resource.toml")),
     ("not-hardened", include_str!("../scenarios/not-hardened.toml")),
     ("entitlements-malformed", include_str!("../scenarios/entitlements-malformed.toml")),
     ("signature-invalid", include_str!("../scenarios/signature-invalid.toml")),

@@ -11,7 +11,8 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Detected> {
     let mut all = Vec::new();
     for (index, text) in scene.evidence.texts.iter().enumerate() {
         let TextFacts::Crash(report, lines) = &text.facts else { continue };
-        let look = Look { source: &text.source, report, image: scene.crashed(report) };
+        let reported = report.path.as_deref().or(report.process.as_deref()).map(|path| scene.reported_name(path)).unwrap_or_default();
+        let look = Look { source: &text.source, report, image: scene.crashed(report), reported };
         let mut found = look.symptoms(lines);
         found.extend(look.process_flags());
         for mut detected in found {
@@ -26,6 +27,8 @@ struct Look<'a> {
     source: &'a str,
     report: &'a CrashReport,
     image: Option<&'a Image>,
+    /// Name of the program as reported, when there is no target to find it in.
+    reported: String,
 }
 
 impl Look<'_> {
@@ -89,6 +92,7 @@ impl Look<'_> {
                 "the address that faulted lies in no memory at all: a bad pointer",
                 Clue::Own(OwnFault::BadPointer),
             ),
+            None if self.killed_at_exec() => self.exec_page(),
             None if self.dyld_on_top() => self.file_page(None),
             None if self.report.frames.first().is_some_and(|f| f.image == "???") => {
                 self.symptom("ran-anonymous-page", "killed while running memory that belongs to no file", Clue::KilledAnonymousPage)
@@ -99,6 +103,18 @@ impl Look<'_> {
                 Clue::KilledPage,
             ),
         }
+    }
+
+    /// Killed before a thread ran: only pages of the executable itself were touched.
+    fn killed_at_exec(&self) -> bool {
+        self.report.frames.is_empty()
+            && self.report.exception.as_deref().is_some_and(|e| e.contains("EXC_CRASH"))
+            && self.report.path.is_some()
+    }
+
+    fn exec_page(&self) -> Detected {
+        let clue = Clue::KilledFilePage { file: self.report.path.clone(), while_loading: false, replaced: false };
+        self.symptom("ran-page-that-does-not-match", "killed at launch: a page of the executable does not match its signature", clue)
     }
 
     fn anonymous(&self, region: &Region) -> Detected {
@@ -296,7 +312,7 @@ impl Look<'_> {
     /// A symptom on the executable that crashed, quoting the termination reason and the exception.
     fn symptom(&self, id: &'static str, message: &str, clue: Clue) -> Detected {
         let name = self.report.process.as_deref().unwrap_or("the program");
-        let subject = self.image.map(|image| image.path.to_string_lossy().into_owned()).unwrap_or_default();
+        let subject = self.image.map_or_else(|| self.reported.clone(), |image| image.path.to_string_lossy().into_owned());
         let arch = self.image.map(Image::arch).or_else(|| super::scene::reported_arch(self.report));
         let mut detected = Detected::of_code(id, Kind::Symptom, Severity::Error, Confidence::Certain, format!("{name}: {message}"), clue)
             .on(subject, arch);

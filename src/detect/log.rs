@@ -5,6 +5,7 @@ use crate::evidence::{Evidence, EvidenceText, Image, TextFacts};
 use crate::finding::{Confidence, Kind, Proof, Severity};
 use crate::policy;
 use crate::read::log::{LoadFailure, LogFact, LogLine, Proc, TriedReason, WorksHow};
+use crate::read::macho::Arch;
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Detected> {
     let mut all = Vec::new();
@@ -88,11 +89,23 @@ impl Line<'_> {
     /// Puts the finding on the image that a process is, or on the one that crashed.
     fn place(&self, detected: &mut Detected, process: &Proc) {
         let image = self.scene.process(process).or(self.crashed.filter(|_| *process == Proc::default()));
-        if let Some(image) = image {
-            detected.finding.subject = image.path.to_string_lossy().into_owned();
-            let crashed = self.crashed.filter(|crashed| crashed.path == image.path);
-            detected.finding.arch = Some(crashed.unwrap_or(image).arch());
-        }
+        let Some(image) = image else {
+            detected.finding.subject = self.reported(process);
+            return;
+        };
+        detected.finding.subject = image.path.to_string_lossy().into_owned();
+        let crashed = self.crashed.filter(|crashed| crashed.path == image.path);
+        detected.finding.arch = Some(crashed.unwrap_or(image).arch());
+    }
+
+    /// What the text calls the process, when there is no target to find it in.
+    fn reported(&self, process: &Proc) -> String {
+        let crash = match &self.text.facts {
+            TextFacts::Crash(report, _) => report.path.as_deref().or(report.process.as_deref()),
+            _ => None,
+        };
+        let named = process.path.as_deref().or(process.name.as_deref()).or(process.identifier.as_deref());
+        named.or(crash).map(|path| self.scene.reported_name(path)).unwrap_or_default()
     }
 
     fn load(&self, failure: &LoadFailure) -> Detected {
@@ -127,6 +140,8 @@ impl Line<'_> {
         if let Some(image) = subject {
             detected.finding.subject = image.path.to_string_lossy().into_owned();
             detected.finding.arch = Some(image.arch());
+        } else if let Some(from) = failure.referenced_from.as_deref().filter(|_| !failure.is_dlopen) {
+            detected.finding.subject = self.scene.reported_name(from);
         }
         detected
     }
@@ -278,6 +293,10 @@ impl Line<'_> {
                 let words = if hardened { "codesign shows the runtime flag" } else { "codesign shows no runtime flag: not hardened" };
                 self.note("shown-flags", words.to_owned(), Clue::ShownHardened(hardened), &nobody)
             }
+            LogFact::DisplayedArch { arch, .. } => {
+                let arch = named_arch(arch)?;
+                self.note("shown-slice", format!("codesign shows one slice: {}", arch.name()), Clue::ShownArch(arch), &nobody)
+            }
             LogFact::DisplayedEntitlement { key, value: true, .. } => {
                 self.note("shown-entitlement", format!("codesign shows {key}"), Clue::ShownEntitlements(vec![key.clone()]), &nobody)
             }
@@ -313,6 +332,9 @@ impl Line<'_> {
                 let clue = Clue::SetsDyld { variable: name.clone(), through_script: false };
                 self.note("dyld-variable-set", format!("{name} is set"), clue, &nobody)
             }
+            LogFact::OwnFault { text } if text.contains("CPU type") => {
+                self.symptom("launch-wrong-architecture", text.clone(), Clue::Own(OwnFault::WrongArchitecture), &nobody)
+            }
             LogFact::OwnFault { text } => self.symptom("own-fault", text.clone(), Clue::Own(OwnFault::Abort), &nobody),
             _ => return None,
         };
@@ -320,7 +342,10 @@ impl Line<'_> {
     }
 
     fn place_file(&self, detected: &mut Detected, file: Option<&str>) {
-        let Some(path) = file.and_then(|file| self.scene.file_by_name(file)) else { return };
+        let Some(path) = file.and_then(|file| self.scene.file_by_name(file)) else {
+            detected.finding.subject = file.map(|file| self.scene.reported_name(file)).unwrap_or_default();
+            return;
+        };
         detected.finding.subject = path.to_string_lossy().into_owned();
         detected.finding.arch = None;
     }
@@ -377,7 +402,7 @@ pub(crate) fn engine_name(word: &str) -> &'static str {
         "pypy" => "PyPy",
         "wasm" => "the WebAssembly engine",
         "wine" => "Wine",
-        "qemu" => "QEMU",
+        "qemu" | "tcg" => "QEMU",
         "llvm" => "LLVM's JIT",
         "beam" => "Erlang's BEAM",
         "yjit" => "Ruby's YJIT",
@@ -386,6 +411,11 @@ pub(crate) fn engine_name(word: &str) -> &'static str {
         "dart" => "the Dart VM",
         _ => "the program",
     }
+}
+
+/// The architecture of that name; those that macOS no longer runs do not matter.
+fn named_arch(name: &str) -> Option<Arch> {
+    [Arch::I386, Arch::X86_64, Arch::Arm64, Arch::Arm64e].into_iter().find(|arch| arch.name() == name)
 }
 
 fn short(path: &str) -> &str {

@@ -232,6 +232,8 @@ pub enum Clue {
     },
     /// `codesign -d` showed the runtime flag (true) or its absence (false).
     ShownHardened(bool),
+    /// `codesign -d` showed a file with one slice, of this architecture.
+    ShownArch(Arch),
     /// `codesign -d` showed these entitlements: (key, true).
     ShownEntitlements(Vec<String>),
     /// The process's flags in a crash report.

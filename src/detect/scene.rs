@@ -55,6 +55,16 @@ impl<'a> Scene<'a> {
         found.all(|other| other == first).then_some(first)
     }
 
+    /// Name for a file of which only a path in a report is known: with no target at hand, the part inside the outermost bundle, else the file's name.
+    /// Empty when there is a target: then a path that cannot be found in it says nothing.
+    pub fn reported_name(&self, path: &str) -> String {
+        if self.evidence.target.kind != crate::evidence::TargetKind::None {
+            return String::new();
+        }
+        let inside = path.find(".app/").and_then(|start| path.get(start + 5..)).filter(|rest| !rest.is_empty());
+        inside.or_else(|| path.rsplit('/').next()).unwrap_or(path).to_owned()
+    }
+
     /// The image of a process named in a line: by path, then by bundle or code identifier, then by name.
     pub fn process(&self, process: &Proc) -> Option<&'a Image> {
         let by_path = process.path.as_deref().and_then(|path| self.file_by_name(path)).and_then(|path| self.image(&path));

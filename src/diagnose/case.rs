@@ -226,6 +226,16 @@ impl<'a> Case<'a> {
         image.map(Image::is_hardened).or(reported).or(shown)
     }
 
+    /// The slice that `codesign -d` showed, when all files that it displayed have the same one.
+    pub(crate) fn shown_arch(&self) -> Option<Arch> {
+        let mut shown = self.detected.iter().filter_map(|d| match d.clue {
+            Clue::ShownArch(arch) => Some(arch),
+            _ => None,
+        });
+        let first = shown.next()?;
+        shown.all(|arch| arch == first).then_some(first)
+    }
+
     /// Keys that are known to be there: of the slice, else shown by `codesign -d`.
     pub(crate) fn has_key(&self, image: Option<&Image>, key: &str) -> bool {
         match image {

@@ -123,6 +123,7 @@ fn expects_injection(case: &Case<'_>) -> Option<Candidate> {
     let summary = "a library that is put in from outside with DYLD_INSERT_LIBRARIES (a store's overlay) is dropped by the hardened program without a message".to_owned();
     let confidence = if refused.is_some() { Confidence::Likely } else { Confidence::Possible };
     let mut candidate = Candidate::new("dyld-shipping", "dyld-shipping", confidence, summary).about(Some(image)).refused_by(&decision);
+    candidate.accounts = refused.is_some();
     candidate.findings.extend(refused);
     candidate.findings.extend(expected);
     candidate.order = 30;

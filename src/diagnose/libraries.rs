@@ -45,6 +45,8 @@ struct Failure<'a> {
     process: Option<&'a Image>,
     /// The file the reason is about, in the target.
     file: Option<std::path::PathBuf>,
+    /// Its path as reported.
+    reported: String,
     /// Name for people.
     name: String,
     inside: bool,
@@ -56,7 +58,16 @@ fn of_failure(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Cand
     let found = case.scene.file_by_name(reported).filter(|_| !reported.starts_with("/usr/") && !reported.starts_with("/System/"));
     let inside = found.is_some() || same_bundle(from.as_deref(), reported) || name.starts_with('@');
     let short = reported.rsplit('/').next().unwrap_or(reported).to_owned();
-    let failure = Failure { case, index, detected, process: case.image_of(detected), file: found, name: short, inside };
+    let failure = Failure {
+        case,
+        index,
+        detected,
+        process: case.image_of(detected),
+        file: found,
+        reported: reported.to_owned(),
+        name: short,
+        inside,
+    };
     let mut candidate = match reason {
         TriedReason::SystemPolicy => failure.by_policy(),
         TriedReason::BadSignature => failure.broken(),
@@ -80,6 +91,8 @@ fn same_bundle(from: Option<&str>, file: &str) -> bool {
     let bundle = |path: &str| path.find(".app/").map(|end| path.get(..end + 5).unwrap_or(path).to_owned());
     match (from.and_then(bundle), bundle(file)) {
         (Some(a), Some(b)) => a == b,
+        // An error string of dlopen does not say who asked. What lies among an app's own code is loaded by that app.
+        (None, Some(_)) => from.is_none() && [".app/Contents/Frameworks/", ".app/Contents/MacOS/"].iter().any(|place| file.contains(place)),
         _ => false,
     }
 }
@@ -90,7 +103,8 @@ impl<'a> Failure<'a> {
         candidate.findings.push(self.index);
         candidate.accounts = true;
         candidate.order = 12;
-        candidate.file = self.file.as_deref().map(|p| p.to_string_lossy().into_owned());
+        let reported = || Some(self.case.scene.reported_name(&self.reported)).filter(|name| !name.is_empty());
+        candidate.file = self.file.as_deref().map(|p| p.to_string_lossy().into_owned()).or_else(reported);
         candidate
     }
 
@@ -123,6 +137,10 @@ impl<'a> Failure<'a> {
         if reason == TriedReason::PlatformProcess {
             candidate.no_keys = Some("the program is Apple's own: no entitlement can be added to it".into());
         }
+        if self.inside && !self.no_team() && matches!(reason, TriedReason::Unsigned | TriedReason::NoTeam) {
+            candidate.no_keys =
+                Some("the file lies in the bundle and nobody else has signed it: sign it, and no entitlement is needed".into());
+        }
         if self.case.has_key(self.process, key::LIBRARY_VALIDATION) {
             candidate.facts.insert(Condition::HasKey);
         }
@@ -150,6 +168,7 @@ impl<'a> Failure<'a> {
         let summary = format!("Gatekeeper refused {}: it is quarantined or not notarized. Library validation has no part in it", self.name);
         let mut candidate = self.start("gatekeeper", Confidence::Likely, summary);
         candidate.mended_by = super::case::MendedBy::User;
+        candidate.only = super::other::GATEKEEPER.to_vec();
         candidate
     }
 
@@ -175,7 +194,10 @@ impl<'a> Failure<'a> {
     }
 
     fn sandboxed(&self) -> Candidate {
-        self.start("sandbox", Confidence::Likely, format!("the App Sandbox kept {} from opening {}", self.process_name(), self.name))
+        let summary = format!("the App Sandbox kept {} from opening {}", self.process_name(), self.name);
+        let mut candidate = self.start("sandbox", Confidence::Likely, summary);
+        candidate.facts.insert(Condition::Sandboxed);
+        candidate
     }
 
     fn other(&self, remedy: &'static str, summary: String) -> Candidate {

@@ -61,7 +61,7 @@ impl<'a> Look<'a> {
     }
 
     fn arch(&self) -> Option<Arch> {
-        self.detected.finding.arch.or(self.image.map(Image::arch)).or(self.case.scene.evidence.arch)
+        self.detected.finding.arch.or(self.image.map(Image::arch)).or(self.case.scene.evidence.arch).or_else(|| self.case.shown_arch())
     }
 
     fn decision(&self, action: &Action) -> Option<Decision> {
@@ -144,6 +144,11 @@ impl<'a> Look<'a> {
             _ => Confidence::Likely,
         };
         let mut candidate = self.start(confidence, summary);
+        if engine == "luajit" && !(maps_jit && jit_refused) {
+            // An engine that flips pages gets its memory and dies later; this message is about an address range near enough.
+            candidate.confidence = Confidence::Possible;
+            candidate.accounts = false;
+        }
         candidate.findings.extend(uses.iter().filter(|u| Some(u.how) == known).map(|u| u.index));
         candidate.remove = Some(if wanted == key::UNSIGNED_MEMORY { self.superseded(&uses) } else { Vec::new() });
         match known {
@@ -173,7 +178,7 @@ impl<'a> Look<'a> {
             return Some(found.how);
         }
         match engine {
-            "jsc" | "coreclr" | "jit" => Some(MemoryUse::MapJit),
+            "jsc" | "coreclr" | "jit" | "qemu" => Some(MemoryUse::MapJit),
             "v8" if self.arch().is_some_and(Arch::is_arm64) => Some(MemoryUse::MapJit),
             "hotspot" if self.arch().is_some_and(Arch::is_arm64) => Some(MemoryUse::MapJit),
             "wasm" | "luajit" => Some(MemoryUse::FlipsPages),

@@ -58,7 +58,11 @@ fn decide(evidence: &Evidence) -> Report {
     let mut detected = detect(&scene);
     detected.extend(verify(evidence).into_iter().map(|finding| Detected { finding, clue: Clue::BrokenSignature, text: None }));
     let case = Case { scene: &scene, detected: &detected };
-    let candidates = in_order(merge(candidates(&case)));
+    let mut found = candidates(&case);
+    if case.has_reports() {
+        found.iter_mut().for_each(weigh_beside_reports);
+    }
+    let candidates = in_order(merge(found));
     let verdict = verdict(&case, &candidates);
     let mut diagnoses: Vec<_> = candidates.iter().map(|candidate| remedies::diagnosis(&case, candidate)).collect();
     if verdict == Verdict::OtherCause {
@@ -71,6 +75,16 @@ fn candidates(case: &Case<'_>) -> Vec<Candidate> {
     const FAMILIES: &[fn(&Case<'_>) -> Vec<Candidate>] =
         &[memory::diagnose, libraries::diagnose, environment::diagnose, resources::diagnose, signature::diagnose, other::diagnose];
     FAMILIES.iter().flat_map(|family| family(case)).collect()
+}
+
+/// A failure was reported, and this is not the account of it: what the code alone shows is a lead then, and no key is urged for it. Defects stay what they
+/// are: they are proven by bytes, and mending them gives nothing away.
+fn weigh_beside_reports(candidate: &mut Candidate) {
+    const NEEDS: &[&str] =
+        &["jit", "framework-patching", "library-validation", "dyld-debug", "dyld-shipping", "protected-resource", "debugger-attach"];
+    if !candidate.accounts && NEEDS.contains(&candidate.cause) {
+        candidate.confidence = candidate.confidence.min(Confidence::Possible);
+    }
 }
 
 /// Candidates that say the same of the same subject become one: the surer words stay, the findings are joined.

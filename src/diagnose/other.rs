@@ -6,6 +6,10 @@ use crate::detect::{Clue, Detected, OwnFault, Sign};
 use crate::evidence::TargetKind;
 use crate::finding::Confidence;
 use crate::policy::{Action, Process, decide};
+use crate::scenario::Condition;
+
+/// Remedies for what Gatekeeper itself refused.
+pub(super) const GATEKEEPER: &[&str] = &["notarize", "move-the-app", "remove-quarantine"];
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     case.clues(|_| true).filter_map(|(index, detected)| of_clue(case, index, detected)).collect()
@@ -33,6 +37,8 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
                 detected,
                 format!("the App Sandbox denied {operation}; the hardened runtime has no part in it"),
             );
+            // The sandbox that denies is there: it need not be read from a signature.
+            candidate.facts.insert(Condition::Sandboxed);
             candidate.accounts = decided.is_none() && !case.unread_death();
             candidate.confidence = if candidate.accounts { Confidence::Likely } else { Confidence::Possible };
             Some(candidate)
@@ -41,12 +47,16 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
         Clue::Gatekeeper => {
             let mut candidate = start(case, "gatekeeper", index, detected, message);
             candidate.mended_by = MendedBy::User;
+            candidate.only = GATEKEEPER.to_vec();
             Some(candidate)
         }
         Clue::AppManagement => {
             let summary =
                 "macOS keeps one developer's app from changing another's (App Management); no entitlement changes that".to_owned();
-            Some(start(case, "gatekeeper", index, detected, summary))
+            let mut candidate = start(case, "gatekeeper", index, detected, summary);
+            candidate.mended_by = MendedBy::User;
+            candidate.only = vec!["allow-app-management", "name-the-updater"];
+            Some(candidate)
         }
         Clue::Own(fault) => own(case, index, detected, fault),
         Clue::EngineRefused { sign: Sign::InSetUp | Sign::InEngine, .. } => {
@@ -62,8 +72,13 @@ fn attach(case: &Case<'_>, index: usize, detected: &Detected, said: bool) -> Can
     let image = case.image_of(detected).or_else(|| case.scene.main());
     let decision = image.map(|image| decide(&Process::of(image), &Action::BeDebugged));
     let refused = decision.as_ref().is_some_and(|d| !d.allowed);
-    let summary = "no debugger may attach: the program is hardened and lacks get-task-allow".to_owned();
-    let mut candidate = start(case, cause, index, detected, summary).about(image);
+    let known = said || refused || case.hardened(None) == Some(true);
+    let summary = if known {
+        "no debugger may attach: the program is hardened and lacks get-task-allow"
+    } else {
+        "a debugger was refused; whether the program is hardened, or the debugger lacks its own signature, is not known yet"
+    };
+    let mut candidate = start(case, cause, index, detected, summary.to_owned()).about(image);
     candidate.confidence = match (said, refused, &decision) {
         (true, true, _) => Confidence::Certain,
         (true, false, None) | (false, true, _) => Confidence::Likely,
@@ -71,6 +86,8 @@ fn attach(case: &Case<'_>, index: usize, detected: &Detected, said: bool) -> Can
         _ => Confidence::Possible,
     };
     candidate.accounts = candidate.confidence >= Confidence::Likely;
+    candidate.no_keys = (candidate.confidence == Confidence::Possible && image.is_none() && case.hardened(None) != Some(true))
+        .then(|| "not known yet: whether the program is hardened; the kernel's line at the same moment says it".to_owned());
     candidate.order = 16;
     if plug_in {
         candidate.mended_by = MendedBy::OtherDeveloper;
@@ -107,8 +124,10 @@ fn own(case: &Case<'_>, index: usize, detected: &Detected, fault: &OwnFault) -> 
     let summary = format!("{words}; neither the hardened runtime nor the signature is to blame");
     let mut candidate = start(case, "not-signing", index, detected, summary);
     candidate.only = vec![remedy];
-    candidate.confidence = if from_report { Confidence::Likely } else { Confidence::Possible };
-    candidate.accounts = from_report;
+    // A line of a program's own is one of many; that macOS cannot run the code at all ends the matter.
+    let decides = from_report || *fault == OwnFault::WrongArchitecture;
+    candidate.confidence = if decides { Confidence::Likely } else { Confidence::Possible };
+    candidate.accounts = decides;
     candidate.order = 35;
     Some(candidate)
 }

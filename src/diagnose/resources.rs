@@ -142,7 +142,9 @@ fn usage_missing(
     usage: &str,
     fatal: bool,
 ) -> Option<Candidate> {
-    let resource = resource.or_else(|| RESOURCES.iter().find(|r| r.wrong_usage_keys.contains(&usage)))?;
+    let Some(resource) = resource.or_else(|| RESOURCES.iter().find(|r| r.wrong_usage_keys.contains(&usage))) else {
+        return other_usage_missing(case, index, detected, usage, fatal);
+    };
     let image = subject(case, detected);
     let who = image.map_or("the program".into(), |i| i.path.file_name().unwrap_or_default().to_string_lossy().into_owned());
     let what = if fatal { "was ended" } else { "was refused" };
@@ -167,6 +169,25 @@ fn usage_missing(
     Some(candidate)
 }
 
+/// The usage description of a resource that has no entitlement in the hardened runtime (speech, Bluetooth, …): the text is all that is asked for.
+fn other_usage_missing(case: &Case<'_>, index: usize, detected: &Detected, usage: &str, fatal: bool) -> Option<Candidate> {
+    if !usage.starts_with("NS") {
+        return None;
+    }
+    let image = subject(case, detected);
+    let who = image.map_or("the program".into(), |i| i.path.file_name().unwrap_or_default().to_string_lossy().into_owned());
+    let what = if fatal { "was ended" } else { "was refused" };
+    let summary = format!("{who} {what} because the Info.plist of the responsible program has no {usage}");
+    let mut candidate =
+        Candidate::new("protected-resource", "other-resource", Confidence::Likely, summary).about(image).like(&detected.finding);
+    candidate.findings.push(index);
+    candidate.accounts = true;
+    candidate.order = 14;
+    candidate.facts.insert(Condition::UsageMissing);
+    candidate.info_plist = Some(vec![usage.to_owned()]);
+    Some(candidate)
+}
+
 /// A denial without its reason: decided by what the app's signature and Info.plist lack.
 fn denied(case: &Case<'_>, index: usize, detected: &Detected, resource: &'static Resource) -> Option<Candidate> {
     let same = |c: &Clue| match c {
@@ -178,7 +199,11 @@ fn denied(case: &Case<'_>, index: usize, detected: &Detected, resource: &'static
         return None;
     }
     let image = subject(case, detected).or_else(|| case.scene.main());
-    let lacks = image.map(|image| image.is_hardened() && !image.has_entitlement(resource.entitlement));
+    let lacks = image.map(|image| image.is_hardened() && !image.has_entitlement(resource.entitlement)).or_else(|| {
+        // Without the code, the output of `codesign -d` says as much.
+        case.any(|c| matches!(c, Clue::ShownEntitlements(_)))?;
+        Some(case.hardened(None) == Some(true) && !case.has_key(None, resource.entitlement))
+    });
     let usage = image.and_then(|image| usage_present(case, image, resource));
     let who = image.map_or("the program".into(), |i| i.path.file_name().unwrap_or_default().to_string_lossy().into_owned());
     let summary = format!("{who} is refused {}", resource.name);
@@ -186,6 +211,9 @@ fn denied(case: &Case<'_>, index: usize, detected: &Detected, resource: &'static
     let confidence = if explained && !case.unread_death() { Confidence::Likely } else { Confidence::Possible };
     let mut candidate = start(case, index, detected, resource, confidence, summary).about(image);
     candidate.accounts = confidence == Confidence::Likely;
+    // A user who declined is answered the same.
+    candidate.no_keys = (image.is_none() && case.hardened(None) != Some(true) || case.unread_death())
+        .then(|| "not known yet: whether the program is hardened and lacks the key; give Temper the app, or tccd's lines".to_owned());
     if lacks != Some(false) {
         candidate.facts.insert(Condition::EntitlementMissing);
         candidate.add = Some(vec![resource.entitlement.to_owned()]);

@@ -41,6 +41,7 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
         }
         Clue::LaunchRefused => Some(launch_refused(case, index, detected)),
         Clue::KilledPage => killed_page(case, index, detected),
+        Clue::CopyRuns => copy_runs(case, index, detected),
         Clue::BrokenSignature => Some(broken(case, index, detected)),
         Clue::CodesignProblem(text) => codesign_problem(case, index, detected, text),
         Clue::Detritus => {
@@ -69,7 +70,8 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
 
 /// A page of a file that does not match: changed before signing was over, or under the kernel's feet.
 fn file_page(case: &Case<'_>, index: usize, detected: &Detected, file: Option<&str>, replaced: bool, while_loading: bool) -> Candidate {
-    let path = file.and_then(|file| case.scene.file_by_name(file));
+    let reported = file.map(|file| case.scene.reported_name(file)).filter(|name| !name.is_empty()).map(std::path::PathBuf::from);
+    let path = file.and_then(|file| case.scene.file_by_name(file)).or(reported);
     let short = file.map_or("a file", |f| f.rsplit('/').next().unwrap_or(f));
     let proven = case.any_broken(path.as_deref()).filter(|_| path.is_some());
     if let Some(proven) = proven {
@@ -147,6 +149,24 @@ fn launch_refused(case: &Case<'_>, index: usize, detected: &Detected) -> Candida
     candidate.accounts = !lesser;
     candidate.order = 25;
     candidate
+}
+
+/// The file dies and a copy of it runs: nothing but the kernel's memory of the old file tells them apart.
+fn copy_runs(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candidate> {
+    let told = |c: &Clue| {
+        matches!(c, Clue::LaunchRefused | Clue::KilledPage | Clue::KilledFilePage { .. } | Clue::LaunchConstraint | Clue::Gatekeeper)
+    };
+    let death = case.any(|c| matches!(c, Clue::Died))?;
+    if case.any(told).is_some() {
+        return None;
+    }
+    let summary = "the file was overwritten in place; macOS judges the new bytes by the signature it had read from the old ones".to_owned();
+    let image = case.image_of(detected).or_else(|| case.scene.main());
+    let mut candidate = start("in-place-update", index, detected, image, Confidence::Likely, summary);
+    candidate.findings.push(death);
+    candidate.findings.extend(case.any(|c| matches!(c, Clue::IntactOnDisk)));
+    candidate.accounts = true;
+    Some(candidate)
 }
 
 /// Killed for a page, and the bundle holds one file whose pages do not match.
@@ -297,7 +317,7 @@ fn notary_subject(case: &Case<'_>, indexes: &[usize]) -> Option<Candidate> {
     let name = detected.finding.message.split(':').next().unwrap_or("a file").to_owned();
     let name = image.map_or(name, |i| i.path.file_name().unwrap_or_default().to_string_lossy().into_owned());
     let summary = if debug {
-        format!("the notary refuses {name}: it still carries a development signature (get-task-allow)")
+        format!("the notary refuses {name}: it lets any process take it over (get-task-allow)")
     } else {
         format!("the notary refuses {name}: {}", detected.finding.message)
     };

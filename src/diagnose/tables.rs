@@ -7,6 +7,7 @@ use crate::finding::Confidence;
 use crate::policy::{self, Action, Process, decide, key};
 use crate::read::entitlements::Value;
 use crate::read::log::LogFact;
+use crate::read::macho::Arch;
 use crate::report::{self, Diagnosis, Report, Verdict};
 use base64::Engine as _;
 use std::collections::BTreeSet;
@@ -177,6 +178,8 @@ fn spawn(case: &Case<'_>, image: &Image) -> report::Spawn {
         _ => false,
     });
     let (verdict, why) = match (refusal, &image.signed) {
+        // Apple: 32-bit app compatibility with macOS 10.14 is the last that runs it.
+        _ if image.arch() == Arch::I386 => ("refused", "macOS 10.15 and later run no 32-bit code".into()),
         (Some(refusal), _) => ("refused", refusal.finding.message.clone()),
         (None, Signed::Yes(facts)) if facts.pages.is_none() => ("unknown", "its pages were not compared with its signature".into()),
         (None, _) => ("runs", "nothing in its signature stops it; quarantine and launch constraints were not looked at".into()),

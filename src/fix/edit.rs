@@ -1,6 +1,6 @@
 //! Edits an entitlements file as text: order, spacing, unknown keys and comments are kept. Pure.
 //!
-//! The places to change come from [`outline`], a reader of its own that only knows where the entries of the root dictionary stand; what macOS would
+//! The places to change come from `outline`, a reader of its own that only knows where the entries of the root dictionary stand; what macOS would
 //! think of the text is asked of [`read_file`]. The result is outlined again before it is handed out, so a wrong edit is an error, never a file.
 
 mod diff;

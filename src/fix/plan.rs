@@ -62,7 +62,9 @@ pub fn plan(
         plan.edits = mended(evidence, &on, existing);
     }
     add_usage_strings(evidence, diagnosis, remedy, &on, &mut plan);
-    let job = job(evidence, described, &on, existing, &plan);
+    // New code is built and signed as ever: only a changed entitlements file is something to sign for.
+    let signs = !remedy.needs_new_code || !plan.edits.is_empty();
+    let job = job(evidence, described, &on, existing, &plan).filter(|_| signs);
     if let Some(job) = &job {
         plan.sign = sign::steps(evidence, job);
     }

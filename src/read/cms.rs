@@ -3,8 +3,8 @@
 //! Apple's blob is BER with indefinite lengths. A name in a certificate counts only when the chain's signatures verify up to a trusted root
 //! (TN3127): anyone can mint Apple's extension OIDs.
 //!
-//! Left out: full verification of the timestamp token (its time is read, its signer is not judged), revocation, and validity dates (a reader has
-//! no clock; macOS accepts an expired certificate when the timestamp falls into its validity).
+//! Left out: revocation, and validity dates against the present (a reader has no clock; macOS accepts an expired certificate when the timestamp
+//! falls into its validity, see [`Cms::was_valid_when_stamped`]).
 
 pub(in crate::read) mod ber;
 mod certificate;
@@ -15,6 +15,7 @@ pub(in crate::read) mod practice;
 mod signed_data;
 #[cfg(test)]
 mod tests;
+mod timestamp;
 mod trust;
 
 use super::ReadError;
@@ -36,6 +37,8 @@ pub struct Certificate {
     pub not_after: i64,
     /// Extension OIDs in dotted form.
     pub extensions: Vec<String>,
+    /// Extended key usages in dotted form; `None` without that extension.
+    pub purposes: Option<Vec<String>>,
     /// The DER bytes.
     pub der: Vec<u8>,
 }
@@ -53,12 +56,67 @@ pub struct Cms {
     pub cdhashes_match: Option<bool>,
     /// Time of the secure timestamp token (unsigned attribute), seconds since 1970 UTC.
     pub timestamp: Option<i64>,
+    /// The secure timestamp token, checked against the signer's signature; `None` when there is none or its time cannot be read.
+    pub timestamp_token: Option<Timestamp>,
+    /// The token holds in itself (see [`Timestamp::verifies`]); `None` without a token. Whose it is, [`timestamp_chain`] tells.
+    pub timestamp_verifies: Option<bool>,
     /// Signing-time attribute (local clock, worthless to notarization), seconds since 1970 UTC.
     pub signing_time: Option<i64>,
     /// Length of the CMS blob in bytes.
     pub length: usize,
     /// Parts that could not be read.
     pub faults: Vec<ReadError>,
+}
+
+impl Cms {
+    /// Every certificate of the chain was valid at the time of the secure timestamp; `None` without one that verifies.
+    pub fn was_valid_when_stamped(&self) -> Option<bool> {
+        let stamp = self.timestamp_token.as_ref().filter(|stamp| stamp.verifies())?;
+        Some(!self.chain.is_empty() && self.chain.iter().all(|certificate| certificate.is_valid_at(stamp.time)))
+    }
+}
+
+/// An RFC 3161 timestamp token over the signer's signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timestamp {
+    /// genTime, seconds since 1970 UTC.
+    pub time: i64,
+    /// The stamper's certificate, then its issuers as far as they are embedded.
+    pub chain: Vec<Certificate>,
+    /// The stamper's signature over the token's signed attributes verifies.
+    pub signature_verifies: bool,
+    /// The token's messageDigest attribute equals the digest of its TSTInfo.
+    pub digest_matches: bool,
+    /// The TSTInfo's messageImprint equals the digest of the signature that was stamped.
+    pub imprint_matches: bool,
+    /// `time` lies in the validity of every certificate of `chain`.
+    pub is_within_validity: bool,
+    /// The stamper's certificate has the extended key usage `timeStamping`.
+    pub is_for_timestamping: bool,
+    /// Parts that could not be read.
+    pub faults: Vec<ReadError>,
+}
+
+impl Timestamp {
+    /// Signature, digest, imprint, validity and purpose hold. The chain's links and its root are not part of it.
+    pub fn verifies(&self) -> bool {
+        self.signature_verifies && self.digest_matches && self.imprint_matches && self.is_within_validity && self.is_for_timestamping
+    }
+}
+
+/// A chain followed to its root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustedChain {
+    /// Leaf first. With its root at the end when it is trusted, even if the root is not embedded; otherwise as embedded.
+    pub certificates: Vec<Certificate>,
+    /// The last certificate is a root (it issued itself).
+    pub is_complete: bool,
+    /// Every link verifies up to one of Apple's roots or an extra one.
+    pub is_trusted: bool,
+    /// Name of the extra root; `None` for Apple's own.
+    pub anchor: Option<String>,
+    /// Why the chain is not trusted.
+    pub problem: Option<String>,
 }
 
 /// Who signed, judged by the chain.
@@ -149,6 +207,21 @@ pub(in crate::read) fn unreadable(length: usize, fault: ReadError) -> Cms {
 /// The team is `None` for App Store and TestFlight signatures, whose team stands only in the CodeDirectory: the caller fills it from there.
 pub fn judge(cms: &Cms, anchors: &TrustAnchors) -> Signer {
     trust::judge(cms, anchors)
+}
+
+/// Follows a chain to a trusted root, link by link. [`judge`] decides by the same rules and then classifies the leaf.
+pub fn trusted_chain(chain: &[Certificate], anchors: &TrustAnchors) -> TrustedChain {
+    trust::trusted_chain(chain, anchors)
+}
+
+/// The chain of the secure timestamp's signer; `None` without a token. Apple's own leads to Apple Root CA.
+pub fn timestamp_chain(cms: &Cms, anchors: &TrustAnchors) -> Option<TrustedChain> {
+    cms.timestamp_token.as_ref().map(|stamp| trusted_chain(&stamp.chain, anchors))
+}
+
+/// The content that a SignedData carries; `None` when it is detached. To check it, hand it to [`read`] as the only directory.
+pub fn content(bytes: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
+    signed_data::content(bytes)
 }
 
 /// Reads a root certificate, PEM or DER, as `--trust-anchor` takes it: (common name, DER). Of several PEM blocks the first counts.

@@ -229,7 +229,7 @@ fn other_form(bytes: &[u8]) -> Entries {
 }
 
 /// The depth is bounded by [`bounded::MAX_DEPTH`].
-fn convert(value: plist::Value) -> Value {
+pub(in crate::read) fn convert(value: plist::Value) -> Value {
     match value {
         plist::Value::Boolean(value) => Value::Bool(value),
         plist::Value::String(text) => Value::String(text),

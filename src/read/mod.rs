@@ -13,12 +13,15 @@
 
 pub mod callsites;
 pub mod cms;
+pub mod code_resources;
 pub mod crash;
 pub mod entitlements;
 pub mod fixups;
 pub mod info_plist;
 pub mod log;
 pub mod macho;
+pub mod profile;
+pub mod requirement;
 pub mod signature;
 pub mod source;
 

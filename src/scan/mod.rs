@@ -245,6 +245,9 @@ impl Run<'_> {
         if kind != TargetKind::Folder && evidence.images.is_empty() && evidence.scripts.is_empty() {
             evidence.gaps.push(Gap { path: PathBuf::new(), why: "no code was found in this bundle".into() });
         }
+        for main in found.iter().filter_map(|found| found.bundle.executable.as_ref()) {
+            evidence.gaps.extend(no_code(&evidence, &seen, main));
+        }
         evidence.target = Target { path, root: root.to_path_buf(), kind, identifier, executable };
         evidence.bundles = found.into_iter().map(|found| found.bundle).collect();
         Ok(evidence)
@@ -430,6 +433,14 @@ fn gaps_of_bundle(found: &Found, seen: &Seen) -> Vec<Gap> {
         gaps.push(Gap { path: executable.clone(), why: "the main executable that the Info.plist names is not there".into() });
     }
     gaps
+}
+
+/// A main executable that is there and is neither code nor a script, where nothing else was said about it: an empty file, a placeholder.
+fn no_code(evidence: &Evidence, seen: &Seen, main: &Path) -> Option<Gap> {
+    let is_read = evidence.images.iter().any(|image| image.path == main) || evidence.scripts.iter().any(|script| script.path == main);
+    let is_said = evidence.gaps.iter().any(|gap| gap.path == main);
+    let why = "the main executable that the Info.plist names is neither a Mach-O file nor a script; it may be empty or damaged";
+    (seen.has_file(main) && !is_read && !is_said).then(|| Gap { path: main.to_path_buf(), why: why.into() })
 }
 
 /// The executable of a folder that has exactly one.

@@ -89,9 +89,24 @@ impl System for RealSystem {
         fs::canonicalize(path)
     }
 
-    /// Always `None`: reading an extended attribute takes a call that the crates at hand offer only as `unsafe`. Quarantine is therefore unknown.
+    /// On macOS the attribute; elsewhere always `None`: copies lose Apple's attributes, so quarantine is unknown there.
+    #[cfg(target_os = "macos")]
+    fn attribute(&self, path: &Path, name: &str) -> Option<Vec<u8>> {
+        super::macos::attribute(path, name)
+    }
+
+    #[cfg(not(target_os = "macos"))]
     fn attribute(&self, _path: &Path, _name: &str) -> Option<Vec<u8>> {
         None
+    }
+
+    /// The pasteboard of this Mac; over SSH the terminal's own way reaches the user's machine, this would not.
+    #[cfg(target_os = "macos")]
+    fn copy(&self, text: &str) -> io::Result<bool> {
+        match std::env::var_os("SSH_CONNECTION") {
+            Some(_) => Ok(false),
+            None => super::macos::copy(text).map(|()| true),
+        }
     }
 
     fn variable(&self, name: &str) -> Option<String> {

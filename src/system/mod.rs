@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 pub mod disk;
 pub mod fake;
+#[cfg(target_os = "macos")]
+mod macos;
 
 /// What a path is, without following a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +56,10 @@ pub trait System: Send + Sync {
     fn canonical(&self, path: &Path) -> io::Result<PathBuf>;
     /// Value of an extended attribute; `None` when absent or not supported.
     fn attribute(&self, path: &Path, name: &str) -> Option<Vec<u8>>;
+    /// Puts a text on the system's clipboard. `Ok(false)`: there is none to be had here, the terminal's own way is left.
+    fn copy(&self, _text: &str) -> io::Result<bool> {
+        Ok(false)
+    }
     /// Environment variable.
     fn variable(&self, name: &str) -> Option<String>;
     /// Seconds since 1970 UTC.

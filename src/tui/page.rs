@@ -92,7 +92,7 @@ impl Page {
     }
 }
 
-/// Builds a page. Every text passes [`words::clean`].
+/// Builds a page. Every text passes `words::clean`.
 pub struct Build {
     theme: Theme,
     widths: (usize, Option<usize>),

@@ -85,10 +85,20 @@ impl Worker {
     fn spawn(&self, job: JobId, work: impl FnOnce(&dyn System, &Sender<Msg>) -> Result<Msg, String> + Send + 'static) {
         let (system, out) = (Arc::clone(&self.system), self.out.clone());
         std::thread::spawn(move || {
-            let result = caught(|| work(&*system, &out));
+            let result = caught(|| {
+                panic_if_asked(&*system);
+                work(&*system, &out)
+            });
             // Nobody listens only while the program ends.
             drop(out.send(result.unwrap_or_else(|why| Msg::Failed(job, why))));
         });
+    }
+}
+
+/// For tests of the whole program, in debug builds only: a job that panics.
+fn panic_if_asked(system: &dyn System) {
+    if cfg!(debug_assertions) && system.variable("TEMPER_TEST_PANIC").as_deref() == Some("worker") {
+        panic!("TEMPER_TEST_PANIC is set");
     }
 }
 
@@ -127,7 +137,7 @@ impl Teller {
 
 fn open_lab(system: &dyn System, job: JobId, labs: &[Lab], lab: usize, cancel: &AtomicBool, out: &Sender<Msg>) -> Result<Msg, String> {
     let lab = labs.get(lab).ok_or("there is no such practice app")?;
-    let folder = crate::lab::folder(system).join(lab.id);
+    let folder = crate::lab::folder(system);
     let request = crate::lab::unpack(system, lab, &folder)
         .map_err(|error| format!("the practice app cannot be unpacked into {}: {error}", folder.display()))?;
     drop(out.send(Msg::Unpacked(job, Box::new(request.clone()))));

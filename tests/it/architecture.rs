@@ -86,8 +86,10 @@ fn check(sources: &[(String, String)]) -> Vec<String> {
         goblin(file, &file.tokens, &mut faults);
         faces(file, &file.tokens, &mut faults);
         unsafe_code(file, &file.tokens, &mut faults);
-        if file.lines > LONGEST_FILE {
-            faults.push(format!("src/{}: {} lines; split it by meaning at {LONGEST_FILE}", file.path, file.lines));
+        // A table of test texts is read from its middle; still no book.
+        let longest = if is_test { LONGEST_FILE + 300 } else { LONGEST_FILE };
+        if file.lines > longest {
+            faults.push(format!("src/{}: {} lines; split it by meaning at {longest}", file.path, file.lines));
         }
     }
     faults

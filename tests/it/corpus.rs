@@ -52,12 +52,11 @@ fn check_item(root: &Path, item: &Table, wrong: &mut Vec<String>) {
             }
         }
     }
-    if let Some(identifier) =
-        item.get("bundle").and_then(Value::as_table).and_then(|bundle| bundle.get("identifier")).and_then(Value::as_str)
+    let bundle = item.get("bundle").and_then(Value::as_table);
+    if let Some(identifier) = bundle.and_then(|bundle| bundle.get("identifier")).and_then(Value::as_str)
+        && report.target.identifier.as_deref() != Some(identifier)
     {
-        if report.target.identifier.as_deref() != Some(identifier) {
-            wrong.push(format!("{name}: bundle identifier: recorded {identifier}, reported {:?}", report.target.identifier));
-        }
+        wrong.push(format!("{name}: bundle identifier: recorded {identifier}, reported {:?}", report.target.identifier));
     }
 }
 

@@ -2,12 +2,19 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod architecture;
+mod bad_input;
 mod callsites;
+mod cases;
+mod command_line;
 mod corpus;
 mod labs;
 mod memory;
+mod pictures;
+mod readme;
 mod samples;
 mod schema;
 mod signer;
+mod snippets;
 mod support;
+mod terminal;
 mod text_report;

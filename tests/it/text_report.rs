@@ -66,7 +66,9 @@ fn there_are_never_two_empty_lines_and_no_trailing_spaces() {
 
 #[test]
 fn the_answer_comes_first() {
-    let text = render(&samples::explained(), PIPE);
+    // Where a line wraps is not what this is about.
+    let one_space = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = one_space(&render(&samples::explained(), PIPE));
     let order = [
         "Lumaplay.app   hardened   Developer ID N4W7PXQ29K",
         "report.crash: crash report of Lumaplay, made by this build",
@@ -100,8 +102,8 @@ fn the_answer_comes_first() {
         "Not looked at",
     ];
     let mut rest = text.as_str();
-    for wanted in order {
-        let at = rest.find(wanted).unwrap_or_else(|| panic!("{wanted:?} is missing or stands too early in\n{text}"));
+    for wanted in order.map(one_space) {
+        let at = rest.find(&wanted).unwrap_or_else(|| panic!("{wanted:?} is missing or stands too early in\n{text}"));
         rest = &rest[at + wanted.len()..];
     }
 }
@@ -186,6 +188,15 @@ fn a_command_is_shown_once() {
 }
 
 #[test]
+fn a_lesser_diagnosis_quotes_only_the_beginning() {
+    let mut report = samples::explained();
+    report.findings[2].proof =
+        vec![temper::report::Proof { quote: format!("{}end", "é".repeat(200)), ..report.findings[0].proof[0].clone() }];
+    let text = render(&report, PIPE);
+    assert!(text.contains(&format!("{}…", "é".repeat(120))) && !text.contains("end\n"), "{text}");
+}
+
+#[test]
 fn long_lists_are_cut_and_counted() {
     let mut report = samples::explained();
     report.gaps = (0..50).map(|n| temper::report::GapItem { path: format!("file{n}"), path_bytes: None, why: "not read".into() }).collect();
@@ -200,5 +211,21 @@ fn json_ends_with_a_line_break_and_is_only_the_report() {
         assert!(text.ends_with("}\n") && text.starts_with("{\n  \"schema\": \"temper-report/1\""), "{name}");
         let read: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(read, serde_json::to_value(&report).unwrap(), "{name}: an escape changed a value");
+    }
+}
+
+#[test]
+fn the_first_screen_of_every_practice_app_holds_the_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    for lab in temper::lab::all() {
+        let request = temper::lab::unpack(&temper::system::disk::RealSystem, lab, folder.path()).unwrap();
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        let report = temper::examine(&temper::system::disk::RealSystem, &request, &|_| {}, &stop).unwrap().report;
+        let text = render(&report, PIPE);
+        // A prompt and the command above it take two of 24 rows.
+        let first: String = text.lines().take(22).collect::<Vec<_>>().join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
+        for wanted in [&report.diagnoses[0].summary[..], "How sure", "Where", "Who can mend it", "Mends this build", "gives away"] {
+            assert!(first.contains(wanted), "{}: {wanted}\n{text}", lab.id);
+        }
     }
 }

@@ -36,6 +36,13 @@ subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
 # Developer ID Certification Authority (TN3127).
 1.2.840.113635.100.6.2.6 = DER:05:00
+[worldwide]
+basicConstraints = critical, CA:TRUE, pathlen:0
+keyUsage = critical, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+# Worldwide Developer Relations Certification Authority (TN3127).
+1.2.840.113635.100.6.2.1 = DER:05:00
 [leaf]
 basicConstraints = critical, CA:FALSE
 keyUsage = critical, digitalSignature
@@ -44,6 +51,14 @@ subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
 # Developer ID Application (TN3127).
 1.2.840.113635.100.6.1.13 = critical, DER:05:00
+[development]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = critical, codeSigning
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+# Mac Development (TN3127).
+1.2.840.113635.100.6.1.12 = critical, DER:05:00
 [timestamp]
 basicConstraints = critical, CA:FALSE
 keyUsage = critical, digitalSignature
@@ -72,5 +87,7 @@ issue root "/C=US/O=Temper Practice/CN=Temper Practice Root CA" root root
 issue authority "/C=US/O=Temper Practice/CN=Practice Developer ID Certification Authority" authority root
 issue practice "/CN=Developer ID Application: Practice Software (PRACTICE01)/OU=PRACTICE01/O=Practice Software/C=US" leaf authority
 issue other-team "/CN=Developer ID Application: Other Team (OTHERTEAM1)/OU=OTHERTEAM1/O=Other Team/C=US" leaf authority
+issue worldwide "/C=US/O=Temper Practice/CN=Practice Worldwide Developer Relations Certification Authority" worldwide root
+issue development "/CN=Apple Development: Practice Software (DEVELOPER1)/OU=PRACTICE01/O=Practice Software/C=US" development worldwide
 issue timestamp "/C=US/O=Temper Practice/CN=Practice Timestamp Authority" timestamp root
 openssl x509 -in root.cert.pem -outform DER -out root.cert.der

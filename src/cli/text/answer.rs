@@ -97,7 +97,10 @@ pub(super) fn answer(page: &mut Page, report: &Report) {
 }
 
 fn clear(page: &mut Page, report: &Report) {
-    page.marked(0, Mark::Fine, "Nothing was found that macOS would refuse.");
+    match report.spawn.iter().find(|spawn| spawn.verdict == "refused") {
+        Some(spawn) => page.marked(0, Mark::Unwise, &format!("It would not start: {} ({}): {}.", spawn.executable, spawn.arch, spawn.why)),
+        None => page.marked(0, Mark::Fine, "Nothing was found that macOS would refuse."),
+    }
     if !report.gaps.is_empty() {
         page.below_mark(0, "That is as far as Temper could look: see 'Not looked at' below.");
     }
@@ -137,7 +140,8 @@ fn mended_by_words(who: &str) -> &'static str {
 }
 
 fn now(page: &mut Page, diagnosis: &Diagnosis) {
-    let label = "Mends this build";
+    // A lead is no cause: what would mend that mends nothing yet.
+    let label = if diagnosis.confidence == "possible" { "Would mend that" } else { "Mends this build" };
     match diagnosis.remedies.iter().find(|remedy| remedy.least) {
         Some(remedy) => {
             page.labelled(2, label, COLUMN, &remedy.title);
@@ -230,10 +234,19 @@ pub(super) fn short(page: &mut Page, report: &Report, diagnosis: &Diagnosis) {
     page.below_mark(2, &format!("{}, on {}", diagnosis.confidence, place(&diagnosis.subject, diagnosis.arch)));
     let first = diagnosis.findings.first().and_then(|&index| report.findings.get(index)).and_then(|finding| finding.proof.first());
     if let Some(proof) = first {
-        page.below_mark(2, &format!("{}: {}", proof_place(proof), proof.quote));
+        page.below_mark(2, &format!("{}: {}", proof_place(proof), beginning(&proof.quote)));
     }
     if let Some(remedy) = diagnosis.remedies.iter().find(|remedy| remedy.least).or(diagnosis.remedies.iter().find(|remedy| remedy.applies))
     {
         page.below_mark(2, &format!("mends it: {}", remedy.title));
+    }
+}
+
+/// As much of a quote as two lines hold; the whole stands in the JSON report.
+fn beginning(quote: &str) -> String {
+    const MOST: usize = 120;
+    match quote.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", quote.get(..end).unwrap_or(quote).trim_end()),
+        None => quote.to_owned(),
     }
 }

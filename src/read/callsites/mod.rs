@@ -3,10 +3,10 @@
 //! A value is said only when it is known: a constant that reaches the call on every path, a small set of such constants, or nothing.
 //! The answer *unknown* is always right, a false constant never.
 //!
-//! First [`scan`] goes over all code and notes where a sought function is referred to; then only the functions around the notes are decoded
-//! ([`arm64`], [`x86`]) and constants are followed through them ([`flow`]). Arguments that a function only hands on are looked up in its callers
-//! ([`callers`]), a few levels up. Both ways of a branch count; a comparison with a constant bounds the value on each. Of a value that is no
-//! constant and no small set, known bits are kept ([`bits`]). Objective-C messages with constant selectors count as calls ([`objc`]).
+//! First `scan` goes over all code and notes where a sought function is referred to; then only the functions around the notes are decoded
+//! (`arm64`, `x86`) and constants are followed through them (`flow`). Arguments that a function only hands on are looked up in its callers
+//! (`callers`), a few levels up. Both ways of a branch count; a comparison with a constant bounds the value on each. Of a value that is no
+//! constant and no small set, known bits are kept (`bits`). Objective-C messages with constant selectors count as calls (`objc`).
 
 mod arm64;
 mod arm64_memory;

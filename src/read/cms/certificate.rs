@@ -83,6 +83,7 @@ pub(super) fn read(der: &[u8], offset: u64) -> Result<Certificate, ReadError> {
         not_before: seconds(tbs.validity().not_before),
         not_after: seconds(tbs.validity().not_after),
         extensions: tbs.extensions().map(|list| list.iter().map(|extension| extension.extn_id.to_string()).collect()).unwrap_or_default(),
+        purposes: purposes(&parsed),
         der: der.to_vec(),
     })
 }
@@ -100,4 +101,77 @@ pub(super) fn subject_key_identifier(der: &[u8]) -> Option<Vec<u8>> {
     let parsed = x509_cert::Certificate::from_der(der).ok()?;
     let (_, identifier) = parsed.tbs_certificate().get_extension::<x509_cert::ext::pkix::SubjectKeyIdentifier>().ok()??;
     Some(identifier.0.as_bytes().to_vec())
+}
+
+/// The extended key usages; `None` without that extension.
+fn purposes(certificate: &x509_cert::Certificate) -> Option<Vec<String>> {
+    let (_, usage) = certificate.tbs_certificate().get_extension::<x509_cert::ext::pkix::ExtendedKeyUsage>().ok()??;
+    Some(usage.0.iter().map(ToString::to_string).collect())
+}
+
+impl Certificate {
+    /// The extended key usage `codeSigning` (RFC 5280 §4.2.1.12) is there. Security's code-signing policy demands it of the leaf.
+    pub fn is_for_code_signing(&self) -> bool {
+        self.purposes.as_ref().is_some_and(|purposes| purposes.iter().any(|one| one == "1.3.6.1.5.5.7.3.3"))
+    }
+
+    /// The value of the extension with this dotted OID; `None` when the certificate has none.
+    pub fn extension(&self, oid: &str) -> Option<Vec<u8>> {
+        let parsed = x509_cert::Certificate::from_der(&self.der).ok()?;
+        let extension = parsed.tbs_certificate().extensions()?.iter().find(|extension| extension.extn_id.to_string() == oid)?;
+        Some(extension.extn_value.as_bytes().to_vec())
+    }
+
+    /// The certificate policies extension names this dotted OID.
+    pub fn has_policy(&self, oid: &str) -> bool {
+        self.extension("2.5.29.32").and_then(|value| policies(&value).ok()).is_some_and(|policies| policies.iter().any(|one| one == oid))
+    }
+
+    /// Values of the subject's components with this dotted OID, in their order; texts of an unknown kind are left out.
+    pub fn subject(&self, oid: &str) -> Vec<String> {
+        parts(&self.der).and_then(|parts| components(parts.subject, oid)).unwrap_or_default()
+    }
+}
+
+fn policies(value: &[u8]) -> Result<Vec<String>, ReadError> {
+    let mut outer = Reader::der(value);
+    let list = outer.expect(0x30, "policies")?;
+    let mut list = outer.enter(&list)?;
+    let mut policies = Vec::new();
+    while let Some(policy) = list.next()? {
+        policies.extend(list.enter(&policy)?.next()?.and_then(|element| ber::oid(&element)));
+    }
+    Ok(policies)
+}
+
+fn components(name: &[u8], oid: &str) -> Result<Vec<String>, ReadError> {
+    let mut outer = Reader::der(name);
+    let name = outer.expect(0x30, "a name")?;
+    let mut sets = outer.enter(&name)?;
+    let mut values = Vec::new();
+    while let Some(set) = sets.next()? {
+        let mut pairs = sets.enter(&set)?;
+        while let Some(pair) = pairs.next()? {
+            let mut fields = pairs.enter(&pair)?;
+            let kind = fields.any("a component's type")?;
+            let value = fields.any("a component's value")?;
+            if ber::oid(&kind).as_deref() == Some(oid) {
+                values.extend(text(value.tag, value.body));
+            }
+        }
+    }
+    Ok(values)
+}
+
+/// A directory string: UTF8String, PrintableString, IA5String, T61String (read as Latin-1), BMPString.
+fn text(tag: u8, body: &[u8]) -> Option<String> {
+    match tag {
+        0x0c | 0x13 | 0x16 => std::str::from_utf8(body).ok().map(str::to_owned),
+        0x14 => Some(body.iter().copied().map(char::from).collect()),
+        0x1e => {
+            let units = body.chunks_exact(2).filter_map(|pair| pair.try_into().ok()).map(u16::from_be_bytes);
+            char::decode_utf16(units).collect::<Result<String, _>>().ok()
+        }
+        _ => None,
+    }
 }

@@ -49,6 +49,8 @@ pub(in crate::read) struct Practice {
     pub issuer_seed: u8,
     pub is_authority: bool,
     pub extension: Option<&'static str>,
+    /// Extended key usage.
+    pub purpose: Option<&'static str>,
 }
 
 pub(in crate::read) const ROOT: Practice = Practice {
@@ -60,6 +62,7 @@ pub(in crate::read) const ROOT: Practice = Practice {
     issuer_seed: 1,
     is_authority: true,
     extension: None,
+    purpose: None,
 };
 pub(in crate::read) const AUTHORITY: Practice = Practice {
     common: "Practice ID CA",
@@ -70,6 +73,7 @@ pub(in crate::read) const AUTHORITY: Practice = Practice {
     issuer_seed: 1,
     is_authority: true,
     extension: Some("1.2.840.113635.100.6.2.6"),
+    purpose: None,
 };
 pub(in crate::read) const LEAF: Practice = Practice {
     common: "Developer ID Application: Practice (TEAM123456)",
@@ -80,6 +84,18 @@ pub(in crate::read) const LEAF: Practice = Practice {
     issuer_seed: 2,
     is_authority: false,
     extension: Some("1.2.840.113635.100.6.1.13"),
+    purpose: Some("1.3.6.1.5.5.7.3.3"),
+};
+pub(in crate::read) const STAMPER: Practice = Practice {
+    common: "Practice Timestamp Signer",
+    unit: "T",
+    seed: 5,
+    issuer: "Practice Root",
+    issuer_unit: "R",
+    issuer_seed: 1,
+    is_authority: false,
+    extension: None,
+    purpose: Some("1.3.6.1.5.5.7.3.8"),
 };
 
 pub(in crate::read) fn certificate(practice: Practice) -> Vec<u8> {
@@ -95,6 +111,9 @@ pub(in crate::read) fn certificate(practice: Practice) -> Vec<u8> {
     }
     if let Some(extension) = practice.extension {
         extensions.extend(tlv(0x30, &[&oid(extension), &tlv(0x04, &[&[0x05, 0x00]])]));
+    }
+    if let Some(purpose) = practice.purpose {
+        extensions.extend(tlv(0x30, &[&oid("2.5.29.37"), &tlv(0x04, &[&tlv(0x30, &[&oid(purpose)])])]));
     }
     let extensions = if extensions.is_empty() { Vec::new() } else { tlv(0xa3, &[&tlv(0x30, &[&extensions])]) };
     let issuer = name(practice.issuer, practice.issuer_unit);
@@ -113,6 +132,16 @@ fn attribute(kind: &str, value: &[u8]) -> Vec<u8> {
 /// A SignedData over `directory` as Apple's signer makes it: detached, with attributes, with a timestamp token of 2024-02-29 12:00:00 UTC.
 /// The outer lengths are indefinite, as Apple's are.
 pub(in crate::read) fn signed_data(directory: &[u8], leaf: Practice, certificates: &[Vec<u8>]) -> Vec<u8> {
+    signed(directory, leaf, certificates, &indefinite(0x30, &oid("1.2.840.113549.1.7.1")))
+}
+
+/// A SignedData that carries its content, as a provisioning profile does.
+pub(in crate::read) fn attached(content: &[u8], leaf: Practice, certificates: &[Vec<u8>]) -> Vec<u8> {
+    let carried = tlv(0x30, &[&oid("1.2.840.113549.1.7.1"), &tlv(0xa0, &[&tlv(0x04, &[content])])]);
+    signed(content, leaf, certificates, &carried)
+}
+
+fn signed(directory: &[u8], leaf: Practice, certificates: &[Vec<u8>], content: &[u8]) -> Vec<u8> {
     let digest = Sha256::digest(directory);
     let plist = format!(
         "<plist><dict><key>cdhashes</key><array><data>{}</data></array></dict></plist>",
@@ -130,13 +159,13 @@ pub(in crate::read) fn signed_data(directory: &[u8], leaf: Practice, certificate
     let signature = sign(leaf.seed, &tlv(0x31, &[&attributes]));
     let identifier = tlv(0x30, &[&name(leaf.issuer, leaf.issuer_unit), &[0x02, 0x01, leaf.seed]]);
     let algorithm = tlv(0x30, &[&oid(SHA256)]);
-    let unsigned = tlv(0xa1, &[&attribute("1.2.840.113549.1.9.16.2.14", &token())]);
+    let unsigned = tlv(0xa1, &[&attribute("1.2.840.113549.1.9.16.2.14", &token(&signature))]);
     let signature_algorithm = tlv(0x30, &[&oid(ECDSA_SHA256)]);
     let signed = tlv(0xa0, &[&attributes]);
     let signer =
         tlv(0x30, &[&[0x02, 0x01, 0x01], &identifier, &algorithm, &signed, &signature_algorithm, &tlv(0x04, &[&signature]), &unsigned]);
-    let content = indefinite(0x30, &oid("1.2.840.113549.1.7.1"));
-    let fields = [vec![0x02, 0x01, 0x01], tlv(0x31, &[&algorithm]), content, tlv(0xa0, &[&certificates.concat()]), tlv(0x31, &[&signer])];
+    let fields =
+        [vec![0x02, 0x01, 0x01], tlv(0x31, &[&algorithm]), content.to_vec(), tlv(0xa0, &[&certificates.concat()]), tlv(0x31, &[&signer])];
     let data = indefinite(0x30, &fields.concat());
     indefinite(0x30, &[oid("1.2.840.113549.1.7.2"), indefinite(0xa0, &data)].concat())
 }
@@ -145,11 +174,23 @@ fn indefinite(tag: u8, body: &[u8]) -> Vec<u8> {
     [&[tag, 0x80], body, &[0, 0]].concat()
 }
 
-/// A timestamp token without a signature: only its time is read.
-fn token() -> Vec<u8> {
-    let imprint = tlv(0x30, &[&tlv(0x30, &[&oid(SHA256)]), &tlv(0x04, &[&[7; 32]])]);
+/// A timestamp token over `stamped`, signed by [`STAMPER`].
+fn token(stamped: &[u8]) -> Vec<u8> {
+    let algorithm = tlv(0x30, &[&oid(SHA256)]);
+    let imprint = tlv(0x30, &[&algorithm, &tlv(0x04, &[&Sha256::digest(stamped)])]);
     let info = tlv(0x30, &[&[0x02, 0x01, 0x01], &oid("1.2.3"), &imprint, &[0x02, 0x01, 0x05], &tlv(0x18, &[b"20240229120000Z"])]);
     let content = tlv(0x30, &[&oid("1.2.840.113549.1.9.16.1.4"), &tlv(0xa0, &[&tlv(0x24, &[&tlv(0x04, &[&info])])])]);
-    let data = tlv(0x30, &[&[0x02, 0x01, 0x03], &tlv(0x31, &[]), &content, &tlv(0x31, &[])]);
+    let attributes = [
+        attribute("1.2.840.113549.1.9.3", &oid("1.2.840.113549.1.9.16.1.4")),
+        attribute("1.2.840.113549.1.9.4", &tlv(0x04, &[&Sha256::digest(&info)])),
+    ]
+    .concat();
+    let signature = sign(STAMPER.seed, &tlv(0x31, &[&attributes]));
+    let identifier = tlv(0x30, &[&name(STAMPER.issuer, STAMPER.issuer_unit), &[0x02, 0x01, STAMPER.seed]]);
+    let signature_algorithm = tlv(0x30, &[&oid(ECDSA_SHA256)]);
+    let signed = tlv(0xa0, &[&attributes]);
+    let signer = tlv(0x30, &[&[0x02, 0x01, 0x01], &identifier, &algorithm, &signed, &signature_algorithm, &tlv(0x04, &[&signature])]);
+    let certificates = tlv(0xa0, &[&certificate(STAMPER)]);
+    let data = tlv(0x30, &[&[0x02, 0x01, 0x03], &tlv(0x31, &[&algorithm]), &content, &certificates, &tlv(0x31, &[&signer])]);
     tlv(0x30, &[&oid("1.2.840.113549.1.7.2"), &tlv(0xa0, &[&data])])
 }

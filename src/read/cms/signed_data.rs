@@ -3,7 +3,7 @@
 use super::ber::{self, Element, Reader};
 use super::certificate::{self, Parts};
 use super::keys::{self, Digest};
-use super::{Certificate, Cms};
+use super::{Certificate, Cms, Timestamp, timestamp};
 use crate::read::ReadError;
 use crate::read::info_plist::bounded;
 use crate::read::signature::directory_digest;
@@ -17,36 +17,35 @@ const MAX_ATTRIBUTES: usize = 64;
 
 const SIGNED_DATA: &str = "1.2.840.113549.1.7.2";
 const CONTENT_TYPE: &str = "1.2.840.113549.1.9.3";
-const MESSAGE_DIGEST: &str = "1.2.840.113549.1.9.4";
+pub(super) const MESSAGE_DIGEST: &str = "1.2.840.113549.1.9.4";
 const SIGNING_TIME: &str = "1.2.840.113549.1.9.5";
 const TIMESTAMP_TOKEN: &str = "1.2.840.113549.1.9.16.2.14";
-const TST_INFO: &str = "1.2.840.113549.1.9.16.1.4";
 /// Plist with the cdhashes of all CodeDirectories (`libsecurity_codesigning`, hash agility version 1).
 const CDHASH_PLIST: &str = "1.2.840.113635.100.9.1";
 /// SEQUENCE of digest OID and whole digest for each CodeDirectory (hash agility version 2).
 const CDHASH_SET: &str = "1.2.840.113635.100.9.2";
 
 /// The fields of a SignedData, still as BER.
-struct SignedData<'a> {
-    content_type: String,
-    content: Option<Vec<u8>>,
+pub(super) struct SignedData<'a> {
+    pub content_type: String,
+    pub content: Option<Vec<u8>>,
     certificates: Vec<Element<'a>>,
-    signers: Reader<'a>,
+    pub signers: Reader<'a>,
 }
 
 /// One signer info.
-struct SignerInfo<'a> {
+pub(super) struct SignerInfo<'a> {
     identifier: Element<'a>,
-    digest: Option<Digest>,
-    signed: Option<Element<'a>>,
-    signature_algorithm: Option<String>,
-    signature: Vec<u8>,
+    pub digest: Option<Digest>,
+    pub signed: Option<Element<'a>>,
+    pub signature_algorithm: Option<String>,
+    pub signature: Vec<u8>,
     unsigned: Option<Element<'a>>,
     reader: Reader<'a>,
 }
 
 /// An attribute: its type and the reader of its values.
-struct Attribute<'a> {
+pub(super) struct Attribute<'a> {
     kind: String,
     values: Reader<'a>,
     whole: &'a [u8],
@@ -71,9 +70,15 @@ pub(super) fn read(bytes: &[u8], directories: &[&[u8]]) -> Result<Cms, ReadError
     judge_content(&mut cms, &signer, &signed, directories);
     cms.cdhashes_match = cdhashes_match(&signed, directories);
     cms.signing_time = find(&signed, SIGNING_TIME).and_then(|mut values| values.next().ok()?.and_then(|value| ber::time(&value)));
-    cms.timestamp = find(&unsigned, TIMESTAMP_TOKEN).and_then(|mut values| token_time(values.next().ok()??.whole));
-    if cms.timestamp.is_none() && find(&unsigned, TIMESTAMP_TOKEN).is_some() {
-        cms.faults.push(ReadError::new("timestamp token that cannot be read", 0));
+    if let Some(mut values) = find(&unsigned, TIMESTAMP_TOKEN) {
+        let token = values.next().ok().flatten();
+        let stamp = token.ok_or_else(|| ReadError::new("timestamp attribute without a token", 0));
+        match stamp.and_then(|token| timestamp::read(token.whole, &signer.signature)) {
+            Ok(stamp) => cms.timestamp_token = Some(stamp),
+            Err(fault) => cms.faults.push(ReadError::new(format!("timestamp token that cannot be read ({fault})"), 0)),
+        }
+        cms.timestamp = cms.timestamp_token.as_ref().map(|stamp| stamp.time);
+        cms.timestamp_verifies = Some(cms.timestamp_token.as_ref().is_some_and(Timestamp::verifies));
     }
     Ok(cms)
 }
@@ -86,13 +91,15 @@ pub(super) fn empty(length: usize) -> Cms {
         digest_matches: false,
         cdhashes_match: None,
         timestamp: None,
+        timestamp_token: None,
+        timestamp_verifies: None,
         signing_time: None,
         length,
         faults: Vec::new(),
     }
 }
 
-fn signed_data(bytes: &[u8]) -> Result<SignedData<'_>, ReadError> {
+pub(super) fn signed_data(bytes: &[u8]) -> Result<SignedData<'_>, ReadError> {
     let mut outer = Reader::ber(bytes);
     let info = outer.expect(0x30, "a ContentInfo")?;
     let mut info = outer.enter(&info)?;
@@ -135,7 +142,7 @@ fn encapsulated(fields: &Reader<'_>, element: &Element<'_>) -> Result<(String, O
     Ok((ber::oid(&kind).unwrap_or_default(), content))
 }
 
-fn signer_info<'a>(signers: &mut Reader<'a>) -> Result<SignerInfo<'a>, ReadError> {
+pub(super) fn signer_info<'a>(signers: &mut Reader<'a>) -> Result<SignerInfo<'a>, ReadError> {
     let info = signers.expect(0x30, "a signer info")?;
     let mut fields = signers.enter(&info)?;
     fields.expect(0x02, "a version")?;
@@ -152,7 +159,7 @@ fn signer_info<'a>(signers: &mut Reader<'a>) -> Result<SignerInfo<'a>, ReadError
     Ok(SignerInfo { identifier, digest, signed, signature_algorithm, signature, unsigned, reader: fields })
 }
 
-fn read_certificates(data: &SignedData<'_>, faults: &mut Vec<ReadError>) -> Vec<Certificate> {
+pub(super) fn read_certificates(data: &SignedData<'_>, faults: &mut Vec<ReadError>) -> Vec<Certificate> {
     let mut certificates: Vec<Certificate> = Vec::new();
     for element in data.certificates.iter().filter(|element| element.tag == 0x30) {
         match certificate::read(element.whole, element.offset) {
@@ -166,7 +173,7 @@ fn read_certificates(data: &SignedData<'_>, faults: &mut Vec<ReadError>) -> Vec<
 
 /// Leaf first, then issuer after issuer. Among certificates with the issuer's name the one whose key verifies is taken; when none verifies,
 /// one with the name is kept, so that the broken link can be named.
-fn chain(certificates: &[Certificate], signer: &SignerInfo<'_>) -> Vec<Certificate> {
+pub(super) fn chain(certificates: &[Certificate], signer: &SignerInfo<'_>) -> Vec<Certificate> {
     let known: Vec<(&Certificate, Parts<'_>)> =
         certificates.iter().filter_map(|one| Some((one, certificate::parts(&one.der).ok()?))).collect();
     let Some((leaf, mut current)) = known.iter().find(|(one, parts)| is_named(signer, one, parts)).copied() else {
@@ -200,7 +207,7 @@ fn is_named(signer: &SignerInfo<'_>, certificate: &Certificate, parts: &Parts<'_
     }
 }
 
-fn attributes<'a>(signer: &SignerInfo<'a>, set: Option<&Element<'a>>, faults: &mut Vec<ReadError>) -> Vec<Attribute<'a>> {
+pub(super) fn attributes<'a>(signer: &SignerInfo<'a>, set: Option<&Element<'a>>, faults: &mut Vec<ReadError>) -> Vec<Attribute<'a>> {
     let mut attributes = Vec::new();
     let Some(set) = set else { return attributes };
     if let Err(fault) = collect_attributes(signer, set, &mut attributes) {
@@ -228,6 +235,18 @@ fn find<'a>(attributes: &[Attribute<'a>], kind: &str) -> Option<Reader<'a>> {
     attributes.iter().find(|attribute| attribute.kind == kind).map(|attribute| attribute.values.clone())
 }
 
+/// The first value of an attribute when it is an octet string.
+pub(super) fn octets(attributes: &[Attribute<'_>], kind: &str) -> Option<Vec<u8>> {
+    let mut values = find(attributes, kind)?;
+    let value = values.next().ok()??;
+    ber::octets(&values, &value)
+}
+
+/// The content of a SignedData that carries it; `None` when it is detached.
+pub(super) fn content(bytes: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
+    signed_data(bytes).map(|data| data.content)
+}
+
 /// Checks the signature and the message digest. With signed attributes the signature is over them, and they hold the digest of the primary
 /// CodeDirectory; without, it is over the CodeDirectory itself (RFC 5652 §5.4).
 fn judge_content(cms: &mut Cms, signer: &SignerInfo<'_>, signed: &[Attribute<'_>], directories: &[&[u8]]) {
@@ -245,10 +264,7 @@ fn judge_content(cms: &mut Cms, signer: &SignerInfo<'_>, signed: &[Attribute<'_>
         return;
     };
     cms.signature_verifies = verifies_attributes(leaf.public_key, digest, set, signed, &signer.signature);
-    let named = find(signed, MESSAGE_DIGEST).and_then(|mut values| {
-        let value = values.next().ok()??;
-        ber::octets(&values, &value)
-    });
+    let named = octets(signed, MESSAGE_DIGEST);
     cms.digest_matches = match (named, signer.digest, primary) {
         (Some(named), Some(digest), Some(primary)) => digest.of(primary) == named,
         _ => false,
@@ -256,7 +272,7 @@ fn judge_content(cms: &mut Cms, signer: &SignerInfo<'_>, signed: &[Attribute<'_>
 }
 
 /// The signature is over the DER SET OF the attributes: as embedded with the tag of a SET, or, for a signer that did not sort them, sorted.
-fn verifies_attributes(key: &[u8], digest: Digest, set: &Element<'_>, signed: &[Attribute<'_>], signature: &[u8]) -> bool {
+pub(super) fn verifies_attributes(key: &[u8], digest: Digest, set: &Element<'_>, signed: &[Attribute<'_>], signature: &[u8]) -> bool {
     if keys::verifies(key, digest, &der_set(set.body), signature) {
         return true;
     }
@@ -324,21 +340,4 @@ fn set_matches(mut values: Reader<'_>, directories: &[&[u8]]) -> Option<bool> {
         }
     }
     Some(count > 0)
-}
-
-/// genTime of an RFC 3161 token.
-fn token_time(token: &[u8]) -> Option<i64> {
-    let data = signed_data(token).ok()?;
-    if data.content_type != TST_INFO {
-        return None;
-    }
-    let content = data.content?;
-    let mut outer = Reader::ber(&content);
-    let info = outer.expect(0x30, "a TSTInfo").ok()?;
-    let mut fields = outer.enter(&info).ok()?;
-    fields.expect(0x02, "a version").ok()?;
-    fields.expect(0x06, "a policy").ok()?;
-    fields.expect(0x30, "a message imprint").ok()?;
-    fields.expect(0x02, "a serial number").ok()?;
-    ber::time(&fields.expect(0x18, "a time").ok()?)
 }

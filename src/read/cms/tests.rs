@@ -200,3 +200,83 @@ fn no_truncation_and_no_changed_byte_panics() {
         }
     }
 }
+
+/// The bytes of a changed practice signature, read again.
+fn changed(find: &[u8], with: &[u8]) -> Cms {
+    let mut bytes = signed_data(&directory(), LEAF, &[certificate(LEAF), certificate(AUTHORITY)]);
+    let at = bytes.windows(find.len()).position(|window| window == find).unwrap();
+    bytes[at..at + with.len()].copy_from_slice(with);
+    read(&bytes, &[&directory()]).unwrap()
+}
+
+#[test]
+fn a_secure_timestamp_is_verified_and_its_chain_followed() {
+    let cms = signed_by(LEAF, &[AUTHORITY, ROOT]);
+    let stamp = cms.timestamp_token.as_ref().unwrap();
+    assert!(stamp.signature_verifies && stamp.digest_matches && stamp.imprint_matches);
+    assert!(stamp.is_within_validity && stamp.is_for_timestamping);
+    assert_eq!((cms.timestamp_verifies, cms.was_valid_when_stamped()), (Some(true), Some(true)));
+    let chain = timestamp_chain(&cms, &anchors()).unwrap();
+    assert!(chain.is_trusted && chain.is_complete);
+    assert_eq!(chain.certificates.last().unwrap().common_name.as_deref(), Some(ROOT.common));
+    let chain = timestamp_chain(&cms, &TrustAnchors::default()).unwrap();
+    assert!(!chain.is_trusted && !chain.is_complete && chain.problem.is_some());
+}
+
+#[test]
+fn a_changed_time_in_the_token_breaks_its_digest() {
+    let cms = changed(b"20240229120000Z", b"20240229120001Z");
+    let stamp = cms.timestamp_token.as_ref().unwrap();
+    assert!(stamp.signature_verifies && !stamp.digest_matches && stamp.imprint_matches);
+    assert_eq!((cms.timestamp_verifies, cms.was_valid_when_stamped()), (Some(false), None));
+    assert!(cms.signature_verifies && cms.digest_matches);
+}
+
+#[test]
+fn a_time_outside_the_certificates_lives_does_not_verify() {
+    let cms = changed(b"20240229120000Z", b"20560229120000Z");
+    assert!(!cms.timestamp_token.as_ref().unwrap().is_within_validity);
+    assert_eq!(cms.timestamp_verifies, Some(false));
+}
+
+#[test]
+fn a_token_made_for_another_signature_does_not_verify() {
+    let bytes = signed_data(&directory(), LEAF, &[certificate(LEAF)]);
+    let data = signed_data::signed_data(&bytes).unwrap();
+    let signer = signed_data::signer_info(&mut data.signers.clone()).unwrap();
+    let oid = practice::oid("1.2.840.113549.1.9.16.2.14");
+    let at = bytes.windows(oid.len()).position(|window| window == oid).unwrap() + oid.len();
+    let token = ber::Reader::ber(&bytes[at..]).next().unwrap().unwrap().body;
+    assert!(timestamp::read(token, &signer.signature).unwrap().verifies());
+    let other = timestamp::read(token, b"another signature").unwrap();
+    assert!(!other.imprint_matches && other.signature_verifies && !other.verifies());
+}
+
+#[test]
+fn the_purpose_of_the_leaf_is_read() {
+    let cms = signed_by(LEAF, &[AUTHORITY]);
+    assert!(cms.chain[0].is_for_code_signing());
+    assert!(!cms.chain[1].is_for_code_signing());
+    let mail = Practice { purpose: Some("1.3.6.1.5.5.7.3.4"), ..LEAF };
+    assert!(!signed_by(mail, &[AUTHORITY]).chain[0].is_for_code_signing());
+}
+
+#[test]
+fn a_trusted_chain_has_its_root_whether_it_is_embedded_or_not() {
+    for others in [&[AUTHORITY, ROOT][..], &[AUTHORITY]] {
+        let chain = trusted_chain(&signed_by(LEAF, others).chain, &anchors());
+        let names: Vec<_> = chain.certificates.iter().filter_map(|one| one.common_name.as_deref()).collect();
+        assert_eq!(names, [LEAF.common, AUTHORITY.common, ROOT.common]);
+        assert_eq!((chain.is_trusted, chain.anchor.as_deref()), (true, Some("Practice Root")));
+    }
+}
+
+#[test]
+fn a_subjects_components_and_extensions_are_read() {
+    let cms = signed_by(LEAF, &[AUTHORITY]);
+    assert_eq!(cms.chain[0].subject("2.5.4.11"), ["TEAM123456"]);
+    assert_eq!(cms.chain[0].subject("2.5.4.10"), Vec::<String>::new());
+    assert_eq!(cms.chain[0].extension("1.2.840.113635.100.6.1.13"), Some(vec![5, 0]));
+    assert_eq!(cms.chain[0].extension("1.2.3"), None);
+    assert!(!cms.chain[0].has_policy("1.2.3"));
+}

@@ -1,7 +1,7 @@
 //! The verdict on a chain: does it lead to a trusted root, and what do Apple's extension OIDs then say of the leaf?
 
 use super::certificate::{self, Parts};
-use super::{Certificate, Cms, Signer, SignerKind, TrustAnchors};
+use super::{Certificate, Cms, Signer, SignerKind, TrustAnchors, TrustedChain};
 use crate::read::ReadError;
 use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
@@ -38,13 +38,15 @@ const ISSUER_WWDR: &str = "1.2.840.113635.100.6.2.1";
 struct Root<'a> {
     /// `None` for Apple's own.
     name: Option<&'a str>,
+    der: &'a [u8],
     parts: Parts<'a>,
 }
 
 /// How a chain ends.
 enum Ending {
-    /// In a trusted root: the name of an extra one, and how many certificates of the chain were verified (those beyond say nothing).
-    Trusted { anchor: Option<String>, verified: usize },
+    /// In a trusted root: the name of an extra one, and how many certificates of the chain were verified (those beyond
+    /// say nothing), and the root's place in the list of roots.
+    Trusted { anchor: Option<String>, verified: usize, root: usize },
     /// Not; the reason, and whether the chain holds together up to a certificate that issued itself.
     Untrusted { problem: String, self_issued: bool },
 }
@@ -60,7 +62,7 @@ pub(super) fn judge(cms: &Cms, anchors: &TrustAnchors) -> Signer {
             let kind = if self_issued { SignerKind::SelfSigned } else { SignerKind::Other };
             Signer { kind, name, team: None, anchor: None, problem: Some(problem) }
         }
-        Ending::Trusted { anchor, verified } => {
+        Ending::Trusted { anchor, verified, .. } => {
             let kind = classify(leaf, cms.chain.get(1..verified).unwrap_or_default());
             let has_team = matches!(kind, SignerKind::DeveloperId | SignerKind::AppleDevelopment | SignerKind::AppleDistribution);
             let team = leaf.organizational_unit.clone().filter(|team| has_team && !team.is_empty());
@@ -71,11 +73,37 @@ pub(super) fn judge(cms: &Cms, anchors: &TrustAnchors) -> Signer {
     }
 }
 
+pub(super) fn trusted_chain(chain: &[Certificate], anchors: &TrustAnchors) -> TrustedChain {
+    let roots = roots(anchors);
+    let as_embedded = |problem: Option<String>| {
+        let last = chain.last().and_then(|last| certificate::parts(&last.der).ok());
+        let is_complete = last.is_some_and(|last| last.is_self_issued());
+        TrustedChain { certificates: chain.to_vec(), is_complete, is_trusted: false, anchor: None, problem }
+    };
+    match follow(chain, &roots) {
+        Ending::Untrusted { problem, .. } => as_embedded(Some(problem)),
+        Ending::Trusted { anchor, verified, root } => {
+            let Some(root) = roots.get(root).and_then(|root| certificate::read(root.der, 0).ok()) else { return as_embedded(None) };
+            let ends_in = |last: &Certificate| {
+                let last = certificate::parts(&last.der).ok();
+                last.zip(certificate::parts(&root.der).ok()).is_some_and(|(last, root)| last.public_key == root.public_key)
+            };
+            let mut certificates = chain.get(..verified).unwrap_or_default().to_vec();
+            // An embedded copy of the root, perhaps one that another root signed, gives way to the root itself.
+            if certificates.last().is_some_and(ends_in) {
+                certificates.pop();
+            }
+            certificates.push(root);
+            TrustedChain { certificates, is_complete: true, is_trusted: true, anchor, problem: None }
+        }
+    }
+}
+
 fn roots(anchors: &TrustAnchors) -> Vec<Root<'_>> {
     let apple = APPLE_ROOTS.iter().zip(APPLE_ROOT_DIGESTS).filter(|(der, digest)| hex(&Sha256::digest(der)) == *digest);
     let apple = apple.map(|(der, _)| (None, *der));
     let extra = anchors.extra.iter().map(|(name, der)| (Some(name.as_str()), der.as_slice()));
-    apple.chain(extra).filter_map(|(name, der)| Some(Root { name, parts: certificate::parts(der).ok()? })).collect()
+    apple.chain(extra).filter_map(|(name, der)| Some(Root { name, der, parts: certificate::parts(der).ok()? })).collect()
 }
 
 /// Verifies link by link until a trusted root is reached. A certificate is a trusted root when it has the root's name and key; a chain
@@ -90,15 +118,17 @@ fn follow(chain: &[Certificate], roots: &[Root<'_>]) -> Ending {
         }
     }
     for (index, (certificate, current)) in parts.iter().enumerate() {
-        if let Some(root) = roots.iter().find(|root| root.parts.subject == current.subject && root.parts.public_key == current.public_key) {
-            return Ending::Trusted { anchor: root.name.map(str::to_owned), verified: index.saturating_add(1) };
+        let is_root = |root: &Root<'_>| root.parts.subject == current.subject && root.parts.public_key == current.public_key;
+        if let Some((place, root)) = roots.iter().enumerate().find(|(_, root)| is_root(root)) {
+            return Ending::Trusted { anchor: root.name.map(str::to_owned), verified: index.saturating_add(1), root: place };
         }
         // The leaf is index 0; an issuer at index n has n - 1 intermediates below it.
         if index > 0 && certificate::issuing_depth(&certificate.der).is_none_or(|depth| depth < (index as u64).saturating_sub(1)) {
             return untrusted(format!("{} may not issue certificates", called(certificate.common_name.as_deref())));
         }
-        if let Some(root) = roots.iter().find(|root| root.parts.subject == current.issuer && current.is_signed_by(&root.parts)) {
-            return Ending::Trusted { anchor: root.name.map(str::to_owned), verified: index.saturating_add(1) };
+        let issued = |root: &Root<'_>| root.parts.subject == current.issuer && current.is_signed_by(&root.parts);
+        if let Some((place, root)) = roots.iter().enumerate().find(|(_, root)| issued(root)) {
+            return Ending::Trusted { anchor: root.name.map(str::to_owned), verified: index.saturating_add(1), root: place };
         }
         let Some((issuer, next)) = index.checked_add(1).and_then(|next| parts.get(next)) else { break };
         if !current.is_signed_by(next) {

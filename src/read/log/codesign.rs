@@ -54,6 +54,10 @@ fn displayed<'a>(text: &str, context: &mut Context, following: &Following<'a>, o
         if let Some(flags) = after(text, "flags=").and_then(hex).and_then(|flags| u32::try_from(flags).ok()) {
             out.push(LogFact::DisplayedFlags { file: context.displayed_file(), flags });
         }
+    } else if let Some(format) = text.strip_prefix("Format=") {
+        if let Some(arch) = between(format, "Mach-O thin (", ")").and_then(known) {
+            out.push(LogFact::DisplayedArch { file: context.displayed_file(), arch });
+        }
     } else if let Some(team) = text.strip_prefix("TeamIdentifier=") {
         out.push(LogFact::DisplayedTeam { file: context.displayed_file(), team: known(team).filter(|team| team != "not set") });
     } else if text.contains("invalid entitlements blob") {
@@ -124,6 +128,8 @@ fn verified<'a>(text: &str, following: &Following<'a>, out: &mut Vec<LogFact>) {
     let is_file = |file: &&str| file.contains(['/', '.']) && !file.contains(": ");
     if let Some(file) = text.trim_end().strip_suffix(": accepted").filter(is_file) {
         out.push(LogFact::SignatureAccepted { file: known(file), source: source() });
+    } else if text.contains("the code is valid but does not seem to be an app") {
+        out.push(LogFact::Noise { why: "spctl was asked whether this is an app; its code is valid" });
     } else if let Some((file, why)) = text
         .trim_end()
         .split_once(": rejected")

@@ -166,6 +166,8 @@ fn plain(text: &str) -> Option<(TriedReason, Option<String>, String)> {
     // The path in `code signature in (path) …`, `blocked mmap() of 'path'`, `… in <uuid> 'path'`.
     let file =
         between(&words, "code signature in (", ")").or_else(|| between(&words, "mmap() of '", "'")).or_else(|| between(&words, "> '", "'"));
+    // A quote may begin in the middle of the sentence: `'path' not valid for use in process`.
+    let file = file.or_else(|| words.split_once("' not valid for use in process").and_then(|(before, _)| before.rsplit('\'').next()));
     let reason_words = after(&words, "Reason:").unwrap_or(&words).to_owned();
     let known_reason = classify_known(&reason_words);
     // Without words of a reason a mention of dlopen is no failure.

@@ -81,14 +81,22 @@ fn task_port(text: &str, out: &mut Vec<LogFact>) {
     });
 }
 
+/// What stands before and after `deny(1) `, or the bare `deny ` of systems before macOS 10.13.
+fn denial(text: &str) -> Option<(&str, &str)> {
+    if let Some((before, rest)) = text.split_once(" deny(") {
+        let (_, rest) = rest.split_once(") ")?;
+        return (before.contains("System Policy: ") || before.contains("Sandbox: ")).then_some((before, rest));
+    }
+    const OPERATIONS: [&str; 9] = ["file-", "network", "mach-", "process-", "ipc-", "iokit-", "sysctl", "appleevent-", "user-preference-"];
+    let (before, rest) = text.split_once(") deny ")?;
+    let named = before.rsplit_once('(').is_some_and(|(_, pid)| !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit()));
+    (named && OPERATIONS.iter().any(|operation| rest.starts_with(operation))).then_some((before, rest))
+}
+
 /// `Sandbox: name(pid) deny(1) operation target`; `System Policy:` is the same line from SIP, TCC and App Management.
 fn sandbox(text: &str, out: &mut Vec<LogFact>) {
-    let Some((before, rest)) = text.split_once(" deny(") else { return };
-    let Some((_, rest)) = rest.split_once(") ") else { return };
+    let Some((before, rest)) = denial(text) else { return };
     let policy = before.contains("System Policy: ");
-    if !policy && !before.contains("Sandbox: ") {
-        return;
-    }
     let who = process(before.rsplit_once(": ").map_or(before, |(_, who)| who));
     let (operation, target) = rest.trim().split_once(' ').unwrap_or((rest.trim(), ""));
     if policy && operation.starts_with("file-write") && target.contains(".app") {

@@ -155,6 +155,8 @@ pub enum LogFact {
     SignatureAccepted { file: Option<String>, source: Option<String> },
     /// A line of `codesign -d` output about flags: the runtime flag is (not) there.
     DisplayedFlags { file: Option<String>, flags: u32 },
+    /// `Format=… Mach-O thin (arm64)` of `codesign -d`: the only slice.
+    DisplayedArch { file: Option<String>, arch: String },
     /// An entitlement key listed by `codesign -d --entitlements` in the text, true or false.
     DisplayedEntitlement { file: Option<String>, key: String, value: bool },
     /// `codesign -d --entitlements` printed nothing for the file.

@@ -4,7 +4,7 @@ use super::cut::{after, number};
 use super::{LogFact, Proc};
 
 /// (words, engine, goes on without its JIT).
-const MESSAGES: [(&str, &str, bool); 53] = [
+const MESSAGES: [(&str, &str, bool); 55] = [
     // V8 checks that a refused mprotect failed for lack of memory (12); the hardened runtime gives another errno.
     ("Check failed: 12 == (*__error())", "v8", false),
     ("for CodeRange", "v8", false),
@@ -37,9 +37,11 @@ const MESSAGES: [(&str, &str, bool); 53] = [
     ("JIT memory protection", "unknown", true),
     ("executable+writable memory", "beam", false),
     ("Failed to allocate executable memory for JIT", "unknown", false),
-    ("allocate dynamic translator buffer", "qemu", false),
-    ("allocate_code_gen_buffer", "qemu", false),
-    ("could not map code_gen_buffer", "qemu", false),
+    // QEMU since 6: its buffer is mapped with MAP_JIT. The older words do not say how.
+    ("for jit buffer", "qemu", false),
+    ("allocate dynamic translator buffer", "tcg", false),
+    ("allocate_code_gen_buffer", "tcg", false),
+    ("could not map code_gen_buffer", "tcg", false),
     ("Unable to allocate section memory", "llvm", false),
     ("unable to make memory readonly and executable", "wasm", false),
     ("failed to make memory executable", "wasm", false),
@@ -59,6 +61,7 @@ const MESSAGES: [(&str, &str, bool); 53] = [
     ("freeze-late entitlement is missing", "pthread-jit", false),
     ("Too many pthread jit write callbacks", "pthread-jit", false),
     ("rpython: failed to allocate machine code", "pypy", false),
+    ("allocate some memory for the JIT", "pypy", false),
 ];
 
 /// Words that name the engine when the message does not.
@@ -81,7 +84,7 @@ const NAMED: [(&str, &str); 12] = [
 const CORECLR: [u32; 4] = [0x8007_0008, 0x8007_000c, 0x8007_000e, 0x8000_4005];
 
 /// Faults that a program has by itself.
-const OWN_FAULTS: [&str; 10] = [
+const OWN_FAULTS: [&str; 12] = [
     "Fatal error: Index out of range",
     "Terminating app due to uncaught exception",
     "erminating with uncaught exception",
@@ -89,9 +92,11 @@ const OWN_FAULTS: [&str; 10] = [
     "Unexpectedly found nil",
     "unexpectedly found nil",
     "unrecognized selector sent to",
+    "Error: Cannot find module",
     "panicked at ",
     "Assertion failed:",
     "attempt to dereference a null pointer",
+    "ad CPU type in executable",
 ];
 
 /// Facts of one message; `process` is whoever said it, when known.

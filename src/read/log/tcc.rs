@@ -23,6 +23,13 @@ pub(super) fn facts(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
     if out.len() > before {
         return;
     }
+    // What the frameworks of Contacts and Core Location answer to a program that may not ask.
+    const ANSWERS: [(&str, &str); 2] =
+        [("CNErrorDomain Code=100", "kTCCServiceAddressBook"), ("kCLErrorDomain Code=1", "kTCCServiceLocation")];
+    if let Some((_, service)) = ANSWERS.iter().find(|(words, _)| has_word(text, words)) {
+        out.push(LogFact::TccDenied { service: (*service).to_owned(), process: logger.clone() });
+        return;
+    }
     if text.contains("SystemPolicyAppBundles") && !text.contains("AUTHREQ_")
         || text.contains("prevented from modifying apps")
         || text.contains("prevented from modifying other apps")
@@ -38,6 +45,12 @@ pub(super) fn facts(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
         if let Some(tool) = WRITERS.iter().find(|tool| text.trim_start().starts_with(**tool)) {
             let name = tool.trim_end_matches([':', ' ']).to_owned();
             out.push(LogFact::AppManagement { process: Proc { name: Some(name), ..Proc::default() } });
+            return;
+        }
+        // Programs that say what they were about to write; an installed app, not a place of the user's own.
+        const WRITING: [&str; 5] = ["Opening Destination", "to write", "writing", "to modify", "to replace"];
+        if text.contains("/Applications/") && WRITING.iter().any(|words| text.contains(words)) {
+            out.push(LogFact::AppManagement { process: Proc::default() });
             return;
         }
     }
@@ -111,6 +124,10 @@ fn termination(text: &str) -> Option<LogFact> {
     if let Some(entitlement) = between(text, "must have the ", " entitlement").and_then(known) {
         return Some(LogFact::TccEntitlementAbort { entitlement, process: Proc::default() });
     }
+    // Since macOS 13 the missing entitlement stands where the usage key belongs: `must contain an com.apple.security.… key`.
+    if let Some(key) = between(text, "must contain an ", " key").filter(|key| key.starts_with("com.apple.security.")) {
+        return Some(LogFact::TccEntitlementAbort { entitlement: key.to_owned(), process: Proc::default() });
+    }
     if text.contains("without an entitlement") {
         let at = text.find("com.apple.security.");
         let word = at.and_then(|at| text.get(at..)).map(|rest| until(until(rest, "'"), " ").to_owned());
@@ -133,7 +150,8 @@ fn apple_events(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
         .into_iter()
         .find(|code| has_word(text, &code.to_string()) || has_word(text, &code.to_string().replace('-', "\u{2212}")));
     // The bare number counts only beside words that make it an Apple event's.
-    let context = ["AE", "Apple", "script", "Script", "osascript", "event", "Event", "rror"].iter().any(|mark| text.contains(mark));
+    let context =
+        ["AE", "Apple", "script", "Script", "osascript", "event", "Event", "rror", "ERROR"].iter().any(|mark| text.contains(mark));
     if sentence || code.is_some() && context {
         let code = code.or_else(|| text.contains("WouldRequireUserConsent").then_some(-1744));
         out.push(LogFact::AppleEventsDenied { process: logger.clone(), code });

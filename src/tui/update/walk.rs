@@ -28,6 +28,7 @@ pub fn enter_label(walk: &Mend) -> Option<&'static str> {
         Stage::Remedy => Some("choose"),
         Stage::Write(edit) => match walk.outcomes.get(edit) {
             Some(Outcome::Open | Outcome::Refused(_)) => Some("write it"),
+            Some(Outcome::Asking | Outcome::Writing(_)) => None,
             _ => Some("next step"),
         },
         Stage::ByHand | Stage::Sign => Some("next step"),

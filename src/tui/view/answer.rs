@@ -151,7 +151,13 @@ fn mends(diagnosis: &Diagnosis, b: &mut Build) {
         return;
     };
     b.item(Target::Mend, |b| {
-        remedy(if first.needs_new_code { "Mends it" } else { "Mends this build" }, diagnosis, first, b);
+        // A lead is no cause: what would mend that mends nothing yet.
+        let label = match (diagnosis.confidence, first.needs_new_code) {
+            ("possible", _) => "Would mend that",
+            (_, true) => "Mends it",
+            (_, false) => "Mends this build",
+        };
+        remedy(label, diagnosis, first, b);
     });
     if let Some(good) = recommended.filter(|good| *good != first) {
         for_good(good, b);
@@ -161,7 +167,7 @@ fn mends(diagnosis: &Diagnosis, b: &mut Build) {
 /// A remedy in a few rows; the walk shows all of it.
 fn remedy(label: &str, diagnosis: &Diagnosis, remedy: &Remedy, b: &mut Build) {
     let column = label_width(b);
-    b.label((Role::Dim, label), column, Role::Heading, &remedy.title);
+    b.label((Role::Dim, label), column, Role::Heading, &titled(remedy));
     let keys = [
         ("  adds", &remedy.add_entitlements),
         ("  takes out", &remedy.remove_entitlements),
@@ -183,16 +189,20 @@ fn remedy(label: &str, diagnosis: &Diagnosis, remedy: &Remedy, b: &mut Build) {
 /// What the document recommends, when that is not what mends this build: its keys stand in the walk, so that the proof keeps its place on this screen.
 fn for_good(remedy: &Remedy, b: &mut Build) {
     let column = label_width(b);
-    b.label((Role::Dim, "For good"), column, Role::Heading, &remedy.title);
+    b.label((Role::Dim, "For good"), column, Role::Heading, &titled(remedy));
     gives_away(remedy, b);
+}
+
+fn titled(remedy: &Remedy) -> String {
+    let note = if remedy.needs_new_code { " (needs new code)" } else { "" };
+    format!("{}{note}", remedy.title)
 }
 
 fn gives_away(remedy: &Remedy, b: &mut Build) {
     let column = label_width(b);
-    let code = if remedy.needs_new_code { " (needs new code)" } else { "" };
     match &remedy.weakens {
-        Some(weakens) => b.label((Role::Unwise, "▲ gives away"), column, Role::Unwise, &format!("{}{code}", first_clause(weakens))),
-        None => b.label((Role::Dim, "  gives away"), column, Role::Text, &format!("nothing{code}")),
+        Some(weakens) => b.label((Role::Unwise, "▲ gives away"), column, Role::Unwise, first_clause(weakens)),
+        None => b.label((Role::Dim, "  gives away"), column, Role::Text, "nothing"),
     }
 }
 
@@ -269,8 +279,12 @@ fn quoted(number: usize, proof: &Proof, meaning: Option<&str>, b: &mut Build) {
         b.pieces(&[(Role::Place, &number), (Role::Place, &place), (Role::Quote, &quote)]);
     } else {
         b.pieces(&[(Role::Place, &number), (Role::Place, &place)]);
-        for line in words::wrap(&quote, b.width().saturating_sub(2)).iter().take(2) {
-            b.pieces(&[(Role::Quote, "  "), (Role::Quote, line)]);
+        // Beside the answer there is room for a whole line of a log.
+        let most = if b.is_wide() { 5 } else { 2 };
+        let lines = words::wrap(&quote, b.width().saturating_sub(4));
+        for (row, line) in lines.iter().take(most).enumerate() {
+            let more = if row + 1 == most && lines.len() > most { " …" } else { "" };
+            b.pieces(&[(Role::Quote, "  "), (Role::Quote, line), (Role::Dim, more)]);
         }
     }
     if let Some(meaning) = meaning {
@@ -298,9 +312,9 @@ fn undetermined(report: &Report, diagnosis: Option<&Diagnosis>, b: &mut Build) {
     }
     for (number, collect) in report.collect.iter().enumerate() {
         b.item(Target::Collect(number), |b| {
-            b.para(2, Role::Text, &collect.why);
+            b.label((Role::Dim, &format!("  {}.", number + 1)), 5, Role::Text, &collect.why);
             if !collect.argv.is_empty() {
-                b.quote(4, &crate::fix::sign::command_line(&collect.argv), 4);
+                b.para(7, Role::Quote, &crate::fix::sign::command_line(&collect.argv));
             }
         });
     }
@@ -314,8 +328,19 @@ fn undetermined(report: &Report, diagnosis: Option<&Diagnosis>, b: &mut Build) {
 }
 
 fn clear(report: &Report, b: &mut Build) {
-    b.pieces(&[(Role::Good, "✓ fine")]);
-    b.para(2, Role::Heading, "Nothing was found that macOS would refuse.");
+    match report.spawn.iter().any(|spawn| spawn.verdict == "refused") {
+        true => {
+            b.pieces(&[(Role::Unwise, "▲ unwise")]);
+            b.para(2, Role::Heading, "Nothing is wrong with what is signed, and yet it would not start.");
+        }
+        false => {
+            b.pieces(&[(Role::Good, "✓ fine")]);
+            b.para(2, Role::Heading, "Nothing was found that macOS would refuse.");
+        }
+    }
+    if !report.gaps.is_empty() {
+        b.para(2, Role::Text, "That is as far as Temper could look: all findings (a) say what it could not read.");
+    }
     let executables = report.code.iter().filter(|code| code.file_type == "execute").count();
     let read = format!(
         "{} read, {} of them executables; {} followed.",
@@ -345,6 +370,24 @@ fn about_the_evidence(report: &Report, b: &mut Build) {
     for line in lines {
         b.marked(Mark::Unwise, Role::Text, &line);
     }
+}
+
+/// The counts behind their label, in as many rows as they need: none of them is cut.
+fn counts_in_rows(pieces: &[(Role, String)], label: usize, b: &mut Build) {
+    let lead = " ".repeat(label);
+    let mut row: Vec<(Role, &str)> = Vec::new();
+    let mut used = 0;
+    for (number, (role, text)) in pieces.iter().enumerate() {
+        let wide = words::width(text.trim_end());
+        if number > 1 && used + wide > b.width() {
+            b.pieces(&row);
+            row = vec![(Role::Dim, &lead)];
+            used = label;
+        }
+        row.push((*role, text));
+        used += words::width(text);
+    }
+    b.pieces(&row);
 }
 
 /// Counts of the other findings, and what could not be looked at.
@@ -378,8 +421,7 @@ fn also(report: &Report, index: usize, b: &mut Build) {
     }
     if pieces.len() > 1 {
         b.blank();
-        let pieces: Vec<(Role, &str)> = pieces.iter().map(|(role, text)| (*role, text.as_str())).collect();
-        b.item(Target::List, |b| b.pieces(&pieces));
+        b.item(Target::List, |b| counts_in_rows(&pieces, label, b));
     }
     if report.gaps.is_empty() {
         return;

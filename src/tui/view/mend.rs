@@ -70,7 +70,7 @@ fn remedies(mend: &Mend, diagnosis: &Diagnosis, b: &mut Build) {
     b.pieces(&[(Role::Heading, "Ways to mend it, in rank order")]);
     for (number, remedy) in diagnosis.remedies.iter().enumerate() {
         b.blank();
-        b.item(Target::Remedy(number), |b| way(remedy, b));
+        b.item(Target::Remedy(number), |b| way(remedy, number == mend.place.cursor, b));
     }
     b.second_block();
     if !b.is_wide() {
@@ -83,8 +83,8 @@ fn remedies(mend: &Mend, diagnosis: &Diagnosis, b: &mut Build) {
     }
 }
 
-/// A remedy: rank and title; what it changes; what it gives away; why it does not apply.
-fn way(remedy: &Remedy, b: &mut Build) {
+/// A remedy: rank and title; what it changes and gives away, or why it does not apply. The selected one is explained too; all of them would fill the screen.
+fn way(remedy: &Remedy, is_selected: bool, b: &mut Build) {
     let role = if remedy.applies { Role::Heading } else { Role::Dim };
     let note = match (remedy.applies, remedy.least, remedy.needs_new_code) {
         (false, _, _) => " (not here)",
@@ -101,10 +101,11 @@ fn way(remedy: &Remedy, b: &mut Build) {
         changes(remedy, b);
     }
     match &remedy.weakens {
-        Some(weakens) => b.label((Role::Unwise, "▲ gives away"), LABEL, Role::Unwise, weakens),
-        None => b.label((Role::Dim, "  gives away"), LABEL, Role::Dim, "nothing"),
+        Some(weakens) if remedy.applies || is_selected => b.label((Role::Unwise, "▲ gives away"), LABEL, Role::Unwise, weakens),
+        None if remedy.applies => b.label((Role::Dim, "  gives away"), LABEL, Role::Dim, "nothing"),
+        _ => {}
     }
-    if let Some(explanation) = remedy.explanation.as_deref().filter(|_| !b.is_wide()) {
+    if let Some(explanation) = remedy.explanation.as_deref().filter(|_| is_selected && !b.is_wide()) {
         b.para(2, Role::Dim, explanation);
     }
 }

@@ -67,7 +67,7 @@ fn requirements(options: &SignOptions) -> Vec<u8> {
     }
     data(&mut code, options.identifier.as_bytes());
     word(&mut code, anchor);
-    for (certificate, name) in [(1, "1.2.840.113635.100.6.2.6"), (0, "1.2.840.113635.100.6.1.13")] {
+    for (certificate, name) in [(1, options.identity.marks().0), (0, options.identity.marks().1)] {
         word(&mut code, generic);
         word(&mut code, certificate);
         data(&mut code, &der::oid(name)[2..]);
@@ -86,8 +86,10 @@ pub fn requirement_text(identifier: &str, identity: Identity, cdhashes: &[[u8; 2
     let hex = |hash: &[u8; 20]| hash.iter().map(|b| format!("{b:02x}")).collect::<String>();
     match identity.team() {
         Some(team) => format!(
-            "identifier \"{identifier}\" and anchor apple generic and certificate 1[field.1.2.840.113635.100.6.2.6] /* exists */ and \
-             certificate leaf[field.1.2.840.113635.100.6.1.13] /* exists */ and certificate leaf[subject.OU] = {team}"
+            "identifier \"{identifier}\" and anchor apple generic and certificate 1[field.{}] /* exists */ and \
+             certificate leaf[field.{}] /* exists */ and certificate leaf[subject.OU] = {team}",
+            identity.marks().0,
+            identity.marks().1
         ),
         None => cdhashes.iter().map(|hash| format!("cdhash H\"{}\"", hex(hash))).collect::<Vec<_>>().join(" or "),
     }

@@ -24,6 +24,8 @@ pub enum Identity {
     Practice,
     /// "Developer ID Application: Other Team (OTHERTEAM1)".
     OtherTeam,
+    /// "Apple Development: Practice Software (DEVELOPER1)", of the team PRACTICE01.
+    Development,
 }
 
 impl Identity {
@@ -31,7 +33,7 @@ impl Identity {
     pub fn team(self) -> Option<&'static str> {
         match self {
             Identity::AdHoc => None,
-            Identity::Practice => Some("PRACTICE01"),
+            Identity::Practice | Identity::Development => Some("PRACTICE01"),
             Identity::OtherTeam => Some("OTHERTEAM1"),
         }
     }
@@ -42,7 +44,21 @@ impl Identity {
             Identity::AdHoc => None,
             Identity::Practice => Some((pki!("practice.cert.pem"), pki!("practice.practice-only.key.pem"))),
             Identity::OtherTeam => Some((pki!("other-team.cert.pem"), pki!("other-team.practice-only.key.pem"))),
+            Identity::Development => Some((pki!("development.cert.pem"), pki!("development.practice-only.key.pem"))),
         }
+    }
+
+    /// Extensions by which the issuer and the leaf are known (TN3127).
+    pub fn marks(self) -> (&'static str, &'static str) {
+        match self {
+            Identity::Development => ("1.2.840.113635.100.6.2.1", "1.2.840.113635.100.6.1.12"),
+            _ => ("1.2.840.113635.100.6.2.6", "1.2.840.113635.100.6.1.13"),
+        }
+    }
+
+    /// The certificate that issued this one, PEM.
+    fn issuer(self) -> &'static str {
+        if self == Identity::Development { pki!("worldwide.cert.pem") } else { pki!("authority.cert.pem") }
     }
 }
 
@@ -62,7 +78,7 @@ pub fn signed_data(identity: Identity, directory: &[u8], signing_time: &str, tim
     content(Content {
         version: 1,
         encapsulated: sequence(&[oid(DATA)]),
-        certificates: [pem(pki!("authority.cert.pem")), pem(pki!("root.cert.pem")), leaf.clone()].concat(),
+        certificates: [pem(identity.issuer()), pem(pki!("root.cert.pem")), leaf.clone()].concat(),
         signer: signer_info(&leaf, &attributes, &signature, unsigned),
     })
 }
