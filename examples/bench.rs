@@ -46,12 +46,7 @@ fn of_file(path: &str, print: bool, total: &mut (u64, Duration)) -> Result<(), B
     Ok(())
 }
 
-fn fastest(
-    source: &dyn Source,
-    image: &MachO,
-    bindings: &fixups::Bindings,
-    runs: usize,
-) -> Option<(Duration, callsites::CallSites)> {
+fn fastest(source: &dyn Source, image: &MachO, bindings: &fixups::Bindings, runs: usize) -> Option<(Duration, callsites::CallSites)> {
     let run = |_| {
         let start = Instant::now();
         let sites = callsites::find(source, image, bindings);
@@ -67,5 +62,12 @@ fn report(what: &str, code: u64, time: Duration, calls: usize) {
 
 fn line(call: &callsites::CallSite) -> String {
     let via: Vec<String> = call.via.iter().map(|at| format!("{at:#x}")).collect();
-    format!("{:#x} {} {:x?} via [{}] in {}", call.address, call.callee, call.arguments, via.join(" "), call.symbol.as_deref().unwrap_or("?"))
+    format!(
+        "{:#x} {} {:x?} via [{}] in {}",
+        call.address,
+        call.callee,
+        call.arguments,
+        via.join(" "),
+        call.symbol.as_deref().unwrap_or("?")
+    )
 }

@@ -3,34 +3,33 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
-use temper::finding::{Confidence, Finding};
 use temper::read::{callsites, fixups, macho};
+use temper::report::Finding;
 use temper::scan::Request;
 use temper::system::disk::RealSystem;
 
 /// Way, and what is said of it: id of the need and how sure. Ways that call the system in the same words whatever the compiler does.
-const WAYS: &[(&str, &[(&str, Confidence)])] = &[
-    ("map_jit", &[("maps-jit-memory", Confidence::Certain)]),
-    ("map_jit_flip", &[("maps-jit-memory", Confidence::Certain), ("makes-written-pages-executable", Confidence::Possible)]),
-    ("map_jit_toggle", &[("maps-jit-memory", Confidence::Certain)]),
+const WAYS: &[(&str, &[(&str, &str)])] = &[
+    ("map_jit", &[("maps-jit-memory", "certain")]),
+    ("map_jit_flip", &[("maps-jit-memory", "certain"), ("makes-written-pages-executable", "possible")]),
+    ("map_jit_toggle", &[("maps-jit-memory", "certain")]),
     // Refused with any entitlement, so it shows no need.
     ("map_jit_fixed", &[]),
-    ("flip", &[("makes-written-pages-executable", Confidence::Certain)]),
-    ("rwx", &[("maps-write-execute", Confidence::Certain)]),
-    ("protect_rwx", &[("maps-write-execute", Confidence::Certain)]),
-    ("dual_shm", &[("makes-written-pages-executable", Confidence::Likely)]),
-    ("dual_remap", &[("makes-written-pages-executable", Confidence::Possible)]),
-    ("patch", &[("patches-code", Confidence::Certain)]),
-    ("computed", &[("maps-jit-memory", Confidence::Likely)]),
-    ("wrapper", &[("maps-jit-memory", Confidence::Certain)]),
+    ("flip", &[("makes-written-pages-executable", "certain")]),
+    ("rwx", &[("maps-write-execute", "certain")]),
+    ("protect_rwx", &[("maps-write-execute", "certain")]),
+    ("dual_shm", &[("makes-written-pages-executable", "likely")]),
+    ("dual_remap", &[("makes-written-pages-executable", "possible")]),
+    ("patch", &[("patches-code", "certain")]),
+    ("computed", &[("maps-jit-memory", "likely")]),
+    ("wrapper", &[("maps-jit-memory", "certain")]),
     ("outside", &[]),
     ("data", &[]),
-    ("or_jit", &[("maps-jit-memory", Confidence::Certain)]),
+    ("or_jit", &[("maps-jit-memory", "certain")]),
 ];
 
 const BUILDS: [&str; 4] = ["aarch64-O0", "aarch64-O2", "x86_64-O0", "x86_64-O2"];
-const NEEDS: [&str; 5] =
-    ["maps-jit-memory", "makes-written-pages-executable", "maps-write-execute", "patches-code", "generates-code"];
+const NEEDS: [&str; 5] = ["maps-jit-memory", "makes-written-pages-executable", "maps-write-execute", "patches-code", "generates-code"];
 
 fn program(way: &str, build: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/callsites/memory").join(format!("{way}-{build}"))
@@ -48,7 +47,7 @@ fn each_way_to_executable_memory_is_told_and_nothing_else() {
     for (way, expected) in WAYS {
         for build in BUILDS {
             let found = needs(&program(way, build));
-            let said: Vec<(&str, Confidence)> = found.iter().map(|finding| (finding.id, finding.confidence)).collect();
+            let said: Vec<(&str, &str)> = found.iter().map(|finding| (finding.id, finding.confidence)).collect();
             let same = said.len() == expected.len() && expected.iter().all(|one| said.contains(one));
             if !same {
                 wrong.push(format!("{way}-{build}: {said:?}, {:?}", found.iter().flat_map(|finding| &finding.proof).collect::<Vec<_>>()));
@@ -83,7 +82,8 @@ fn an_answer_names_what_was_followed() {
 /// A second opinion: another disassembler finds the same calls of the same functions.
 #[test]
 fn llvm_objdump_sees_the_same_calls() {
-    let Some(tool) = ["llvm-objdump", "llvm-objdump-14"].into_iter().find(|tool| Command::new(tool).arg("--version").output().is_ok()) else {
+    let Some(tool) = ["llvm-objdump", "llvm-objdump-14"].into_iter().find(|tool| Command::new(tool).arg("--version").output().is_ok())
+    else {
         eprintln!("llvm-objdump is not installed: its opinion was not asked for");
         return;
     };

@@ -47,10 +47,7 @@ impl Bits {
     }
 
     pub(super) fn xor(self, other: Self) -> Self {
-        Self {
-            zeros: self.zeros & other.zeros | self.ones & other.ones,
-            ones: self.ones & other.zeros | self.zeros & other.ones,
-        }
+        Self { zeros: self.zeros & other.zeros | self.ones & other.ones, ones: self.ones & other.zeros | self.zeros & other.ones }
     }
 
     pub(super) fn not(self) -> Self {

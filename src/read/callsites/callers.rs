@@ -5,7 +5,7 @@
 //! and beside it stands one call for each caller that is known to give constants: that one does happen, others may.
 
 use super::image::Image;
-use super::scan::Sieve;
+use super::scan::{Note, Sieve};
 use super::value::Abs;
 use super::{Kind, Located, Search, WANTED, kind};
 use crate::read::Source;
@@ -27,8 +27,9 @@ const MOST_BESIDE: usize = 16;
 const MOST_DATA: u64 = 256 << 20;
 /// Bytes of data read at once; divisible by 8.
 const CHUNK: u64 = 1 << 20;
-/// Types of sections without bytes in the file: S_ZEROFILL, S_GB_ZEROFILL, S_THREAD_LOCAL_ZEROFILL.
-const ZERO_FILL: [u32; 3] = [1, 12, 18];
+/// Types of sections that hold no addresses: S_ZEROFILL, S_GB_ZEROFILL and S_THREAD_LOCAL_ZEROFILL, which have no bytes in the file, and literals
+/// (S_CSTRING_LITERALS, S_4BYTE_LITERALS, S_8BYTE_LITERALS, S_16BYTE_LITERALS).
+const WITHOUT_ADDRESSES: [u32; 7] = [1, 12, 18, 2, 3, 4, 14];
 
 /// The calls to one function.
 #[derive(Default)]
@@ -161,7 +162,7 @@ fn finished(argument: Abs) -> Abs {
 
 /// The callers of every function that hands its parameters on, level by level.
 fn climb(calls: &[Located], search: &mut Search, source: &dyn Source, names: &Names) -> BTreeMap<u64, Callers> {
-    let mut known = BTreeMap::new();
+    let mut known: BTreeMap<u64, Callers> = BTreeMap::new();
     let mut needed = first_level(calls);
     for _ in 0..MOST_LEVELS {
         needed.retain(|at, _| !known.contains_key(at));
@@ -169,11 +170,7 @@ fn climb(calls: &[Located], search: &mut Search, source: &dyn Source, names: &Na
             break;
         }
         let sought: BTreeSet<u64> = needed.keys().copied().collect();
-        let mut private: BTreeSet<u64> = sought.iter().copied().filter(|at| names.is_private(*at)).collect();
-        if !drop_taken(&mut private, search.image, names.macho) {
-            private.clear();
-        }
-        let found = callers_of(&sought, &private, search, source, names.macho);
+        let found = callers_of(&sought, search, source, names);
         let mut next = BTreeMap::new();
         for (function, callers) in &found {
             let of_this = needed.get(function).copied().unwrap_or_default();
@@ -184,6 +181,11 @@ fn climb(calls: &[Located], search: &mut Search, source: &dyn Source, names: &Na
         needed = next;
         known.extend(found);
     }
+    let mut private: BTreeSet<u64> = known.iter().filter(|(_, callers)| callers.all).map(|(at, _)| *at).collect();
+    if !drop_taken(&mut private, search.image, names.macho) {
+        private.clear();
+    }
+    known.iter_mut().for_each(|(at, callers)| callers.all &= private.contains(at));
     known
 }
 
@@ -228,30 +230,38 @@ impl Names<'_> {
     }
 }
 
-/// The calls to each of the functions.
-fn callers_of(
-    sought: &BTreeSet<u64>,
-    private: &BTreeSet<u64>,
-    search: &mut Search,
-    source: &dyn Source,
-    macho: &MachO,
-) -> BTreeMap<u64, Callers> {
-    let mut image = Image::new(source, macho, &Bindings::default(), |_| None);
+/// The calls to each of the functions. What data says of their addresses is not looked at here.
+fn callers_of(sought: &BTreeSet<u64>, search: &mut Search, source: &dyn Source, names: &Names) -> BTreeMap<u64, Callers> {
+    let mut image = Image::new(source, names.macho, &Bindings::default(), |_| None);
     image.targets = sought.iter().enumerate().map(|(index, at)| (*at, index)).collect();
-    let mut inner =
-        Search { image: &image, functions: search.functions, is_arm64: search.is_arm64, budget: search.budget, faults: search.faults };
-    let (notes, located) = inner.run();
+    let (notes, is_complete) = search.references.to(sought);
+    let mut counts: BTreeMap<u64, usize> = BTreeMap::new();
+    let mut is_kept = |note: &&Note| {
+        let count = counts.entry(note.target).or_default();
+        *count = count.saturating_add(1);
+        *count <= MOST_CALLERS
+    };
+    let kept: Vec<Note> = notes.iter().filter(&mut is_kept).copied().collect();
+    let located = Search {
+        image: &image,
+        functions: search.functions,
+        references: search.references,
+        is_arm64: search.is_arm64,
+        budget: search.budget,
+    }
+    .run(&kept);
     let at_call: BTreeSet<u64> = located.iter().map(|call| call.found.address).collect();
-    let cut = notes.len() >= super::scan::MOST_NOTES;
     // A reference that is no call takes the address, and then calls from elsewhere are possible.
-    let taken: BTreeSet<u64> = notes.iter().filter(|note| !at_call.contains(&note.at)).map(|note| note.target).collect();
+    let taken: BTreeSet<u64> = kept.iter().filter(|note| !at_call.contains(&note.at)).map(|note| note.target).collect();
+    let closed = |at: &u64| {
+        let is_counted = counts.get(at).is_some_and(|count| *count <= MOST_CALLERS);
+        is_complete && is_counted && names.is_private(*at) && !taken.contains(at)
+    };
     let mut found: BTreeMap<u64, Callers> = BTreeMap::new();
     let functions: Vec<u64> = sought.iter().copied().collect();
     for call in located {
         let Some(&function) = functions.get(call.found.sought) else { continue };
-        let callers = found
-            .entry(function)
-            .or_insert_with(|| Callers { calls: Vec::new(), all: !cut && private.contains(&function) && !taken.contains(&function) });
+        let callers = found.entry(function).or_insert_with(|| Callers { calls: Vec::new(), all: closed(&function) });
         if callers.calls.len() >= MOST_CALLERS {
             callers.all = false;
             continue;
@@ -268,7 +278,7 @@ fn drop_taken(wrappers: &mut BTreeSet<u64>, image: &Image, macho: &MachO) -> boo
         return true;
     }
     let sieve = Sieve::new(wrappers.iter().map(|at| at >> 2));
-    let mut left = MOST_DATA;
+    let (mut left, mut bytes) = (MOST_DATA, Vec::new());
     for section in macho.sections.iter().filter(|section| holds_data(section)) {
         let Some(rest) = left.checked_sub(section.size) else { return false };
         left = rest;
@@ -276,7 +286,9 @@ fn drop_taken(wrappers: &mut BTreeSet<u64>, image: &Image, macho: &MachO) -> boo
         while done < section.size {
             let at = section.address.wrapping_add(done);
             // Four bytes more, so that a pointer across two chunks is seen.
-            let Some(bytes) = image.bytes(section, at, CHUNK.saturating_add(4)) else { return false };
+            if !image.fill(section, at, CHUNK.saturating_add(4), &mut bytes) {
+                return false;
+            }
             drop_named(wrappers, &sieve, &bytes, at, base);
             done = done.saturating_add(CHUNK);
         }
@@ -287,7 +299,7 @@ fn drop_taken(wrappers: &mut BTreeSet<u64>, image: &Image, macho: &MachO) -> boo
 /// Sections that may hold addresses of functions. Unwind tables name every function and call none.
 fn holds_data(section: &Section) -> bool {
     let is_unwind = matches!(section.name.as_str(), "__unwind_info" | "__eh_frame" | "__gcc_except_tab");
-    section.flags & 0x8000_0400 == 0 && !ZERO_FILL.contains(&(section.flags & 0xff)) && !is_unwind
+    section.flags & 0x8000_0400 == 0 && !WITHOUT_ADDRESSES.contains(&(section.flags & 0xff)) && !is_unwind
 }
 
 /// Drops the wrappers that words of data may point to: plain, in a chained fixup (36 or 43 bits of address, 32 or 36 of offset), or relative to the word.

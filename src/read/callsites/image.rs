@@ -108,6 +108,30 @@ impl<'a> Image<'a> {
         self.source.read_vec(section.offset.checked_add(skip)?, length, usize::try_from(most).ok()?).ok()
     }
 
+    /// The same into a buffer that is used again; false when they cannot be read.
+    pub(super) fn fill(&self, section: &Section, at: u64, most: u64, bytes: &mut Vec<u8>) -> bool {
+        let range = at.checked_sub(section.address).filter(|_| section.offset != 0).and_then(|skip| {
+            let length = section.size.checked_sub(skip)?.min(most);
+            Some((section.offset.checked_add(skip)?, usize::try_from(length).ok()?))
+        });
+        let Some((offset, length)) = range else { return false };
+        if offset.checked_add(length as u64).is_none_or(|end| end > self.source.len()) {
+            return false;
+        }
+        bytes.resize(length, 0);
+        self.source.read_at(offset, bytes).is_ok()
+    }
+
+    /// Length of the slice in bytes.
+    pub(super) fn length(&self) -> u64 {
+        self.source.len()
+    }
+
+    /// Every address that stands for something sought.
+    pub(super) fn sought_addresses(&self) -> impl Iterator<Item = u64> + Clone {
+        self.targets.keys().chain(self.slots.keys()).chain(self.selectors.keys()).copied()
+    }
+
     /// `size` bytes that cannot change at run time: in `__TEXT`, which nothing relocates.
     pub(super) fn constant(&self, at: u64, size: u8) -> Option<u64> {
         let section = self.section_at(at).filter(|section| section.segment == "__TEXT")?;

@@ -27,6 +27,7 @@ use super::{ReadError, Source};
 use flow::{Found, Function};
 use image::Image;
 pub use objc::MESSAGES;
+use std::collections::BTreeSet;
 use value::Abs;
 
 /// Functions whose calls are looked for, with the number of integer arguments that matter. Names with their leading underscore.
@@ -185,18 +186,24 @@ pub fn find(source: &dyn Source, macho: &MachO, bindings: &Bindings) -> CallSite
         return sites;
     }
     let functions = function_starts(&image, bindings);
+    let references = scan::References::new(&image, &functions, &mut sites.faults);
     let mut budget = BUDGET;
     let mut located = Vec::new();
+    let mut sought: BTreeSet<u64> = image.sought_addresses().collect();
     for _ in 0..MOST_ISLANDS_IN_A_ROW {
-        located = Search { image: &image, functions: &functions, is_arm64, budget: &mut budget, faults: &mut sites.faults }.run().1;
+        let mut search = Search { image: &image, functions: &functions, references: &references, is_arm64, budget: &mut budget };
+        located = search.again(&sought, located);
         let before = image.targets.len();
-        image.targets.extend(located.iter().filter(|call| is_island(call)).filter_map(|call| Some((call.function?, call.found.sought))));
+        let islands: Vec<(u64, usize)> =
+            located.iter().filter(|call| is_island(call)).filter_map(|call| Some((call.function?, call.found.sought))).collect();
+        sought = islands.iter().map(|(at, _)| *at).filter(|at| !image.targets.contains_key(at)).collect();
+        image.targets.extend(islands);
         if image.targets.len() == before {
             break;
         }
     }
     drop_islands(&mut located, &image);
-    let mut search = Search { image: &image, functions: &functions, is_arm64, budget: &mut budget, faults: &mut sites.faults };
+    let mut search = Search { image: &image, functions: &functions, references: &references, is_arm64, budget: &mut budget };
     callers::complete(&mut located, &mut search, source, macho, bindings);
     if budget == 0 {
         sites.faults.push(ReadError::new("too much code to follow every argument", 0));
@@ -247,24 +254,34 @@ struct Located {
 struct Search<'a> {
     image: &'a Image<'a>,
     functions: &'a [u64],
+    references: &'a scan::References,
     is_arm64: bool,
     budget: &'a mut u64,
-    faults: &'a mut Vec<ReadError>,
 }
 
 impl Search<'_> {
-    /// The references to what the image seeks, and the calls among them, by address.
-    fn run(&mut self) -> (Vec<scan::Note>, Vec<Located>) {
-        let wanted = scan::Wanted::new(self.image.targets.keys().chain(self.image.slots.keys()).chain(self.image.selectors.keys()).copied());
-        let notes = scan::references(self.image, &wanted, self.is_arm64, self.faults);
+    /// The calls in the functions that these notes lie in, by address.
+    fn run(&mut self, notes: &[scan::Note]) -> Vec<Located> {
         let mut located = Vec::new();
-        for (start, (end, guessed)) in scan::by_function(&notes, self.functions, self.image) {
+        for (start, (end, guessed)) in scan::by_function(notes, self.functions, self.image) {
             let found = self.follow(start, end, guessed);
             located.extend(found.into_iter().map(|found| Located { found, function: (!guessed).then_some(start) }));
         }
         located.sort_by_key(|call| call.found.address);
         located.dedup_by_key(|call| call.found.address);
-        (notes, located)
+        located
+    }
+
+    /// Calls found before, and those in the functions that refer to addresses which are sought since then.
+    fn again(&mut self, sought: &BTreeSet<u64>, before: Vec<Located>) -> Vec<Located> {
+        let (notes, _) = self.references.to(sought);
+        let changed = scan::by_function(&notes, self.functions, self.image);
+        let is_changed = |at: u64| changed.range(..=at).next_back().is_some_and(|(_, (end, _))| at < *end);
+        let mut located = self.run(&notes);
+        located.extend(before.into_iter().filter(|call| !is_changed(call.found.address)));
+        located.sort_by_key(|call| call.found.address);
+        located.dedup_by_key(|call| call.found.address);
+        located
     }
 
     fn follow(&mut self, start: u64, end: u64, guessed: bool) -> Vec<Found> {

@@ -36,7 +36,14 @@ pub(super) struct State {
 impl State {
     /// Nothing known, but the stack pointer (`sp`) at its entry value.
     pub(super) fn entry(sp: usize, fp: usize, parameters: &[usize]) -> Self {
-        let mut state = Self { registers: std::array::from_fn(|_| Abs::Top), slots: BTreeMap::new(), escaped: None, frame: [sp, fp], limits: Limits::default(), flags: None };
+        let mut state = Self {
+            registers: std::array::from_fn(|_| Abs::Top),
+            slots: BTreeMap::new(),
+            escaped: None,
+            frame: [sp, fp],
+            limits: Limits::default(),
+            flags: None,
+        };
         state.put(sp, Abs::Stack(0));
         for (index, &register) in parameters.iter().enumerate() {
             state.put(register, Abs::Param { index: index as u8, narrow: false });

@@ -8,7 +8,8 @@ use super::limits::{Compared, Condition};
 use super::state::State;
 use super::value::{Abs, Table};
 use iced_x86::{
-    ConditionCode, Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register, RflagsBits,
+    ConditionCode, Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register,
+    RflagsBits,
 };
 use std::cell::RefCell;
 
@@ -248,7 +249,8 @@ impl X86<'_> {
     }
 
     fn apply(&self, instruction: &Instruction, state: &mut State) {
-        let arithmetic = |f: fn(&Abs, &Abs) -> Abs, state: &State| f(&self.operand(instruction, 0, state), &self.operand(instruction, 1, state));
+        let arithmetic =
+            |f: fn(&Abs, &Abs) -> Abs, state: &State| f(&self.operand(instruction, 0, state), &self.operand(instruction, 1, state));
         let two = instruction.op_count() == 2;
         let same = two
             && instruction.op1_kind() == OpKind::Register
