@@ -13,6 +13,9 @@ kern_return_t mach_vm_protect(vm_map_t, mach_vm_address_t, mach_vm_size_t, boole
 kern_return_t mach_vm_remap(vm_map_t, mach_vm_address_t *, mach_vm_size_t, mach_vm_offset_t, int, vm_map_t, mach_vm_address_t, boolean_t,
                             vm_prot_t *, vm_prot_t *, vm_inherit_t);
 
+// pthread.h of macOS 11.4 and later.
+int pthread_jit_write_with_callback_np(int (*)(void *), void *);
+
 #define APART __attribute__((noinline))
 #ifndef MAP_JIT
 #define MAP_JIT 0x800
@@ -21,12 +24,17 @@ kern_return_t mach_vm_remap(vm_map_t, mach_vm_address_t *, mach_vm_size_t, mach_
 #define RX (PROT_READ | PROT_EXEC)
 #define RWX (PROT_READ | PROT_WRITE | PROT_EXEC)
 #define PRIVATE (MAP_PRIVATE | MAP_ANON)
-enum { map_jit, map_jit_flip, map_jit_toggle, map_jit_fixed, flip, rwx, protect_rwx, dual_shm, dual_remap, patch, computed, wrapper, outside, data, or_jit };
+enum { map_jit, map_jit_protect, map_jit_shared, map_jit_callback, map_jit_flip, map_jit_toggle, map_jit_fixed, flip, rwx, protect_rwx, dual_shm, dual_remap, patch, computed, wrapper, outside, data, or_jit };
 
 typedef int (*Code)(void);
 
 static APART int run(void *code) { return ((Code)code)(); }
 static APART void fill(void *code, size_t size) { memset(code, (int)size, size); }
+
+static int write_code(void *code) {
+    fill(code, 16384);
+    return 0;
+}
 
 // Flags and protection as V8 makes them: a table by a checked index, and flags by conditions.
 enum permission { none, read_only, read_write, read_write_execute, read_execute, none_later };
@@ -57,6 +65,15 @@ int main(int count, char **arguments) {
     void *code = 0;
     switch (WAY) {
     case map_jit: code = mmap(0, size, RWX, PRIVATE | MAP_JIT, -1, 0); break;
+    case map_jit_protect:
+        code = mmap(0, size, RWX, PRIVATE | MAP_JIT, -1, 0);
+        mprotect(code, size, RX);
+        break;
+    case map_jit_shared: code = mmap(0, size, RWX, MAP_SHARED | MAP_ANON | MAP_JIT, -1, 0); break;
+    case map_jit_callback:
+        code = mmap(0, size, RWX, PRIVATE | MAP_JIT, -1, 0);
+        pthread_jit_write_with_callback_np(write_code, code);
+        break;
     case map_jit_flip:
         code = mmap(0, size, RW, PRIVATE | MAP_JIT, -1, 0);
         fill(code, size);

@@ -11,10 +11,14 @@ use temper::system::disk::RealSystem;
 /// Way, and what is said of it: id of the need and how sure. Ways that call the system in the same words whatever the compiler does.
 const WAYS: &[(&str, &[(&str, &str)])] = &[
     ("map_jit", &[("maps-jit-memory", "certain")]),
+    // On arm64 the change is refused, whatever the entitlements; the call does not tell that it is about the same memory.
+    ("map_jit_protect", &[("maps-jit-memory", "certain"), ("makes-written-pages-executable", "possible")]),
+    ("map_jit_callback", &[("maps-jit-memory", "certain")]),
     ("map_jit_flip", &[("maps-jit-memory", "certain"), ("makes-written-pages-executable", "possible")]),
     ("map_jit_toggle", &[("maps-jit-memory", "certain")]),
-    // Refused with any entitlement, so it shows no need.
+    // Refused with any entitlement, so they show no need.
     ("map_jit_fixed", &[]),
+    ("map_jit_shared", &[]),
     ("flip", &[("makes-written-pages-executable", "certain")]),
     ("rwx", &[("maps-write-execute", "certain")]),
     ("protect_rwx", &[("maps-write-execute", "certain")]),

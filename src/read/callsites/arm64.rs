@@ -59,6 +59,11 @@ pub(super) fn offset19(at: u64, word: u32) -> u64 {
     at.wrapping_add(sign_extend(u64::from((word >> 5) & 0x7_ffff), 19).wrapping_mul(4))
 }
 
+/// The target of `tbz`: 14 bits of words.
+fn offset14(at: u64, word: u32) -> u64 {
+    at.wrapping_add(sign_extend(u64::from((word >> 5) & 0x3fff), 14).wrapping_mul(4))
+}
+
 /// The address that `adr` or `adrp` makes.
 pub(super) fn adr(at: u64, word: u32) -> u64 {
     let offset = sign_extend(u64::from(((word >> 5) & 0x7_ffff) << 2 | (word >> 29) & 3), 21);
@@ -72,6 +77,9 @@ impl Machine for Arm64<'_> {
 
     fn step(&self, at: u64, state: &mut State) -> Option<Step> {
         let word = word_at(self.code, at.checked_sub(self.start)?)?;
+        if state.pending().is_some_and(|register| hands_on(word, register)) {
+            state.release();
+        }
         let mut flow = Flow::Next;
         match (word >> 25) & 0xf {
             0b1000 | 0b1001 => immediate(at, word, state),
@@ -88,7 +96,27 @@ impl Machine for Arm64<'_> {
         Some(Step { length: 4, flow })
     }
 
+    fn shape(&self, at: u64) -> Option<Step> {
+        let word = word_at(self.code, at.checked_sub(self.start)?)?;
+        let jump = |goal| Flow::Jump { goal, leaves: false };
+        let flow = match word >> 24 {
+            0x14..=0x17 => jump(Goal::Direct(branch26(at, word))),
+            0x54 | 0x34 | 0x35 | 0xb4 | 0xb5 => Flow::Branch(offset19(at, word), None),
+            0x36 | 0x37 | 0xb6 | 0xb7 => Flow::Branch(offset14(at, word), None),
+            0xd4 if word & 0xe0_001f != 1 => Flow::Leave,
+            0xd6 | 0xd7 if (word >> 21) & 7 == 0 => jump(Goal::Value(Abs::Top)),
+            0xd6 | 0xd7 if (word >> 21) & 7 != 1 => Flow::Leave,
+            _ if word <= 0xffff => Flow::Leave,
+            _ => Flow::Next,
+        };
+        Some(Step { length: 4, flow })
+    }
+
     fn after_call(&self, goal: &Goal, state: &mut State) {
+        // Only a function of this image can be made to take more than the convention says.
+        if !matches!(goal, Goal::Direct(target) if self.image.code_at(*target).is_none()) {
+            state.release();
+        }
         let odd = matches!(goal, Goal::Direct(target) if self.image.breaks_convention(*target));
         // Swift passes its error and its context in x20 to x22 and lets the callee change them.
         let last_swift = if self.image.is_swift { 22 } else { 18 };
@@ -134,7 +162,30 @@ pub(super) fn set_from_sp(state: &mut State, n: usize, from: usize, value: Abs, 
     if from == SP && n != SP && n != FP && !matches!(value, Abs::Stack(_)) {
         state.escape_all();
     }
-    state.set(n, if wide { value } else { value.narrow() });
+    let value = if wide { value } else { value.narrow() };
+    // Unoptimised code stores the arguments of `open` and the like through such a register.
+    if from == SP && (9..=15).contains(&n) && matches!(value, Abs::Stack(_)) {
+        return state.set_pending(n, value);
+    }
+    state.set(n, value);
+}
+
+/// Whether an instruction may read a register for anything but the address of a plain load or store.
+fn hands_on(word: u32, register: usize) -> bool {
+    match (word >> 25) & 0xf {
+        // `b`, `bl`, `b.cond` read none.
+        0b1010 | 0b1011 if word & 0x7c00_0000 == 0x1400_0000 || word >> 24 == 0x54 => false,
+        0b1000 | 0b1001 => match (word >> 23) & 7 {
+            // `movk` and `bfm` read what they write, `extr` reads two.
+            5 | 6 => [rd(word), rn(word)].contains(&register),
+            7 => [rn(word), rm(word)].contains(&register),
+            _ => rn(word) == register,
+        },
+        // `[x, #…]`, one or a pair.
+        _ if word & 0x3b00_0000 == 0x3900_0000 => rd(word) == register,
+        _ if word & 0x3b80_0000 == 0x2900_0000 => rd(word) == register || rt2(word) == register,
+        _ => [rd(word), rn(word), rt2(word), rm(word)].contains(&register),
+    }
 }
 
 fn immediate(at: u64, word: u32, state: &mut State) {
@@ -385,7 +436,7 @@ fn control(at: u64, word: u32, state: &mut State) -> Flow {
     match word >> 24 {
         0x54 => Flow::Branch(offset19(at, word), condition(word & 15)),
         0x34 | 0x35 | 0xb4 | 0xb5 => Flow::Branch(offset19(at, word), None),
-        0x36 | 0x37 | 0xb6 | 0xb7 => Flow::Branch(at.wrapping_add(sign_extend(u64::from((word >> 5) & 0x3fff), 14).wrapping_mul(4)), None),
+        0x36 | 0x37 | 0xb6 | 0xb7 => Flow::Branch(offset14(at, word), None),
         0xd4 if word & 0xe0_001f == 1 => {
             // A system call: x0 and x1 come back changed, and memory may be written.
             state.after_call(0..=18, 0);

@@ -304,21 +304,85 @@ fn holds_data(section: &Section) -> bool {
 
 /// Drops the wrappers that words of data may point to: plain, in a chained fixup (36 or 43 bits of address, 32 or 36 of offset), or relative to the word.
 fn drop_named(wrappers: &mut BTreeSet<u64>, sieve: &Sieve, bytes: &[u8], start: u64, base: u64) {
-    let (words, _) = bytes.as_chunks::<4>();
-    let mut at = start;
-    for (index, word) in words.iter().enumerate() {
-        let low = u32::from_le_bytes(*word);
-        let relative = at.wrapping_add(i64::from(low as i32) as u64);
-        at = at.wrapping_add(4);
-        // The upper half of a word does not change what the sieve asks for.
-        let (plain, from_base) = (u64::from(low), u64::from(low).wrapping_add(base));
-        if !(sieve.may_have(plain >> 2) | sieve.may_have(from_base >> 2) | sieve.may_have(relative >> 2)) {
-            continue;
+    let (Some(&low), Some(&high)) = (wrappers.first(), wrappers.last()) else { return };
+    let span = u32::try_from(high.wrapping_sub(low)).unwrap_or(u32::MAX);
+    let words = bytes.as_chunks::<4>().0;
+    for (index, block) in words.chunks(BLOCK).enumerate() {
+        let first = index.wrapping_mul(BLOCK);
+        let at = start.wrapping_add((first as u64).wrapping_mul(4));
+        if may_name(block, at, base, low, span) {
+            for offset in 0..block.len() {
+                drop_named_at(
+                    wrappers,
+                    sieve,
+                    words.get(first.wrapping_add(offset)..).unwrap_or_default(),
+                    at.wrapping_add((offset as u64).wrapping_mul(4)),
+                    base,
+                );
+            }
         }
-        let high = words.get(index.saturating_add(1)).map_or(0, |word| u64::from(u32::from_le_bytes(*word)));
-        let long = plain | high << 32;
-        for target in [relative, long & 0xf_ffff_ffff, long & 0x7ff_ffff_ffff, (long & 0xf_ffff_ffff).wrapping_add(base), from_base] {
-            wrappers.remove(&target);
+    }
+}
+
+/// Words that are judged together.
+const BLOCK: usize = 32;
+
+/// Whether the low half of what one of some words may point to lies in a range. Without branches, so that several words are compared at once.
+fn may_name(words: &[[u8; 4]], at: u64, base: u64, low: u64, span: u32) -> bool {
+    let (mut here, base, low) = (at as u32, base as u32, low as u32);
+    let mut any = false;
+    for word in words {
+        let plain = u32::from_le_bytes(*word).wrapping_sub(low);
+        any |= (plain <= span) | (plain.wrapping_add(base) <= span) | (plain.wrapping_add(here) <= span);
+        here = here.wrapping_add(4);
+    }
+    any
+}
+
+/// The same for the first of some words.
+fn drop_named_at(wrappers: &mut BTreeSet<u64>, sieve: &Sieve, words: &[[u8; 4]], at: u64, base: u64) {
+    let word = |index: usize| words.get(index).map_or(0, |word| u32::from_le_bytes(*word));
+    let low = word(0);
+    let relative = at.wrapping_add(i64::from(low as i32) as u64);
+    // The upper half of a word does not change what the sieve asks for.
+    let (plain, from_base) = (u64::from(low), u64::from(low).wrapping_add(base));
+    if !(sieve.may_have(plain >> 2) | sieve.may_have(from_base >> 2) | sieve.may_have(relative >> 2)) {
+        return;
+    }
+    let long = plain | u64::from(word(1)) << 32;
+    for target in [relative, long & 0xf_ffff_ffff, long & 0x7ff_ffff_ffff, (long & 0xf_ffff_ffff).wrapping_add(base), from_base] {
+        wrappers.remove(&target);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::arithmetic_side_effects)]
+    use super::*;
+
+    const BASE: u64 = 0x1_0000_0000;
+
+    proptest::proptest! {
+        /// However an address is written into data, the wrapper there is no longer private.
+        #[test]
+        fn an_address_in_data_is_seen_in_every_form(before in 0usize..90, noise: [u32; 16], form in 0u32..5, which in 0usize..3) {
+            let wrappers = [BASE + 0x4000, BASE + 0x9c40, BASE + 0x31_0000];
+            let (start, taken) = (BASE + 0x40_0000, wrappers[which]);
+            let mut words: Vec<u32> = noise.iter().copied().cycle().take(before).collect();
+            let at = start + 4 * words.len() as u64;
+            let long = match form {
+                0 => taken,
+                1 => taken | 0x8010_0000_0000_0000,
+                2 => (taken - BASE) | 0x4008_0000_0000_0000,
+                3 => (taken - BASE) & 0xffff_ffff,
+                _ => taken.wrapping_sub(at),
+            };
+            words.extend([long as u32, (long >> 32) as u32]);
+            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+            let mut left = BTreeSet::from(wrappers);
+            let sieve = Sieve::new(wrappers.iter().map(|at| at >> 2));
+            drop_named(&mut left, &sieve, &bytes, start, BASE);
+            proptest::prop_assert!(!left.contains(&taken));
         }
     }
 }

@@ -60,6 +60,8 @@ pub(super) trait Machine {
     fn entry(&self) -> State;
     /// Applies the instruction at an address; `None` when it cannot be decoded or lies outside the code.
     fn step(&self, at: u64, state: &mut State) -> Option<Step>;
+    /// Only where control goes from there; a goal that is computed is any.
+    fn shape(&self, at: u64) -> Option<Step>;
     /// Applies what a call leaves behind.
     fn after_call(&self, goal: &Goal, state: &mut State);
     /// The argument registers as the callee would see them.
@@ -144,8 +146,9 @@ impl<M: Machine> Analysis<'_, M> {
     /// Branch targets by decoding the whole function in a line. Those that only appear later (switches) are added by [`Self::flow_to`].
     fn find_leaders(&mut self) {
         let mut at = self.function.start;
-        let mut scratch = self.function.machine.entry();
-        while let Some(step) = self.step(at, &mut scratch) {
+        while self.holds(at)
+            && let Some(step) = self.function.machine.shape(at).filter(|step| step.length > 0)
+        {
             let next = at.saturating_add(step.length);
             match step.flow {
                 Flow::Branch(target, _) | Flow::Jump { goal: Goal::Direct(target), .. } if self.holds(target) => {
@@ -268,10 +271,12 @@ impl<M: Machine> Analysis<'_, M> {
 
     /// Both ways of a branch, each with what the condition tells there.
     fn branch(&mut self, target: u64, condition: Option<Condition>, state: &mut State, noting: bool) {
-        let Some(condition) = condition else { return self.flow_to(target, state, noting) };
-        let mut taken = state.clone();
-        taken.assume(condition);
-        self.flow_to(target, &taken, noting);
+        let Some(condition) = condition.filter(|_| state.is_compared()) else { return self.flow_to(target, state, noting) };
+        if !noting {
+            let mut taken = state.clone();
+            taken.assume(condition);
+            self.flow_to(target, &taken, noting);
+        }
         state.assume(condition.inverted());
     }
 
@@ -284,14 +289,16 @@ impl<M: Machine> Analysis<'_, M> {
             self.grown = true;
             return;
         }
-        let mut state = state.clone();
-        if self.forced.contains(&target) {
-            state.weaken();
-        }
+        let weak = self.forced.contains(&target).then(|| {
+            let mut weak = state.clone();
+            weak.weaken();
+            weak
+        });
+        let state = weak.as_ref().unwrap_or(state);
         let changed = match self.states.get_mut(&target) {
-            Some(known) => known.join(&state, self.visits.get(&target).is_some_and(|count| *count > WIDE_AFTER)),
+            Some(known) => known.join(state, self.visits.get(&target).is_some_and(|count| *count > WIDE_AFTER)),
             None => {
-                self.states.insert(target, state);
+                self.states.insert(target, state.clone());
                 true
             }
         };

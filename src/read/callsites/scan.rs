@@ -299,3 +299,116 @@ pub(super) fn by_function(notes: &[Note], functions: &[u64], image: &Image) -> B
     }
     ranges
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::arithmetic_side_effects)]
+    use super::*;
+
+    const START: u64 = 0x1_0000_4000;
+
+    fn filter(targets: &[u64], shift: u32) -> Filter {
+        let addresses = Sieve::new(targets.iter().map(|at| at >> shift));
+        Filter { addresses, pages: Sieve::new(targets.iter().map(|at| at >> 12)), shift }
+    }
+
+    /// What the pass finds of some targets when it goes over code in pieces of `limit` bytes.
+    fn found(code: &[u8], limit: usize, targets: &[u64], is_arm64: bool) -> Vec<Note> {
+        let filter = filter(targets, if is_arm64 { 2 } else { 0 });
+        let mut references = References { pairs: Vec::new(), base: START & !0xffff_ffff, cut: false };
+        let mut done = 0;
+        while done < code.len() {
+            let piece = &code[done..code.len().min(done + limit + OVERLAP as usize)];
+            let pass = if is_arm64 { arm64 } else { x86 };
+            pass(piece, piece.len().min(limit), START + done as u64, &filter, &mut references);
+            done += limit;
+        }
+        references.to(&targets.iter().copied().collect()).0
+    }
+
+    fn target5(code: &[u8], at: usize, length: usize) -> Option<u64> {
+        let number = code.get(at + length - 4..at + length)?;
+        Some((START + (at + length) as u64).wrapping_add(i64::from(i32::from_le_bytes(number.try_into().unwrap())) as u64))
+    }
+
+    proptest::proptest! {
+        /// One place after the other, with the manual's forms.
+        #[test]
+        fn the_x86_pass_finds_what_a_slow_one_finds(noise: Vec<u8>, planted: Vec<(u8, u16)>, limit in 16usize..200) {
+            let forms: [&[u8]; 8] = [&[0xe8], &[0xe9], &[0xff, 0x15], &[0xff, 0x25], &[0x8b, 0x05], &[0x8d, 0x3d], &[0x0f, 0x84], &[0x48, 0x8d, 0x35]];
+            let targets = [START - 0x100, START + 0x40, START + 0x3000];
+            let mut code = noise.clone();
+            for (form, target) in planted {
+                code.extend_from_slice(forms[usize::from(form) % forms.len()]);
+                let to = targets[usize::from(target) % targets.len()];
+                code.extend_from_slice(&(to.wrapping_sub(START + code.len() as u64 + 4) as u32).to_le_bytes());
+                code.extend_from_slice(&noise[..noise.len().min(usize::from(target >> 8) % 5)]);
+            }
+            let mut slow = Vec::new();
+            for at in 0..code.len() {
+                let second = code.get(at + 1).copied().unwrap_or(0);
+                let length = match code[at] {
+                    0xe8 | 0xe9 => 5,
+                    0xff if second == 0x15 || second == 0x25 => 6,
+                    0x0f if second & 0xf0 == 0x80 => 6,
+                    0x8b | 0x8d if second & 0xc7 == 5 => 6,
+                    _ => continue,
+                };
+                if let Some(target) = target5(&code, at, length).filter(|target| targets.contains(target)) {
+                    slow.push(Note { at: START + at as u64, target });
+                }
+            }
+            proptest::prop_assert_eq!(found(&code, limit, &targets, false), slow);
+        }
+
+        #[test]
+        fn the_arm64_pass_finds_what_a_slow_one_finds(noise: Vec<u32>, planted: Vec<(u8, u8)>, pieces in 4usize..40) {
+            let targets = [START - 0x1000, START + 0x40, START + 0x5008];
+            let mut words: Vec<u32> = Vec::new();
+            for (form, target) in &planted {
+                let at = START + 4 * words.len() as u64;
+                let to = targets[usize::from(*target) % targets.len()];
+                let words_away = (to.wrapping_sub(at) / 4) as u32;
+                match form % 5 {
+                    0 => words.push(0x9400_0000 | ((to as i64 - at as i64) / 4) as u32 & 0x03ff_ffff),
+                    1 => words.push(0x1400_0000 | ((to as i64 - at as i64) / 4) as u32 & 0x03ff_ffff),
+                    2 => words.push(0x5800_0000 | (words_away & 0x7_ffff) << 5),
+                    3 => words.push(0x1000_0000 | (words_away & 0x7_ffff) << 5),
+                    _ => {
+                        let pages = ((to >> 12) as i64 - (at >> 12) as i64) as u32;
+                        words.push(0x9000_0001 | (pages & 3) << 29 | (pages >> 2 & 0x7_ffff) << 5);
+                        words.push(0xd503_201f);
+                        words.push(0x9100_0021 | (to as u32 & 0xfff) << 10);
+                    }
+                }
+                words.extend(noise.get(usize::from(*target)));
+            }
+            let code: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+            let mut slow = Vec::new();
+            for (index, &word) in words.iter().enumerate() {
+                let at = START + 4 * index as u64;
+                let named = match word >> 24 {
+                    0x14..=0x17 | 0x94..=0x97 => vec![branch26(at, word)],
+                    0x10 | 0x30 | 0x50 | 0x70 => vec![adr(at, word)],
+                    0x58 => vec![offset19(at, word)],
+                    0x90 | 0xb0 | 0xd0 | 0xf0 => {
+                        let after = words[index + 1..].iter().take(63).filter(|next| (**next >> 5) & 31 == word & 31);
+                        let offset = |next: &u32| match next >> 22 {
+                            0x3e5 => Some(u64::from(next >> 10 & 0xfff) * 8),
+                            0x244 => Some(u64::from(next >> 10 & 0xfff)),
+                            _ => None,
+                        };
+                        after.filter_map(offset).map(|offset| adr(at, word).wrapping_add(offset)).collect()
+                    }
+                    _ => Vec::new(),
+                };
+                // The pass asks only of pages that hold a target.
+                let asked = |page: u64| word >> 24 & 0x9f != 0x90 || targets.iter().any(|to| to >> 12 == page >> 12);
+                slow.extend(named.into_iter().filter(|to| targets.contains(to) && asked(adr(at, word))).map(|target| Note { at, target }));
+            }
+            slow.sort_unstable();
+            slow.dedup();
+            proptest::prop_assert_eq!(found(&code, pieces * 4, &targets, true), slow);
+        }
+    }
+}

@@ -25,6 +25,8 @@ pub(super) struct State {
     slots: BTreeMap<i64, Slot>,
     /// Lowest stack offset whose address got into a register that a callee or a computed store may use.
     escaped: Option<i64>,
+    /// A register that holds a place on the stack and was not used but to store there: the place has not escaped yet.
+    pending: Option<usize>,
     /// Registers that point into the frame by convention, and so do not make an address escape.
     frame: [usize; 2],
     /// Ranges that comparisons told.
@@ -40,6 +42,7 @@ impl State {
             registers: std::array::from_fn(|_| Abs::Top),
             slots: BTreeMap::new(),
             escaped: None,
+            pending: None,
             frame: [sp, fp],
             limits: Limits::default(),
             flags: None,
@@ -60,6 +63,7 @@ impl State {
         }
         self.slots.clear();
         self.escaped = Some(i64::MIN);
+        self.pending = None;
         self.limits.clear();
         self.flags = None;
     }
@@ -67,6 +71,11 @@ impl State {
     /// The flags come from this comparison, or from something that is not followed.
     pub(super) fn set_flags(&mut self, compared: Option<Compared>) {
         self.flags = compared;
+    }
+
+    /// The flags come from a comparison that is followed.
+    pub(super) fn is_compared(&self) -> bool {
+        self.flags.is_some()
     }
 
     /// The state where the condition of the flags holds.
@@ -111,10 +120,36 @@ impl State {
         if let Some(place) = self.registers.get_mut(register) {
             *place = value;
         }
+        if self.pending == Some(register) {
+            self.pending = None;
+        }
         self.limits.forget(register);
         if let Some(compared) = self.flags.as_mut().filter(|compared| compared.register == Some(register)) {
             compared.register = None;
         }
+    }
+
+    /// Sets a register of which nobody but this function knows to a place on the stack; it escapes with [`Self::release`].
+    pub(super) fn set_pending(&mut self, register: usize, value: Abs) {
+        self.release();
+        self.put(register, value);
+        self.pending = Some(register);
+    }
+
+    /// The register set by [`Self::set_pending`], while it holds what was put there.
+    pub(super) fn pending(&self) -> Option<usize> {
+        self.pending
+    }
+
+    /// The place in the pending register may become known elsewhere.
+    pub(super) fn release(&mut self) {
+        self.escaped = self.escaped_or_pending();
+        self.pending = None;
+    }
+
+    fn escaped_or_pending(&self) -> Option<i64> {
+        let pending = self.pending.and_then(|register| self.registers.get(register));
+        lowest(self.escaped, if let Some(Abs::Stack(at)) = pending { Some(*at) } else { None })
     }
 
     fn escape(&mut self, value: &Abs) {
@@ -207,6 +242,13 @@ impl State {
             self.flags = None;
             changed = true;
         }
+        let same = |register: usize| self.registers.get(register) == other.registers.get(register);
+        let mut theirs = other.escaped;
+        if self.pending != other.pending || self.pending.is_some_and(|register| !same(register)) {
+            theirs = other.escaped_or_pending();
+            changed |= self.pending.is_some();
+            self.release();
+        }
         let joined = |mine: &Abs, theirs: &Abs| match mine.join(theirs) {
             both if widen && both != *mine => Abs::Top,
             both => both,
@@ -229,12 +271,16 @@ impl State {
             _ => false,
         });
         changed |= before != self.slots.len();
-        let escaped = match (self.escaped, other.escaped) {
-            (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
-            (mine, theirs) => mine.or(theirs),
-        };
+        let escaped = lowest(self.escaped, theirs);
         changed |= escaped != self.escaped;
         self.escaped = escaped;
         changed
+    }
+}
+
+fn lowest(one: Option<i64>, other: Option<i64>) -> Option<i64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }

@@ -49,12 +49,7 @@ impl Machine for X86<'_> {
     }
 
     fn step(&self, at: u64, state: &mut State) -> Option<Step> {
-        let from = usize::try_from(at.checked_sub(self.start)?).ok()?;
-        let bytes = self.code.get(from..from.checked_add(15)?.min(self.code.len()))?;
-        let instruction = Decoder::with_ip(64, bytes, at, DecoderOptions::NONE).iter().next()?;
-        if instruction.is_invalid() {
-            return None;
-        }
+        let instruction = self.decode(at)?;
         let flow = match instruction.flow_control() {
             FlowControl::Next | FlowControl::XbeginXabortXend => {
                 let compared = self.compared(&instruction, state);
@@ -78,6 +73,18 @@ impl Machine for X86<'_> {
             }
             FlowControl::IndirectCall => Flow::Call(Goal::Value(self.read(&instruction, 0, state))),
             FlowControl::Return | FlowControl::Interrupt | FlowControl::Exception => Flow::Leave,
+        };
+        Some(Step { length: instruction.len() as u64, flow })
+    }
+
+    fn shape(&self, at: u64) -> Option<Step> {
+        let instruction = self.decode(at)?;
+        let flow = match instruction.flow_control() {
+            FlowControl::UnconditionalBranch => Flow::Jump { goal: Goal::Direct(instruction.near_branch_target()), leaves: false },
+            FlowControl::ConditionalBranch => Flow::Branch(instruction.near_branch_target(), None),
+            FlowControl::IndirectBranch => Flow::Jump { goal: Goal::Value(Abs::Top), leaves: false },
+            FlowControl::Return | FlowControl::Interrupt | FlowControl::Exception => Flow::Leave,
+            _ => Flow::Next,
         };
         Some(Step { length: instruction.len() as u64, flow })
     }
@@ -125,6 +132,13 @@ fn is_high_byte(register: Register) -> bool {
 }
 
 impl X86<'_> {
+    fn decode(&self, at: u64) -> Option<Instruction> {
+        let from = usize::try_from(at.checked_sub(self.start)?).ok()?;
+        let bytes = self.code.get(from..from.checked_add(15)?.min(self.code.len()))?;
+        let instruction = Decoder::with_ip(64, bytes, at, DecoderOptions::NONE).iter().next()?;
+        (!instruction.is_invalid()).then_some(instruction)
+    }
+
     fn jump(&self, instruction: &Instruction, state: &State) -> Flow {
         let through_memory = instruction.op0_kind() == OpKind::Memory;
         let indexed = instruction.memory_index() != Register::None;
