@@ -181,7 +181,9 @@ fn from_calls(image: &Image) -> Vec<Detected> {
     let maps_plain = image.calls.calls.iter().any(|call| call.callee == "_mmap" && plain_writable(call));
     uses.sort_by_key(|(kind, ..)| *kind);
     uses.into_iter()
-        .map(|(kind, confidence, calls)| {
+        .map(|(kind, confidence, mut calls)| {
+            // An engine switches the protection in a hundred places; where it maps says more.
+            calls.sort_by_key(|call| call.callee.starts_with("_pthread_jit"));
             // A change to executable says nothing of the memory it is about: beside MAP_JIT it may be that region.
             let confidence = match kind {
                 MemoryUse::FlipsPages if maps_jit || calls.iter().all(|call| is_of_remapped(call, image)) => Confidence::Possible,

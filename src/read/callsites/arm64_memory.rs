@@ -73,7 +73,7 @@ impl Arm64<'_> {
         match (&start, access.load) {
             _ if is_placed => self.access(access, rd(word), base, &address, state),
             (Abs::Address(at), true) if !access.vector => {
-                let loaded = self.from_table(*at, access, word, scale, state);
+                let loaded = self.table_value(*at, access, word, scale, state);
                 set(state, rd(word), loaded, true);
             }
             (_, true) if !access.vector => set(state, rd(word), Abs::Top, true),
@@ -83,7 +83,7 @@ impl Arm64<'_> {
     }
 
     /// A load from a place that an index counts from: what a bounded index gives, and where an entry of a switch may come from.
-    fn from_table(&self, at: u64, access: Access, word: u32, scale: u32, state: &State) -> Abs {
+    fn table_value(&self, at: u64, access: Access, word: u32, scale: u32, state: &State) -> Abs {
         let option = (word >> 13) & 7;
         let indexes = match option {
             2 | 6 => state.numbers(rm(word), true).filter(|all| option == 2 || all.iter().all(|&v| v <= 0x7fff_ffff)),

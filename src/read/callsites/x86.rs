@@ -184,7 +184,7 @@ impl X86<'_> {
                 let indexed = instruction.memory_index() != Register::None;
                 if indexed && !matches!(address, Abs::Address(_) | Abs::Stack(_)) {
                     // With an index it may be an entry of a table in the function, so it is no plain pointer.
-                    return self.from_table(instruction, size, state);
+                    return self.table_value(instruction, size, state);
                 }
                 self.image.load(state, &address, size)
             }
@@ -193,7 +193,7 @@ impl X86<'_> {
     }
 
     /// A load from a place that an index counts from: what a bounded index gives, and where an entry of a switch may come from.
-    fn from_table(&self, instruction: &Instruction, size: u8, state: &State) -> Abs {
+    fn table_value(&self, instruction: &Instruction, size: u8, state: &State) -> Abs {
         let (base, index) = (general(instruction.memory_base()), general(instruction.memory_index()));
         let short = instruction.memory_index().size() == 4;
         let (Some(Abs::Address(base)), Some(index)) = (base.map(|n| state.get(n)), index) else { return Abs::Top };
