@@ -8,6 +8,7 @@ mod cases;
 mod command_line;
 mod corpus;
 mod labs;
+mod memory;
 mod pictures;
 mod readme;
 mod samples;
