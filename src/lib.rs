@@ -10,6 +10,8 @@ pub mod evidence;
 pub mod finding;
 // The only door to disk, processes, environment and clock.
 pub mod system;
+// Has a file changed?
+pub mod watch;
 // System + target → Evidence.
 pub mod scan;
 // Is what was signed still what is there?
@@ -29,6 +31,8 @@ pub mod report;
 pub mod fix;
 // Practice apps.
 pub mod lab;
+// A run of the program as evidence.
+pub mod run;
 // Faces. Neither decides anything.
 pub mod cli;
 pub mod tui;

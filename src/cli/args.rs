@@ -15,6 +15,10 @@ pub enum Asked {
     Open(Subject, Theme),
     /// The report.
     Check(Subject, Format, Color),
+    /// The report, and again after each change of the target.
+    Watch(Subject, Format, Color),
+    /// The report of a run of the program.
+    Run(Box<super::run::Asked>),
 }
 
 /// What is to be examined, and how.
@@ -90,6 +94,7 @@ Examples:
   temper check MyApp.app                       what would macOS refuse?
   temper check --crash MyApp.ips               the report alone, without the app
   log show --last 10m | temper check MyApp.app --log -
+  temper run MyApp.app                         start it, and say why it broke
   temper check MyApp.app --format json | jq .verdict";
 
 #[derive(Debug, Parser)]
@@ -121,12 +126,18 @@ enum Command {
     /// Print the report instead of opening the terminal face
     #[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
     Check(CheckArgs),
+    /// Start the app, show what it writes, and say why it broke
+    #[command(after_help = EXIT_CODES, after_long_help = format!("{}\n\n{EXIT_CODES}", super::run::EXAMPLES))]
+    Run(super::run::RunArgs),
 }
 
 #[derive(Debug, Args)]
 struct CheckArgs {
     #[command(flatten)]
     subject: SubjectArgs,
+    /// Check again whenever the target or a given file changes, until ctrl-c; says what changed in the verdict
+    #[arg(long)]
+    watch: bool,
     /// Form of the report
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
     format: Format,
@@ -136,7 +147,7 @@ struct CheckArgs {
 }
 
 #[derive(Debug, Args)]
-struct SubjectArgs {
+pub(super) struct SubjectArgs {
     /// App, bundle, folder or Mach-O to examine; - reads evidence from standard input
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
@@ -169,19 +180,30 @@ struct SubjectArgs {
 pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Asked, clap::Error> {
     let matches = Line::command().try_get_matches_from(argv)?;
     let line = Line::from_arg_matches(&matches)?;
-    let Some(Command::Check(check)) = line.command else {
-        return Ok(Asked::Open(subject(line.subject, &matches)?, line.theme));
+    let inner = matches.subcommand().map_or(&matches, |(_, inner)| inner);
+    let check = match line.command {
+        None => return Ok(Asked::Open(subject(line.subject, &matches)?, line.theme)),
+        Some(Command::Run(run)) => return run.asked(inner).map(|asked| Asked::Run(Box::new(asked))),
+        Some(Command::Check(check)) => check,
     };
-    let inner = matches.subcommand_matches("check").unwrap_or(&matches);
     let subject = subject(check.subject, inner)?;
     if subject.is_empty() {
         let why = "nothing to examine: give an app or evidence, for example 'temper check MyApp.app --crash MyApp.ips'";
         return Err(Line::command().error(clap::error::ErrorKind::MissingRequiredArgument, why));
     }
-    Ok(Asked::Check(subject, check.format, check.color))
+    if check.watch && subject.path.is_none() {
+        let why = "nothing to watch: --watch needs the app, bundle, folder or Mach-O";
+        return Err(Line::command().error(clap::error::ErrorKind::MissingRequiredArgument, why));
+    }
+    Ok(if check.watch { Asked::Watch(subject, check.format, check.color) } else { Asked::Check(subject, check.format, check.color) })
 }
 
-fn subject(args: SubjectArgs, matches: &clap::ArgMatches) -> Result<Subject, clap::Error> {
+/// A usage error in Temper's own words.
+pub(super) fn usage(why: &str) -> clap::Error {
+    Line::command().error(clap::error::ErrorKind::ValueValidation, why)
+}
+
+pub(super) fn subject(args: SubjectArgs, matches: &clap::ArgMatches) -> Result<Subject, clap::Error> {
     let mut texts: Vec<(usize, PathBuf)> = Vec::new();
     for (id, paths) in [("path", Vec::new()), ("crash", args.crash), ("log", args.log), ("entitlements", args.entitlements)] {
         // clap knows where each value stood; derive alone would lose the order between options.
@@ -254,7 +276,8 @@ mod tests {
 
     fn subject_of(line: &str) -> Subject {
         match asked(line) {
-            Ok(Asked::Open(subject, _) | Asked::Check(subject, ..)) => subject,
+            Ok(Asked::Open(subject, _) | Asked::Check(subject, ..) | Asked::Watch(subject, ..)) => subject,
+            Ok(Asked::Run(asked)) => asked.subject,
             Err(error) => panic!("{line}: {error}"),
         }
     }

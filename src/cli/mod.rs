@@ -3,7 +3,9 @@
 pub mod args;
 pub mod clean;
 pub mod json;
+pub mod run;
 pub mod text;
+pub mod watch;
 
 use crate::lab;
 use crate::read::cms::{self, TrustAnchors};

@@ -9,6 +9,7 @@ const ORDER: &[&[&str]] = &[
     &["evidence"],
     &["finding"],
     &["system"],
+    &["watch"],
     &["scan"],
     &["verify"],
     &["policy"],
@@ -19,6 +20,7 @@ const ORDER: &[&[&str]] = &[
     &["diagnose"],
     &["fix"],
     &["lab"],
+    &["run"],
     // The whole pipeline, in lib.rs.
     &["examine", "Examination"],
     &["cli", "tui"],

@@ -86,6 +86,7 @@ const WORDS: &[(Families, &[&str])] = &[
             "cs_invalid_page",
             "rejecting invalid page",
             "code-signing-violation",
+            "NOTE_EXIT_CSERROR",
             "write+execute. failing",
             "curprot cannot",
             "have both write and exec",
