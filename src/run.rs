@@ -278,7 +278,11 @@ pub fn told(ran: &Ran, limit: Duration) -> Vec<String> {
 }
 
 fn seconds(time: Duration) -> String {
-    if time < Duration::from_secs(10) && time.subsec_millis() > 0 { format!("{:.1} s", time.as_secs_f64()) } else { format!("{} s", time.as_secs()) }
+    match time.as_secs() {
+        0 => format!("{} ms", time.as_millis()),
+        1..10 if time.subsec_millis() >= 50 => format!("{:.1} s", time.as_secs_f64()),
+        seconds => format!("{seconds} s"),
+    }
 }
 
 /// Why a run on this machine proves less than one on a user's. Empty when nothing is known against it.

@@ -2,8 +2,8 @@
 
 use super::args::{Format, Subject};
 use super::text::{self, Look};
-use super::{check, json, request};
-use crate::report::delta;
+use super::{json, request};
+use crate::report::{Report, delta};
 use crate::system::System;
 use crate::watch::Watcher;
 use anyhow::Context;
@@ -17,15 +17,18 @@ pub fn watch(system: &dyn System, subject: &Subject, format: Format, look: Look,
     let files: Vec<PathBuf> = subject.path.iter().chain(subject.texts.iter().filter(|path| *path != Path::new("-"))).cloned().collect();
     // Before the first examination: what changes while it runs is a change.
     let mut watcher = Watcher::new(system, files);
-    let answer = check(system, &request, format, look)?;
-    out.write_all(answer.text.as_bytes())?;
+    let examine = || crate::examine(system, &request, &|_| {}, &AtomicBool::new(false)).map(|examination| examination.report);
+    let render = |report: &Report| match format {
+        Format::Text => Ok(text::render(report, look)),
+        Format::Json => json::render(report).context("the report could not be written as JSON"),
+    };
+    let mut last = examine().map_err(|error| anyhow::anyhow!("{error}"))?;
+    out.write_all(render(&last)?.as_bytes())?;
     let root = subject.path.clone().unwrap_or_default();
     if format == Format::Text {
         out.write_all(text::paragraph(&format!("Watching {} for changes; ctrl-c ends it.", root.display()), look).as_bytes())?;
     }
     out.flush()?;
-    let examine = || crate::examine(system, &request, &|_| {}, &AtomicBool::new(false)).map(|examination| examination.report);
-    let mut last = examine().map_err(|error| anyhow::anyhow!("{error}"))?;
     loop {
         system.pause(watcher.wait());
         let Some(changed) = watcher.look(system) else { continue };
@@ -35,7 +38,7 @@ pub fn watch(system: &dyn System, subject: &Subject, format: Format, look: Look,
                 last = report;
                 match format {
                     Format::Text => said(&changed.words(&root), &lines, last.verdict.word(), look),
-                    Format::Json => json::render(&last).context("the report could not be written as JSON")?,
+                    Format::Json => render(&last)?,
                 }
             }
             // The next change is another chance.

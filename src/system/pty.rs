@@ -13,8 +13,10 @@ use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, killpg, sigaction};
 use nix::sys::termios::{LocalFlags, OutputFlags, SetArg, tcgetattr, tcsetattr};
 use nix::unistd::Pid;
+use std::ffi::{CString, OsStr};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -118,18 +120,14 @@ impl Pty {
 
 /// Starts the program. The watch of its end stands before its first instruction.
 fn start(launch: &Launch, pty: &Pty) -> io::Result<(Child, Option<ExitWatch>)> {
+    let image = Image::of(launch)?;
     let mut command = Command::new(&launch.program);
-    command.args(&launch.arguments).stdin(Stdio::null());
-    command.stdout(Stdio::from(pty.slave.try_clone()?)).stderr(Stdio::from(pty.slave.try_clone()?));
-    for name in &launch.unset {
-        command.env_remove(name);
-    }
-    command.envs(launch.set.iter().map(|(name, value)| (name, value)));
+    command.stdin(Stdio::null()).stdout(Stdio::from(pty.slave.try_clone()?)).stderr(Stdio::from(pty.slave.try_clone()?));
     let (mut ready, ready_end) = io::pipe()?;
     let (go_end, mut go) = io::pipe()?;
     let ends = Ends { ready: ready_end.as_raw_fd(), go: go_end.as_raw_fd(), go_of_parent: go.as_raw_fd() };
-    // SAFETY: `detach` allocates nothing, takes no lock and calls only functions that are async-signal-safe.
-    unsafe { command.pre_exec(move || detach(ends)) };
+    // SAFETY: both allocate nothing, take no lock and call only functions that are async-signal-safe.
+    unsafe { command.pre_exec(move || detach(ends).and_then(|()| image.exec())) };
     std::thread::scope(|scope| {
         // `spawn` returns only after exec, so another thread answers the child that waits before it.
         let watcher = scope.spawn(move || {
@@ -145,6 +143,50 @@ fn start(launch: &Launch, pty: &Pty) -> io::Result<(Child, Option<ExitWatch>)> {
         let watch = watcher.join().unwrap_or(None);
         Ok((child?, watch))
     })
+}
+
+/// What exec gets. Not left to `Command`: that calls `execvp`, which hands a file that the kernel does not know to `/bin/sh`.
+struct Image {
+    program: CString,
+    arguments: Vec<*const libc::c_char>,
+    environment: Vec<*const libc::c_char>,
+    /// What the pointers point to.
+    _strings: Vec<CString>,
+}
+
+// SAFETY: the pointers lead to strings that the structure owns and nobody changes.
+unsafe impl Send for Image {}
+// SAFETY: as above.
+unsafe impl Sync for Image {}
+
+impl Image {
+    fn of(launch: &Launch) -> io::Result<Self> {
+        let text = |bytes: &[u8]| CString::new(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "a NUL in the command"));
+        let program = text(launch.program.as_os_str().as_bytes())?;
+        let mut strings = vec![program.clone()];
+        for argument in &launch.arguments {
+            strings.push(text(argument.as_bytes())?);
+        }
+        let first_variable = strings.len();
+        let kept = |name: &OsStr| !launch.unset.iter().any(|other| name == other.as_str()) && !launch.set.iter().any(|(other, _)| name == other.as_str());
+        for (name, value) in std::env::vars_os().filter(|(name, _)| kept(name)) {
+            strings.push(text(&[name.as_bytes(), b"=", value.as_bytes()].concat())?);
+        }
+        for (name, value) in &launch.set {
+            strings.push(text(format!("{name}={value}").as_bytes())?);
+        }
+        let (arguments, environment) = strings.split_at(first_variable);
+        let list = |part: &[CString]| part.iter().map(|text| text.as_ptr()).chain(std::iter::once(std::ptr::null())).collect();
+        let (arguments, environment) = (list(arguments), list(environment));
+        Ok(Self { program, arguments, environment, _strings: strings })
+    }
+
+    /// Becomes the program; comes back only with why that failed.
+    fn exec(&self) -> io::Result<()> {
+        // SAFETY: the strings end in NUL, both lists in a null pointer, and all of it lives in `self`.
+        unsafe { libc::execve(self.program.as_ptr(), self.arguments.as_ptr(), self.environment.as_ptr()) };
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// Ends of the pipes, as the child knows them.

@@ -110,7 +110,7 @@ fn what_dyld_says_in_a_run_is_diagnosed() {
 #[test]
 fn a_program_that_runs_well_is_reported_like_a_check() {
     let stubs = Stubs::new();
-    let output = stubs.run("echo \"$1 on $(tty < /dev/tty | cut -c1-8)\"; test -t 1 && echo terminal", &["--", "hello"]);
+    let output = stubs.run("echo \"$1 on $(tty 0<&2 | cut -c1-8)\"; test -t 1 && echo terminal", &["--", "hello"]);
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.starts_with("hello on /dev/pts\nterminal\n"), "{}", shown(&output));
     assert!(text.contains("It ended with status 0"), "{text}");
@@ -302,7 +302,7 @@ fn a_crash_report_that_appears_is_read_too() {
     let body = r#""procName":"Stub","procPath":"/Applications/Stub.app/Contents/MacOS/Stub","exception":{"type":"EXC_CRASH","signal":"SIGKILL (Code Signature Invalid)"},"termination":{"namespace":"CODESIGNING","code":2,"indicator":"Invalid Page"},"threads":[],"usedImages":[]}"#;
     // Written late and in two pieces, as a Mac does.
     let script = format!(
-        "(trap '' HUP; sleep 1; printf '%s\\n' '{head}' > {0}; sleep 1; printf '{{\"pid\":%s,%s\\n' $$ '{body}' >> {0}) > /dev/null 2>&1 & kill -KILL $$",
+        "(trap '' HUP; sleep 1; printf '%s\\n' '{head}' > {0}; sleep 1; printf '{{\"pid\":%s,%s\\n' $$ '{body}' >> {0}) > /dev/null 2>&1 & sleep 0.5; kill -KILL $$",
         folder.join("Stub-2026.ips").display()
     );
     let (report, output) = stubs.report(&script, &["--reports-dir", folder.to_str().unwrap()]);
@@ -324,6 +324,9 @@ fn what_cannot_be_started_is_an_error_with_advice() {
     if cfg!(not(target_os = "macos")) {
         let lab = temper::lab::all().first().unwrap();
         let practice = temper::lab::unpack(&RealSystem, lab, &stubs.path("practice")).unwrap().path.unwrap();
+        for file in fs::read_dir(practice.join("Contents/MacOS")).unwrap() {
+            fs::set_permissions(file.unwrap().path(), fs::Permissions::from_mode(0o755)).unwrap();
+        }
         let output = stubs.command(&practice, &["--yes"]).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{}", shown(&output));
         assert!(String::from_utf8_lossy(&output.stderr).contains("runs on a Mac only"), "{}", shown(&output));
@@ -340,15 +343,16 @@ fn a_rebuild_is_checked_again_and_told() {
     let stubs = Stubs::new();
     let lab = temper::lab::all().first().unwrap();
     let app = temper::lab::unpack(&RealSystem, lab, &stubs.path("practice")).unwrap().path.unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_temper"))
+    let child = Command::new(env!("CARGO_BIN_EXE_temper"))
         .args(["check", "--watch"])
         .arg(&app)
         .env("HOME", stubs.folder.path())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    let mut child = Ending(child);
     let (send, lines) = std::sync::mpsc::channel();
-    let out = child.stdout.take().unwrap();
+    let out = child.0.stdout.take().unwrap();
     std::thread::spawn(move || BufReader::new(out).lines().map_while(Result::ok).for_each(|line| drop(send.send(line))));
     let wait_for = |wanted: &str| loop {
         let line = lines.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| panic!("{wanted} did not come"));
@@ -367,6 +371,14 @@ fn a_rebuild_is_checked_again_and_told() {
     bytes[0x4000.min(middle)] ^= 0xff;
     fs::write(&executable, &bytes).unwrap();
     wait_for("gone: signature-invalid");
-    child.kill().unwrap();
-    child.wait().unwrap();
+}
+
+/// Ends with the test, however that ends.
+struct Ending(std::process::Child);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
 }
