@@ -197,7 +197,11 @@ pub fn command(prepared: &Prepared) -> String {
     let dyld = prepared.environment.iter().filter(|(name, _, origin)| name.starts_with("DYLD_") && *origin != Origin::Removed);
     let variables = dyld.map(|(name, value, _)| format!("{name}={}", quoted(value)));
     let program = quoted(&prepared.launch.program.to_string_lossy());
-    variables.chain(std::iter::once(program)).chain(prepared.launch.arguments.iter().map(|argument| quoted(argument))).collect::<Vec<_>>().join(" ")
+    variables
+        .chain(std::iter::once(program))
+        .chain(prepared.launch.arguments.iter().map(|argument| quoted(argument)))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// A word as a shell takes it, on one line.
@@ -247,7 +251,11 @@ pub fn told(ran: &Ran, limit: Duration) -> Vec<String> {
         (None, How::Exited(_)) => format!("It ended {}, {after}.", by(ended.how)),
         (None, How::Signalled(..)) => format!("It was ended {}, {after}.", by(ended.how)),
         (Some(Stop::Limit), how) => {
-            format!("It still ran after {}, so Temper stopped it (it ended {}). What goes wrong later was not seen.", seconds(limit), by(how))
+            format!(
+                "It still ran after {}, so Temper stopped it (it ended {}). What goes wrong later was not seen.",
+                seconds(limit),
+                by(how)
+            )
         }
         (Some(Stop::Interrupt | Stop::Ending), how) => format!("It was interrupted {after} (it ended {}).", by(how)),
     };
@@ -289,7 +297,8 @@ fn seconds(time: Duration) -> String {
 pub fn proves_little(machine: &Machine, ended: Option<&Ended>, only_intel: bool) -> Vec<&'static str> {
     let mut reasons = Vec::new();
     if machine.sip == Some(false) {
-        reasons.push("System Integrity Protection is not fully on here (csrutil status): macOS then lets pass what it refuses on other Macs.");
+        reasons
+            .push("System Integrity Protection is not fully on here (csrutil status): macOS then lets pass what it refuses on other Macs.");
     }
     if machine.library_validation_off == Some(true) {
         reasons.push("Library validation is switched off for this whole Mac (DisableLibraryValidation in /Library/Preferences/com.apple.security.libraryvalidation.plist): a library that loads here may be refused elsewhere.");

@@ -133,7 +133,10 @@ mod tests {
     use crate::system::fake::FakeSystem;
 
     fn app() -> FakeSystem {
-        FakeSystem::new().file("/a/My.app/Contents/MacOS/My", "one").file("/a/My.app/Contents/Info.plist", "x").file("/a/my.entitlements", "e")
+        FakeSystem::new()
+            .file("/a/My.app/Contents/MacOS/My", "one")
+            .file("/a/My.app/Contents/Info.plist", "x")
+            .file("/a/my.entitlements", "e")
     }
 
     fn watcher(system: &FakeSystem) -> Watcher {

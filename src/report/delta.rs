@@ -53,7 +53,8 @@ pub fn between(before: &Report, after: &Report) -> Delta {
         let then = before.diagnoses.iter().find(|then| is_same(then, now))?;
         (then.confidence != now.confidence).then(|| (then.confidence, now.clone()))
     });
-    let hashes = |report: &Report| report.code.iter().map(|code| (code.path.clone(), code.arch, code.cdhash.clone())).collect::<BTreeSet<_>>();
+    let hashes =
+        |report: &Report| report.code.iter().map(|code| (code.path.clone(), code.arch, code.cdhash.clone())).collect::<BTreeSet<_>>();
     Delta {
         verdict: Some((before.verdict, after.verdict)).filter(|(then, now)| then != now),
         gone: before.diagnoses.iter().filter(|one| !known(&after.diagnoses, one)).cloned().collect(),
@@ -207,7 +208,8 @@ mod tests {
     fn keys_that_changed_in_every_slice_are_told_once() {
         let (mut before, mut after) = (report(), report());
         before.entitlements = vec![state("arm64", json!({"a": true, "b": true})), state("x86_64", json!({"a": true, "b": true}))];
-        after.entitlements = vec![state("arm64", json!({"b": false, "c": true})), state("x86_64", json!({"a": true, "b": false, "c": true}))];
+        after.entitlements =
+            vec![state("arm64", json!({"b": false, "c": true})), state("x86_64", json!({"a": true, "b": false, "c": true}))];
         assert_eq!(
             between(&before, &after).lines(),
             ["- a (A, arm64)", "~ b has another value (A, arm64 and x86_64)", "+ c (A, arm64 and x86_64)"]

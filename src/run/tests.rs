@@ -36,8 +36,7 @@ fn text(ran: &Ran) -> String {
 #[test]
 fn a_variable_of_dyld_is_passed_set_or_kept_back_and_shown() {
     let mut system = system("", How::Exited(0));
-    system.variables =
-        [("DYLD_PRINT_LIBRARIES", "1"), ("HOME", "/h"), ("TERM", "xterm")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    system.variables = [("DYLD_PRINT_LIBRARIES", "1"), ("HOME", "/h"), ("TERM", "xterm")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
     let passed = prepare(&system, &order()).unwrap();
     assert!(passed.environment.contains(&("DYLD_PRINT_LIBRARIES".into(), "1".into(), Origin::Passed)), "{passed:?}");
     assert_eq!((passed.others, passed.launch.unset.len()), (1, 0));

@@ -51,10 +51,14 @@ pub(super) fn program(system: &dyn System, path: &Path) -> Result<PathBuf, ScanE
     let refused = |why: &str| Err(ScanError::refused(path, why));
     let (named, root, kind) = match recognise(system, path)? {
         // A name without a slash would be looked up in PATH.
-        Goal::MachO(_) | Goal::Script(_) => return Ok(if path.components().count() == 1 { Path::new(".").join(path) } else { path.into() }),
+        Goal::MachO(_) | Goal::Script(_) => {
+            return Ok(if path.components().count() == 1 { Path::new(".").join(path) } else { path.into() });
+        }
         Goal::Evidence => return refused("evidence, not a program: name the app, or a Mach-O file"),
         // The main executable of the bundle itself was named.
-        Goal::Folder { .. } if matches!(system.entry(&system.canonical(path).map_err(|error| ScanError::io(path, error))?), Ok(EntryKind::File(_))) => {
+        Goal::Folder { .. }
+            if matches!(system.entry(&system.canonical(path).map_err(|error| ScanError::io(path, error))?), Ok(EntryKind::File(_))) =>
+        {
             return Ok(path.to_path_buf());
         }
         Goal::Folder { path: named, root, kind } => (named, root, kind),

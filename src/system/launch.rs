@@ -122,14 +122,7 @@ mod tests {
 
     #[test]
     fn what_temper_ended_did_not_fail() {
-        let ended = |how, stopped| Ended {
-            pid: 7,
-            how,
-            stopped,
-            ran: Duration::ZERO,
-            kernel: KernelSays::default(),
-            left_behind: false,
-        };
+        let ended = |how, stopped| Ended { pid: 7, how, stopped, ran: Duration::ZERO, kernel: KernelSays::default(), left_behind: false };
         assert!(ended(How::Signalled(9, "SIGKILL"), None).failed() && ended(How::Exited(3), None).failed());
         assert!(!ended(How::Exited(0), None).failed());
         assert!(!ended(How::Signalled(15, "SIGTERM"), Some(Stop::Limit)).failed());

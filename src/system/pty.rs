@@ -168,7 +168,9 @@ impl Image {
             strings.push(text(argument.as_bytes())?);
         }
         let first_variable = strings.len();
-        let kept = |name: &OsStr| !launch.unset.iter().any(|other| name == other.as_str()) && !launch.set.iter().any(|(other, _)| name == other.as_str());
+        let kept = |name: &OsStr| {
+            !launch.unset.iter().any(|other| name == other.as_str()) && !launch.set.iter().any(|(other, _)| name == other.as_str())
+        };
         for (name, value) in std::env::vars_os().filter(|(name, _)| kept(name)) {
             strings.push(text(&[name.as_bytes(), b"=", value.as_bytes()].concat())?);
         }
@@ -214,7 +216,9 @@ fn detach(ends: Ends) -> io::Result<()> {
         libc::close(ends.go_of_parent);
         let pid = libc::getpid().to_ne_bytes();
         let mut word = 0_u8;
-        if libc::write(ends.ready, pid.as_ptr().cast(), pid.len()) != pid.len() as isize || libc::read(ends.go, (&raw mut word).cast(), 1) != 1 {
+        if libc::write(ends.ready, pid.as_ptr().cast(), pid.len()) != pid.len() as isize
+            || libc::read(ends.go, (&raw mut word).cast(), 1) != 1
+        {
             return Err(io::Error::from_raw_os_error(libc::ECANCELED));
         }
     }

@@ -128,6 +128,7 @@ pub enum Action {
     ShowList,
     Explain,
     CheckAgain,
+    Watch,
     OpenPath,
     Ask,
     Copy,
@@ -380,6 +381,13 @@ pub const TABLE: &[Binding] = &[
         help: "Examine the same target again and show what changed.",
         on: &[Context::Answer, Context::Mend],
     },
+    Binding {
+        action: Action::Watch,
+        keys: &[key('w')],
+        label: "watch",
+        help: "Watch the target: after each rebuild it is examined again, and what changed is said. Once more stops it.",
+        on: &[Context::Answer],
+    },
     Binding { action: Action::OpenPath, keys: &[key('O')], label: "another", help: "Open another app, file, report or log.", on: OPENING },
     Binding {
         action: Action::Ask,
@@ -518,6 +526,8 @@ pub fn is_offered(state: &State, binding: &Binding) -> bool {
         Action::ShowCode => state.report().is_some_and(|report| !report.code.is_empty()),
         Action::Next if Context::of(state) == Context::Answer => state.report().is_some_and(|report| report.diagnoses.len() > 1),
         Action::Next => state.examination.as_ref().is_some_and(|examination| examination.evidence.texts.len() > 1),
+        // Offered to who checks again and again.
+        Action::Watch => state.before.is_some() || state.watch.is_some(),
         Action::OtherFile => matches!(state.screen(), Screen::Mend(mend) if matches!(mend.stage, super::state::Stage::Write(_))),
         Action::Right => matches!(state.screen(), Screen::Mend(mend) if mend.stages().len() > 1),
         Action::Copy if super::update::enter_label(state) == Some("copy") => false,

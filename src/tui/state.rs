@@ -56,6 +56,10 @@ pub struct State {
     pub before: Option<Arc<Examination>>,
     /// Screens, the one on top last. Never empty: [`Screen::Start`] is always the first.
     pub stack: Vec<Screen>,
+    /// The job that watches the target for changes.
+    pub watch: Option<JobId>,
+    /// What changed on the disk, while it is examined again for that.
+    pub changed: Option<String>,
     /// Something said once on the lower frame line.
     pub notice: Option<String>,
     /// Lines of evidence texts read so far: one window a text.
@@ -358,6 +362,8 @@ pub enum Msg {
     Planned(JobId, Box<Plan>),
     /// A file was written.
     Written(JobId),
+    /// The watched target changed and is quiet again; what changed.
+    Changed(JobId, String),
     /// A job failed (or panicked); why.
     Failed(JobId, String),
     /// A signal came.
@@ -392,6 +398,8 @@ pub enum Effect {
     Plan(JobId, PlanOrder),
     /// Write a file. Only ever after the user confirmed exactly this edit.
     Apply(JobId, PathBuf, Box<FileEdit>),
+    /// Watch these until it is cancelled.
+    Watch(JobId, Vec<PathBuf>),
     /// Stop a job.
     Cancel(JobId),
     /// Put text into the clipboard.
@@ -454,6 +462,8 @@ impl State {
             running: None,
             examination: None,
             before: None,
+            watch: None,
+            changed: None,
             stack: vec![Screen::Start { place: Place::default() }],
             notice: None,
             windows: Vec::new(),

@@ -665,3 +665,44 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_watched_target_is_examined_again_after_a_rebuild_and_says_what_changed() {
+    let examination = sample::examination();
+    let mut state = examined(examination.clone(), (120, 40));
+    let effects = press(&mut state, "w");
+    let [Effect::Watch(watch, files)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(files, &[PathBuf::from("/build/Lumaplay.app")]);
+    assert!(screen_text(&state).contains("watching"), "a marker is seen");
+    let effects = update(&mut state, Msg::Changed(*watch, "Contents/MacOS/Lumaplay changed".into()));
+    let job = job_of(&effects);
+    let mut after = examination;
+    after.report.diagnoses.remove(0);
+    update(&mut state, Msg::Examined(job, Arc::new(after)));
+    let shown = screen_text(&state);
+    assert!(shown.contains("Contents/MacOS/Lumaplay changed: gone: "), "{shown}");
+    assert!(state.watch == Some(*watch) && shown.contains("watch"), "it is watched on");
+
+    // A late change after the end of the watch is nobody's.
+    assert!(matches!(press(&mut state, "w").as_slice(), [Effect::Cancel(job)] if job == watch));
+    assert!(update(&mut state, Msg::Changed(*watch, "x changed".into())).is_empty());
+    assert!(!screen_text(&state).contains("   watching"));
+}
+
+#[test]
+fn a_rebuild_takes_nothing_from_under_a_walk() {
+    let mut state = examined(sample::examination(), (120, 40));
+    let effects = press(&mut state, "w");
+    let [Effect::Watch(watch, _)] = effects.as_slice() else { panic!("{effects:?}") };
+    press(&mut state, "m");
+    assert!(matches!(state.screen(), Screen::Mend(_)));
+    assert!(update(&mut state, Msg::Changed(*watch, "x changed".into())).is_empty());
+    assert!(matches!(state.screen(), Screen::Mend(_)) && state.notice.as_deref().is_some_and(|notice| notice.contains("x changed")));
+}
+
+fn screen_text(state: &State) -> String {
+    let (width, height) = state.size;
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal.draw(|frame| view::draw(state, frame)).unwrap();
+    terminal.backend().to_string()
+}

@@ -7,6 +7,7 @@ use crate::fix::plan::Plan;
 use crate::lab::Lab;
 use crate::scan::{Progress, Request};
 use crate::system::{EntryKind, System};
+use crate::watch::Watcher;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,6 +27,7 @@ pub struct Worker {
     labs: &'static [Lab],
     out: Sender<Msg>,
     cancels: HashMap<JobId, Arc<AtomicBool>>,
+    watching: Option<(JobId, Arc<AtomicBool>)>,
     texts: Sender<TextJob>,
 }
 
@@ -41,7 +43,7 @@ impl Worker {
         let (reader_system, reader_out) = (Arc::clone(&system), out.clone());
         // One thread for texts: it keeps the line index of the last text.
         std::thread::spawn(move || read_texts(&*reader_system, &jobs, &reader_out));
-        Self { system, labs, out, cancels: HashMap::new(), texts }
+        Self { system, labs, out, cancels: HashMap::new(), watching: None, texts }
     }
 
     /// Starts the job of an effect. Effects that are no jobs are the caller's.
@@ -65,7 +67,15 @@ impl Worker {
             // A send fails only when the thread has ended, which it does only with this program.
             Effect::ReadLines(job, origin, range) => drop(self.texts.send(TextJob::Lines(job, origin, range))),
             Effect::Find(job, origin, needle) => drop(self.texts.send(TextJob::Find(job, origin, needle))),
+            Effect::Watch(job, files) => {
+                let flag = Arc::new(AtomicBool::new(false));
+                self.watching = Some((job, Arc::clone(&flag)));
+                self.spawn(job, move |system, out| watch(system, job, files, &flag, out));
+            }
             Effect::Cancel(job) => {
+                if let Some((_, flag)) = self.watching.take_if(|(watching, _)| *watching == job) {
+                    flag.store(true, Ordering::Relaxed);
+                }
                 if let Some(cancel) = self.cancels.remove(&job) {
                     cancel.store(true, Ordering::Relaxed);
                 }
@@ -131,6 +141,23 @@ impl Teller {
         }
         if let Ok(out) = self.out.lock() {
             drop(out.send(Msg::Progress(self.job, progress.clone())));
+        }
+    }
+}
+
+/// Looks for changes until it is stopped, or nobody listens.
+fn watch(system: &dyn System, job: JobId, files: Vec<PathBuf>, stop: &AtomicBool, out: &Sender<Msg>) -> Result<Msg, String> {
+    let root = files.first().cloned().unwrap_or_default();
+    let mut watcher = Watcher::new(system, files);
+    loop {
+        system.pause(watcher.wait());
+        if stop.load(Ordering::Relaxed) {
+            return Err("stopped".into());
+        }
+        if let Some(changed) = watcher.look(system)
+            && out.send(Msg::Changed(job, changed.words(&root))).is_err()
+        {
+            return Err("nobody listens".into());
         }
     }
 }

@@ -68,7 +68,12 @@ fn write_script(path: &Path, script: &str) {
 }
 
 fn shown(output: &Output) -> String {
-    format!("{:?}\n--- out\n{}\n--- error\n{}", output.status, String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    format!(
+        "{:?}\n--- out\n{}\n--- error\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
 }
 
 /// Starts a script through the library alone.
@@ -185,7 +190,8 @@ fn a_program_that_hangs_is_stopped_at_the_limit() {
 fn a_program_that_ignores_sigterm_is_killed_with_its_group() {
     let folder = tempfile::tempdir().unwrap();
     let pid = folder.path().join("pid");
-    let script = format!("trap '' TERM HUP INT; sh -c 'trap \"\" TERM HUP; echo $$ > {}; sleep 600' & while :; do sleep 1; done", pid.display());
+    let script =
+        format!("trap '' TERM HUP INT; sh -c 'trap \"\" TERM HUP; echo $$ > {}; sleep 600' & while :; do sleep 1; done", pid.display());
     let (ended, _, took) = launched(&script, Duration::from_secs(1), &Control::default());
     assert_eq!((ended.how, ended.stopped), (How::Signalled(9, "SIGKILL"), Some(Stop::Limit)));
     assert!(took >= Duration::from_secs(3) && took < Duration::from_secs(30), "{took:?}");
@@ -334,7 +340,11 @@ fn what_cannot_be_started_is_an_error_with_advice() {
     let info = app.join("Contents/Info.plist");
     fs::write(&info, fs::read_to_string(&info).unwrap().replace("<string>Stub<", "<string>../../../bin/sh<")).unwrap();
     let output = stubs.command(&app, &["--yes"]).output().unwrap();
-    assert!(output.status.code() == Some(2) && String::from_utf8_lossy(&output.stderr).contains("CFBundleExecutable"), "{}", shown(&output));
+    assert!(
+        output.status.code() == Some(2) && String::from_utf8_lossy(&output.stderr).contains("CFBundleExecutable"),
+        "{}",
+        shown(&output)
+    );
 }
 
 #[test]

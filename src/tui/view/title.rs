@@ -83,6 +83,9 @@ fn trail(state: &State) -> String {
 /// Facts on the target, most important first.
 fn facts(state: &State, report: &Report) -> Vec<String> {
     let mut facts = Vec::new();
+    if state.watch.is_some() {
+        facts.push("watching".to_owned());
+    }
     if state.lab.is_some() {
         facts.push("practice app".to_owned());
     }
