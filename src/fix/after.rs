@@ -1,4 +1,4 @@
-//! What comes after the signing: proof on a Mac, then the notary service. And what it means when the signing itself fails. Pure texts.
+//! What comes after the signing: proof on a Mac, then the notary service. Pure texts.
 
 use super::plan::whole;
 use super::sign::Identity;
@@ -67,6 +67,10 @@ fn prove(evidence: &Evidence, diagnosis: &Diagnosis) -> Vec<After> {
     if let Some(scenario) = scenario.filter(|scenario| !scenario.prove.is_empty()) {
         all.push(After::words(format!("It is mended when this holds: {}", scenario.prove)));
     }
+    all.push(After::words(
+        "It proves nothing on a Mac with System Integrity Protection off (csrutil status) or library validation off for all programs (DisableLibraryValidation), \
+         with a debugger attached, or for the arm64 code when it ran under Rosetta; temper run names what it sees of that",
+    ));
     all
 }
 
@@ -123,99 +127,11 @@ pub fn new_identity(identity: &Identity) -> Option<&'static str> {
     }
 }
 
-/// Why signing failed, by the words of `codesign`, `security` or `notarytool`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SigningFailure {
-    /// Words that tell it.
-    pub mark: &'static str,
-    /// What it means.
-    pub why: &'static str,
-    /// What to do.
-    pub mend: &'static str,
-}
-
-/// Failures of signing itself, the more telling words first. Detritus has a diagnosis of its own.
-pub const SIGNING_FAILURES: &[SigningFailure] = &[
-    SigningFailure {
-        mark: "errSecInternalComponent",
-        why: "The private key cannot be used: its keychain is locked, or codesign may not use the key without asking, and over SSH nobody can be asked",
-        mend: "Unlock it in the same session (security unlock-keychain), and let codesign use the key (security set-key-partition-list -S apple-tool:,apple: -s)",
-    },
-    SigningFailure {
-        mark: "User interaction is not allowed",
-        why: "The keychain is locked and there is no desktop session to ask in (SSH, a build service)",
-        mend: "Unlock it in the same session (security unlock-keychain), or run the build in a session of a logged-in user",
-    },
-    SigningFailure {
-        mark: ": ambiguous (matches",
-        why: "Several certificates have this name, often an expired one beside its renewal",
-        mend: "Name the certificate by its SHA-1 (security find-identity -v -p codesigning), or delete the old one",
-    },
-    SigningFailure {
-        mark: "no identity found",
-        why: "No certificate of that name with its private key is in the keychains that are searched",
-        mend: "See what is there (security find-identity -p codesigning). A certificate without its key came from another Mac: export it there as .p12 with the key",
-    },
-    SigningFailure {
-        mark: "CSSMERR_TP_CERT_EXPIRED",
-        why: "The certificate has expired: nothing new can be signed with it, what was signed with a timestamp stays valid",
-        mend: "Make a new certificate in Xcode or on developer.apple.com, and sign with it",
-    },
-    SigningFailure {
-        mark: "unable to build chain to self-signed root",
-        why: "Apple's intermediate certificate is missing, or a certificate's trust was changed by hand",
-        mend: "Install the intermediate (Developer ID G2 or WWDR G3 to G6, from apple.com/certificateauthority), and set trust back to the system's defaults",
-    },
-    SigningFailure {
-        mark: "A timestamp was expected but was not found",
-        why: "Apple's timestamp server was not reached; the notary refuses a signature without a secure timestamp",
-        mend: "Try again; let the build machine reach timestamp.apple.com over HTTP (port 80)",
-    },
-    SigningFailure {
-        mark: "The timestamp service is not available",
-        why: "Apple's timestamp server was not reached; the notary refuses a signature without a secure timestamp",
-        mend: "Try again; let the build machine reach timestamp.apple.com over HTTP (port 80)",
-    },
-    SigningFailure {
-        mark: "detritus not allowed",
-        why: "Files carry Finder information or resource forks, which a signature cannot hold",
-        mend: "Build outside folders that a cloud service keeps in step, or take the attributes away just before signing (xattr -cr APP)",
-    },
-    SigningFailure { mark: "is already signed", why: "There is a signature, and --force was not given", mend: "Sign with --force" },
-    SigningFailure {
-        mark: "bundle format unrecognized, invalid, or unsuitable",
-        why: "A folder looks like a bundle and is none: often a framework whose Versions or links are missing, or code in Contents/Resources",
-        mend: "Copy frameworks with their links (ditto or cp -R, never a zip without links), and keep code in Frameworks, PlugIns or MacOS",
-    },
-    SigningFailure {
-        mark: "code object is not signed at all",
-        why: "Something inside is not signed yet: signing goes from the inside out",
-        mend: "Sign the named file first, then what holds it",
-    },
-];
-
-/// The failure that a line tells of.
-pub fn signing_failure(line: &str) -> Option<&'static SigningFailure> {
-    SIGNING_FAILURES.iter().find(|failure| line.contains(failure.mark))
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::fix::sample;
-
-    #[test]
-    fn words_of_codesign_are_explained() {
-        let meaning = |line: &str| signing_failure(line).map(|failure| failure.mark);
-        assert_eq!(meaning("My.app: errSecInternalComponent"), Some("errSecInternalComponent"));
-        assert_eq!(
-            meaning("Developer ID Application: A (B): ambiguous (matches \"x\" and \"y\" in login.keychain-db)"),
-            Some(": ambiguous (matches")
-        );
-        assert_eq!(meaning("error: The specified item could not be found in the keychain."), None);
-        assert_eq!(meaning("My.app: replacing existing signature"), None);
-    }
 
     #[test]
     fn a_walk_ends_in_a_proof_and_a_ticket() {
@@ -260,14 +176,6 @@ mod tests {
         sample::sign_as(&mut evidence.images[0], SignerKind::AdHoc, None, None);
         let all = ship(&evidence, false);
         assert!(all.len() == 1 && all[0].argv.is_empty() && all[0].text.contains("Developer ID"), "{all:?}");
-    }
-
-    #[test]
-    fn no_failure_is_listed_twice() {
-        let mut marks: Vec<_> = SIGNING_FAILURES.iter().map(|failure| failure.mark).collect();
-        marks.sort_unstable();
-        marks.dedup();
-        assert_eq!(marks.len(), SIGNING_FAILURES.len());
     }
 
     #[test]

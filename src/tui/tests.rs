@@ -668,7 +668,7 @@ proptest::proptest! {
 
 #[test]
 fn a_watched_target_is_examined_again_after_a_rebuild_and_says_what_changed() {
-    let examination = sample::examination();
+    let examination = sample::jit();
     let mut state = examined(examination.clone(), (120, 40));
     let effects = press(&mut state, "w");
     let [Effect::Watch(watch, files)] = effects.as_slice() else { panic!("{effects:?}") };
@@ -691,7 +691,7 @@ fn a_watched_target_is_examined_again_after_a_rebuild_and_says_what_changed() {
 
 #[test]
 fn a_rebuild_takes_nothing_from_under_a_walk() {
-    let mut state = examined(sample::examination(), (120, 40));
+    let mut state = examined(sample::jit(), (120, 40));
     let effects = press(&mut state, "w");
     let [Effect::Watch(watch, _)] = effects.as_slice() else { panic!("{effects:?}") };
     press(&mut state, "m");
