@@ -17,6 +17,8 @@ use std::time::Duration;
 pub const TRANSCRIPT: &str = "run";
 /// Bytes kept of the beginning, and as many of the end, of what a program writes.
 const KEPT: usize = 2 << 20;
+/// Bytes of a line that are shown as one, and held back until it ends.
+const LONGEST_LINE: usize = 8 << 10;
 /// Crash reports taken for one run.
 const MOST_REPORTS: usize = 5;
 /// Largest crash report that is read, in bytes.
@@ -71,7 +73,63 @@ pub struct Prepared {
     /// Folder in which a crash report may appear.
     pub reports: Option<PathBuf>,
     /// The target's path, for reports of helpers in it.
-    root: PathBuf,
+    pub root: PathBuf,
+}
+
+impl Prepared {
+    /// What will be started, a line each: for a face to show before it asks.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec!["Temper will start this program as you, on a terminal of its own and without input:".to_owned()];
+        lines.push(format!("  program      {}", self.launch.program.display()));
+        for (number, argument) in self.launch.arguments.iter().enumerate() {
+            lines.push(format!("  {:12} {argument}", if number == 0 { "arguments" } else { "" }));
+        }
+        for (number, (name, value, origin)) in self.environment.iter().enumerate() {
+            let from = match origin {
+                Origin::Passed => " (from this environment)",
+                Origin::Set | Origin::Terminal => "",
+                Origin::Removed => " (kept back)",
+            };
+            lines.push(format!("  {:12} {name}={value}{from}", if number == 0 { "environment" } else { "" }));
+        }
+        lines.push(format!("  {:12} {} more variables, as they are here", "", self.others));
+        lines.push(format!("  limit        {} s, then SIGTERM, then SIGKILL to its process group", self.launch.limit.as_secs()));
+        if let Some(folder) = &self.reports {
+            lines.push(format!("  reports      new crash reports in {} are read", folder.display()));
+        }
+        lines
+    }
+}
+
+/// What a program writes, cut into lines, whatever the pieces are in which it comes. Nothing in them is cleaned.
+#[derive(Debug, Default)]
+pub struct Lines {
+    line: Vec<u8>,
+}
+
+impl Lines {
+    /// The lines that are whole now, without their ends; tabs are four spaces. A line that does not end is cut.
+    pub fn push(&mut self, bytes: &[u8]) -> Vec<String> {
+        let mut lines = Vec::new();
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend_from_slice(piece);
+            if piece.ends_with(b"\n") || self.line.len() >= LONGEST_LINE {
+                lines.push(self.taken());
+            }
+        }
+        lines
+    }
+
+    /// What is left when nothing more comes.
+    pub fn rest(mut self) -> Option<String> {
+        (!self.line.is_empty()).then(|| self.taken())
+    }
+
+    fn taken(&mut self) -> String {
+        let line = crate::read::lossy(&self.line).trim_end_matches(['\n', '\r']).replace('\t', "    ");
+        self.line.clear();
+        line
+    }
 }
 
 /// A run that is over.

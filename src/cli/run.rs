@@ -5,7 +5,7 @@ use super::clean;
 use super::text::Look;
 use crate::evidence::Evidence;
 use crate::read::macho::Arch;
-use crate::run::{self, Order, Origin, Prepared, Ran};
+use crate::run::{self, Order, Prepared, Ran};
 use crate::system::System;
 use crate::system::launch::Control;
 use anyhow::{Context, bail};
@@ -24,9 +24,6 @@ Examples:
 
 /// Longest time a program may be given, in seconds: a day.
 const LONGEST: u64 = 86_400;
-/// Bytes of one line that are shown on a terminal at once, and held back until it ends.
-const LONGEST_LINE: usize = 8 << 10;
-
 /// Arguments of `temper run`.
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
@@ -117,7 +114,7 @@ pub struct Streams<'a> {
 pub fn run(system: &dyn System, asked: &Asked, look: Look, mut streams: Streams<'_>) -> anyhow::Result<u8> {
     let prepared = run::prepare(system, &asked.order).map_err(|error| anyhow::anyhow!("{error}"))?;
     let mut request = super::request(system, &asked.subject)?;
-    for line in shown(&prepared) {
+    for line in prepared.lines() {
         writeln!(streams.error, "{}", clean::clean(&line))?;
     }
     if !asked.yes {
@@ -147,29 +144,6 @@ pub fn run(system: &dyn System, asked: &Asked, look: Look, mut streams: Streams<
     streams.out.write_all(text.as_bytes())?;
     streams.out.flush()?;
     Ok(report.exit_status())
-}
-
-/// What will be started, a line each.
-pub fn shown(prepared: &Prepared) -> Vec<String> {
-    let mut lines = vec!["Temper will start this program as you, on a terminal of its own and without input:".to_owned()];
-    lines.push(format!("  program      {}", prepared.launch.program.display()));
-    for (number, argument) in prepared.launch.arguments.iter().enumerate() {
-        lines.push(format!("  {:12} {argument}", if number == 0 { "arguments" } else { "" }));
-    }
-    for (number, (name, value, origin)) in prepared.environment.iter().enumerate() {
-        let from = match origin {
-            Origin::Passed => " (from this environment)",
-            Origin::Set | Origin::Terminal => "",
-            Origin::Removed => " (kept back)",
-        };
-        lines.push(format!("  {:12} {name}={value}{from}", if number == 0 { "environment" } else { "" }));
-    }
-    lines.push(format!("  {:12} {} more variables, as they are here", "", prepared.others));
-    lines.push(format!("  limit        {} s, then SIGTERM, then SIGKILL to its process group", prepared.launch.limit.as_secs()));
-    if let Some(folder) = &prepared.reports {
-        lines.push(format!("  reports      new crash reports in {} are read", folder.display()));
-    }
-    lines
 }
 
 fn confirm(streams: &mut Streams<'_>) -> anyhow::Result<()> {
@@ -230,32 +204,18 @@ fn only_intel(evidence: &Evidence) -> bool {
 /// Text of a program for a terminal: whole lines with their control characters made visible, whatever the pieces are in which it comes.
 #[derive(Debug, Default)]
 pub struct Cleaner {
-    line: Vec<u8>,
+    lines: run::Lines,
 }
 
 impl Cleaner {
     /// The lines that are whole now. A line that does not end is cut.
     pub fn push(&mut self, bytes: &[u8]) -> String {
-        let mut text = String::new();
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            self.line.extend_from_slice(piece);
-            if piece.ends_with(b"\n") || self.line.len() >= LONGEST_LINE {
-                text.push_str(&self.taken());
-                text.push('\n');
-            }
-        }
-        text
+        self.lines.push(bytes).iter().map(|line| clean::clean(line) + "\n").collect()
     }
 
     /// What is left when nothing more comes.
-    pub fn rest(mut self) -> String {
-        if self.line.is_empty() { String::new() } else { self.taken() + "\n" }
-    }
-
-    fn taken(&mut self) -> String {
-        let line = crate::read::lossy(&self.line).trim_end_matches(['\n', '\r']).replace('\t', "    ");
-        self.line.clear();
-        clean::clean(&line)
+    pub fn rest(self) -> String {
+        self.lines.rest().map_or_else(String::new, |line| clean::clean(&line) + "\n")
     }
 }
 

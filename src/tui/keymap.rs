@@ -14,6 +14,8 @@ pub enum Context {
     Tell,
     Mend,
     Confirm,
+    Launch,
+    Run,
     Code,
     Object,
     Text,
@@ -28,7 +30,7 @@ pub enum Context {
 
 impl Context {
     /// All, in the order help lists them.
-    pub const ALL: [Context; 17] = [
+    pub const ALL: [Context; 19] = [
         Context::Start,
         Context::Progress,
         Context::Failure,
@@ -36,6 +38,8 @@ impl Context {
         Context::Tell,
         Context::Mend,
         Context::Confirm,
+        Context::Launch,
+        Context::Run,
         Context::Code,
         Context::Object,
         Context::Text,
@@ -58,6 +62,8 @@ impl Context {
             Context::Tell => "What to tell the developer",
             Context::Mend => "Mending",
             Context::Confirm => "Before writing",
+            Context::Launch => "Before starting",
+            Context::Run => "While the app runs",
             Context::Code => "Code",
             Context::Object => "One object",
             Context::Text => "Evidence",
@@ -85,6 +91,8 @@ impl Context {
             Screen::Tell { .. } => Context::Tell,
             Screen::Mend(mend) if mend.is_asking() => Context::Confirm,
             Screen::Mend(_) => Context::Mend,
+            Screen::Run(page) if matches!(page.stage, super::state::RunStage::Asking(_)) => Context::Launch,
+            Screen::Run(_) => Context::Run,
             Screen::Code(_) => Context::Code,
             Screen::Object { .. } => Context::Object,
             Screen::Text(_) => Context::Text,
@@ -129,6 +137,7 @@ pub enum Action {
     Explain,
     CheckAgain,
     Watch,
+    Run,
     OpenPath,
     Ask,
     Copy,
@@ -193,6 +202,8 @@ const READING: &[Context] = &[
     Context::Answer,
     Context::Tell,
     Context::Mend,
+    Context::Launch,
+    Context::Run,
     Context::Code,
     Context::Object,
     Context::Text,
@@ -259,6 +270,21 @@ pub const TABLE: &[Binding] = &[
         on: &[Context::Confirm],
     },
     Binding { action: Action::Back, keys: &[ESC, key('n')], label: "no", help: "Write nothing.", on: &[Context::Confirm] },
+    Binding {
+        action: Action::Yes,
+        keys: &[key('y')],
+        label: "yes, start it",
+        help: "Start exactly the program that is shown.",
+        on: &[Context::Launch],
+    },
+    Binding { action: Action::Back, keys: &[ESC, key('n')], label: "no", help: "Start nothing.", on: &[Context::Launch] },
+    Binding {
+        action: Action::Back,
+        keys: &[ESC],
+        label: "interrupt",
+        help: "Interrupt the app (SIGINT); a second time kill it. Back when it was not started.",
+        on: &[Context::Run],
+    },
     // What can be done with the answer.
     Binding {
         action: Action::Mend,
@@ -386,6 +412,13 @@ pub const TABLE: &[Binding] = &[
         keys: &[key('w')],
         label: "watch",
         help: "Watch the target: after each rebuild it is examined again, and what changed is said. Once more stops it.",
+        on: &[Context::Answer],
+    },
+    Binding {
+        action: Action::Run,
+        keys: &[key('R')],
+        label: "",
+        help: "Start the app (asks first), show what it writes, and judge that.",
         on: &[Context::Answer],
     },
     Binding { action: Action::OpenPath, keys: &[key('O')], label: "another", help: "Open another app, file, report or log.", on: OPENING },

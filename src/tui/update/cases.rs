@@ -105,7 +105,7 @@ pub fn changed(state: &mut State, job: JobId, what: String) -> Vec<Effect> {
     if state.watch != Some(job) {
         return Vec::new();
     }
-    if matches!(state.screen(), Screen::Mend(_) | Screen::Open(_)) || state.screen().prompt().is_some() {
+    if matches!(state.screen(), Screen::Mend(_) | Screen::Open(_) | Screen::Run(_)) || state.screen().prompt().is_some() {
         state.notice = Some(format!("{}; r on the answer examines it", words::clean(&what)));
         return Vec::new();
     }

@@ -63,6 +63,7 @@ fn trail(state: &State) -> String {
         Screen::Answer { .. } => String::new(),
         Screen::Tell { .. } => "tell the developer".into(),
         Screen::Mend(_) => "mend".into(),
+        Screen::Run(_) => "run".into(),
         Screen::Code(_) => "code".into(),
         Screen::Object { path, .. } => format!("code › {}", path.rsplit('/').next().unwrap_or(path)),
         Screen::Text(view) => {
