@@ -10,6 +10,8 @@ pub mod evidence;
 pub mod finding;
 // The only door to disk, processes, environment and clock.
 pub mod system;
+// Has a file changed?
+pub mod watch;
 // System + target → Evidence.
 pub mod scan;
 // Is what was signed still what is there?
@@ -35,6 +37,8 @@ pub mod whatif;
 pub mod lab;
 // Strings of an inspected file, made safe for a terminal.
 pub mod clean;
+// A run of the program as evidence.
+pub mod run;
 // Faces. Neither decides anything.
 pub mod cli;
 pub mod tui;

@@ -54,7 +54,30 @@ fn face(asked: Asked) -> anyhow::Result<u8> {
             said.text.lines().try_for_each(|line| writeln!(io::stderr(), "{}", clean::clean(line)))?;
             Ok(said.status)
         }
+        Asked::Watch(subject, format, color) => {
+            let look = Look { width: width(), color: colored(color) };
+            cli::watch::watch(&*system, &subject, format, look, &mut io::stdout().lock())
+        }
+        Asked::Run(asked) => face_run(&*system, &asked),
     }
+}
+
+fn face_run(system: &dyn System, asked: &cli::run::Asked) -> anyhow::Result<u8> {
+    let look = Look { width: width(), color: colored(asked.color) };
+    let (out, error) = (io::stdout(), io::stderr());
+    let mut read = || {
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).map(|_| line)
+    };
+    let can_ask = io::stdin().is_terminal() && error.is_terminal();
+    let streams = cli::run::Streams {
+        out_is_terminal: out.is_terminal(),
+        error_is_terminal: error.is_terminal(),
+        out: &mut out.lock(),
+        error: &mut error.lock(),
+        ask: if can_ask { Some(&mut read) } else { None },
+    };
+    cli::run::run(system, asked, look, streams)
 }
 
 fn face_tui(request: Option<Request>, theme: Theme, system: Arc<dyn System>) -> anyhow::Result<u8> {

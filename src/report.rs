@@ -2,6 +2,8 @@
 //!
 //! Fields may be added, never change meaning without a new `schema`.
 
+pub mod delta;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 

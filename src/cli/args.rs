@@ -20,6 +20,10 @@ pub enum Asked {
     Explain(Ask, Color),
     /// What `codesign --verify` says.
     Verify(Subject, super::verify::Options),
+    /// The report, and again after each change of the target.
+    Watch(Subject, Format, Color),
+    /// The report of a run of the program.
+    Run(Box<super::run::Asked>),
 }
 
 /// What is to be examined, and how.
@@ -95,19 +99,8 @@ Examples:
   temper check MyApp.app                       what would macOS refuse?
   temper check --crash MyApp.ips               the report alone, without the app
   log show --last 10m | temper check MyApp.app --log -
+  temper run MyApp.app                         start it, and say why it broke
   temper check MyApp.app --format json | jq .verdict";
-
-const EXPLAIN_EXAMPLES: &str = "\
-Examples:
-  temper explain allow-jit
-  temper explain CODESIGNING 2
-  temper explain -67054
-  temper explain 570503953          codeSigningFlags, bit by bit
-
-Exit status:
-  0  there is a page
-  1  there is none; the nearest words are named
-  2  Temper failed, or was called wrongly";
 
 #[derive(Debug, Parser)]
 #[command(
@@ -139,65 +132,23 @@ enum Command {
     #[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
     Check(CheckArgs),
     /// Say what a word means: an entitlement, flag, code, error number, log line …
-    #[command(after_help = EXPLAIN_EXAMPLES)]
-    Explain(ExplainArgs),
+    #[command(after_help = super::explain::EXAMPLES)]
+    Explain(super::explain::ExplainArgs),
     /// Verify signatures, seals and nested code as codesign does
-    #[command(after_help = VERIFY_EXIT_CODES)]
-    Verify(VerifyArgs),
-}
-
-#[derive(Debug, Args)]
-struct ExplainArgs {
-    /// Word, number or pasted line; several are looked up together first, then each; none lists the topics
-    #[arg(value_name = "WORD", allow_negative_numbers = true)]
-    words: Vec<String>,
-    /// List every word that has a page
-    #[arg(long, conflicts_with = "words")]
-    list: bool,
-    /// Form of the pages
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
-    format: Format,
-    /// When to colour the text
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
-    color: Color,
-}
-
-const VERIFY_EXIT_CODES: &str = "\
-Exit status:
-  0  valid
-  1  not valid
-  2  Temper failed, or was called wrongly
-  3  valid, and does not satisfy its own designated requirement";
-
-#[derive(Debug, Args)]
-struct VerifyArgs {
-    /// App, bundle or Mach-O
-    #[arg(value_name = "PATH")]
-    path: PathBuf,
-    /// Say that it is valid too; -vvv with --deep names all code
-    #[arg(short, long, action = clap::ArgAction::Count)]
-    verbose: u8,
-    /// Refuse what Gatekeeper refuses too
-    #[arg(long)]
-    strict: bool,
-    /// Verify nested code in full, not only its signature
-    #[arg(long)]
-    deep: bool,
-    /// Requirement that the code must satisfy too: '=anchor apple generic'
-    #[arg(short = 'R', long = "test-requirement", value_name = "TEXT")]
-    requirement: Option<String>,
-    /// Root certificate (PEM or DER) to trust beside Apple's. May be repeated
-    #[arg(long, value_name = "FILE")]
-    trust_anchor: Vec<PathBuf>,
-    /// Judge certificates as of this date instead of now: 2026-03-02, 2026-03-02T10:14:22Z
-    #[arg(long, value_name = "DATE", value_parser = date)]
-    at: Option<i64>,
+    #[command(after_help = super::verify::EXIT_CODES)]
+    Verify(super::verify::VerifyArgs),
+    /// Start the app, show what it writes, and say why it broke
+    #[command(after_help = EXIT_CODES, after_long_help = format!("{}\n\n{EXIT_CODES}", super::run::EXAMPLES))]
+    Run(super::run::RunArgs),
 }
 
 #[derive(Debug, Args)]
 struct CheckArgs {
     #[command(flatten)]
     subject: SubjectArgs,
+    /// Check again whenever the target or a given file changes, until ctrl-c; says what changed in the verdict
+    #[arg(long)]
+    watch: bool,
     /// Form of the report
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
     format: Format,
@@ -207,7 +158,7 @@ struct CheckArgs {
 }
 
 #[derive(Debug, Args)]
-struct SubjectArgs {
+pub(super) struct SubjectArgs {
     /// App, bundle, folder or Mach-O to examine; - reads evidence from standard input
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
@@ -240,29 +191,32 @@ struct SubjectArgs {
 pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Asked, clap::Error> {
     let matches = Line::command().try_get_matches_from(argv)?;
     let line = Line::from_arg_matches(&matches)?;
+    let inner = matches.subcommand().map_or(&matches, |(_, inner)| inner);
     let check = match line.command {
         None => return Ok(Asked::Open(subject(line.subject, &matches)?, line.theme)),
-        Some(Command::Explain(args)) => {
-            return Ok(Asked::Explain(Ask { words: args.words, list: args.list, format: args.format }, args.color));
-        }
-        Some(Command::Verify(verify)) => return Ok(asked_to_verify(verify)),
+        Some(Command::Explain(args)) => return Ok(args.asked()),
+        Some(Command::Verify(args)) => return Ok(args.asked()),
+        Some(Command::Run(run)) => return run.asked(inner).map(|asked| Asked::Run(Box::new(asked))),
         Some(Command::Check(check)) => check,
     };
-    let inner = matches.subcommand_matches("check").unwrap_or(&matches);
     let subject = subject(check.subject, inner)?;
     if subject.is_empty() {
         let why = "nothing to examine: give an app or evidence, for example 'temper check MyApp.app --crash MyApp.ips'";
         return Err(Line::command().error(clap::error::ErrorKind::MissingRequiredArgument, why));
     }
-    Ok(Asked::Check(subject, check.format, check.color))
+    if check.watch && subject.path.is_none() {
+        let why = "nothing to watch: --watch needs the app, bundle, folder or Mach-O";
+        return Err(Line::command().error(clap::error::ErrorKind::MissingRequiredArgument, why));
+    }
+    Ok(if check.watch { Asked::Watch(subject, check.format, check.color) } else { Asked::Check(subject, check.format, check.color) })
 }
 
-fn asked_to_verify(args: VerifyArgs) -> Asked {
-    let options = super::verify::Options { verbosity: args.verbose, strict: args.strict, deep: args.deep, requirement: args.requirement };
-    Asked::Verify(Subject { path: Some(args.path), anchors: args.trust_anchor, at: args.at, ..Subject::default() }, options)
+/// A usage error in Temper's own words.
+pub(super) fn usage(why: &str) -> clap::Error {
+    Line::command().error(clap::error::ErrorKind::ValueValidation, why)
 }
 
-fn subject(args: SubjectArgs, matches: &clap::ArgMatches) -> Result<Subject, clap::Error> {
+pub(super) fn subject(args: SubjectArgs, matches: &clap::ArgMatches) -> Result<Subject, clap::Error> {
     let mut texts: Vec<(usize, PathBuf)> = Vec::new();
     for (id, paths) in [("path", Vec::new()), ("crash", args.crash), ("log", args.log), ("entitlements", args.entitlements)] {
         // clap knows where each value stood; derive alone would lose the order between options.
@@ -309,7 +263,7 @@ fn architecture(text: &str) -> Result<Arch, String> {
 }
 
 /// A day is its first second in UTC.
-fn date(text: &str) -> Result<i64, String> {
+pub(super) fn date(text: &str) -> Result<i64, String> {
     let day = Date::parse(text, format_description!("[year]-[month]-[day]")).map(|date| date.with_time(Time::MIDNIGHT).assume_utc());
     let moment = day.or_else(|_| OffsetDateTime::parse(text, &Rfc3339));
     moment.map(OffsetDateTime::unix_timestamp).map_err(|_| "a date looks like 2026-03-02 or 2026-03-02T10:14:22Z".into())
@@ -335,7 +289,8 @@ mod tests {
 
     fn subject_of(line: &str) -> Subject {
         match asked(line) {
-            Ok(Asked::Open(subject, _) | Asked::Check(subject, ..) | Asked::Verify(subject, _)) => subject,
+            Ok(Asked::Open(subject, _) | Asked::Check(subject, ..) | Asked::Watch(subject, ..) | Asked::Verify(subject, _)) => subject,
+            Ok(Asked::Run(asked)) => asked.subject,
             Ok(Asked::Explain(..)) => panic!("{line} examines nothing"),
             Err(error) => panic!("{line}: {error}"),
         }

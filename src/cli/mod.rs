@@ -3,8 +3,10 @@
 pub mod args;
 pub mod explain;
 pub mod json;
+pub mod run;
 pub mod text;
 pub mod verify;
+pub mod watch;
 
 use crate::lab;
 use crate::read::cms::{self, TrustAnchors};

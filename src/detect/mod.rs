@@ -17,7 +17,7 @@ pub use scene::Scene;
 
 use crate::finding::{Confidence, Finding, Kind, Location, Proof, Severity};
 use crate::policy::Resource;
-use crate::read::log::TriedReason;
+use crate::read::log::{SigningFailure, TriedReason};
 use crate::read::macho::Arch;
 
 /// How memory is made executable.
@@ -207,6 +207,8 @@ pub enum Clue {
     CodesignProblem(String),
     /// `codesign` would not sign because of attributes on files.
     Detritus,
+    /// Nothing could be signed.
+    SigningFailed(SigningFailure),
     /// The notary refused.
     NotaryIssue(String),
     /// The program was ended by itself or a plain fault.

@@ -1,5 +1,6 @@
 //! Diagnosis → exact diff, exact argv; and [`apply`], the one thing that writes.
 
+pub mod after;
 pub mod apply;
 pub mod edit;
 pub mod plan;

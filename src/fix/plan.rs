@@ -1,5 +1,6 @@
 //! A remedy → a plan: files to write with their exact text, commands to run, inside out. Pure.
 
+use super::after::{self, After};
 use super::edit::{self, EditError, Edits, create, is_exact, unified_diff};
 use super::sign::{self, Identity, Job, SignStep, from_outside, object_of, operand};
 use crate::evidence::{Bundle, Evidence, Image, TargetKind};
@@ -42,6 +43,8 @@ pub struct Plan {
     pub sign: Vec<SignStep>,
     /// How to check afterwards: argument lists.
     pub check: Vec<Vec<String>>,
+    /// What comes after the signing: proof on a Mac, notarization.
+    pub after: Vec<After>,
     /// Said before signing (ad hoc with the runtime flag has no team; re-signing voids the ticket …).
     pub cautions: Vec<String>,
 }
@@ -70,12 +73,14 @@ pub fn plan(
     }
     plan.check = checks(evidence, &plan);
     plan.cautions = cautions(evidence, remedy, job.as_ref(), &plan);
+    plan.after = after::steps(evidence, diagnosis, !plan.sign.is_empty(), job.as_ref().is_some_and(|job| job.distribution));
     Ok(plan)
 }
 
 /// Puts the steps of every remedy that applies into the report. A remedy whose entitlements cannot be edited keeps its manual steps, and says why.
+/// What comes after the signing is the same for all, so it stands once: with the least change of the first diagnosis, or its first remedy that applies.
 pub fn fill(evidence: &Evidence, report: &mut Report) {
-    for diagnosis in &mut report.diagnoses {
+    for (number, diagnosis) in report.diagnoses.iter_mut().enumerate() {
         let planned: Vec<Option<Vec<Step>>> = diagnosis
             .remedies
             .iter()
@@ -83,8 +88,20 @@ pub fn fill(evidence: &Evidence, report: &mut Report) {
                 remedy.applies.then(|| plan(evidence, diagnosis, remedy, &[])).map(|plan| plan.map_or_else(unplanned, |plan| steps(&plan)))
             })
             .collect();
+        let first = diagnosis.remedies.iter().position(|remedy| remedy.applies && remedy.least);
+        let first = first.or_else(|| diagnosis.remedies.iter().position(|remedy| remedy.applies)).filter(|_| number == 0);
+        let after = first.and_then(|first| plan(evidence, diagnosis, diagnosis.remedies.get(first)?, &[]).ok()).unwrap_or_default().after;
         for (remedy, steps) in diagnosis.remedies.iter_mut().zip(planned) {
             remedy.steps = steps.unwrap_or_default();
+        }
+        if let Some(remedy) = first.and_then(|first| diagnosis.remedies.get_mut(first)) {
+            remedy.steps.extend(after.into_iter().map(|after| Step {
+                action: if after.argv.is_empty() { "manual" } else { "run" },
+                file: None,
+                diff: None,
+                argv: after.argv,
+                text: after.text,
+            }));
         }
     }
 }
@@ -318,7 +335,7 @@ fn job(
 }
 
 /// The whole, from the folder that holds the target; `None` without a target.
-fn whole(evidence: &Evidence) -> Option<String> {
+pub(super) fn whole(evidence: &Evidence) -> Option<String> {
     let target = &evidence.target;
     match (target.kind, &target.executable) {
         (TargetKind::None, _) => None,
@@ -399,6 +416,7 @@ fn identity_cautions(evidence: &Evidence, remedy: &Remedy, job: &Job, plan: &Pla
             sign::PLACEHOLDER
         ));
     }
+    cautions.extend(after::new_identity(&identity).filter(|_| !plan.sign.is_empty()).map(str::to_owned));
     if signer == Some(SignerKind::DeveloperId) && !plan.sign.is_empty() {
         cautions.push("Signing again voids the notarization ticket: notarize and staple the app again before you ship it.".into());
     }

@@ -117,6 +117,11 @@ impl ScanError {
     }
 }
 
+/// The file that is started for a path: the main executable of an app, a Mach-O, a script; named by the path as it was given. Reads nothing but Info.plist.
+pub fn program(system: &dyn System, path: &Path) -> Result<PathBuf, ScanError> {
+    target::program(system, path)
+}
+
 /// Counts what was done and tells it. Shared by all threads.
 struct Meter<'a> {
     tell: &'a (dyn Fn(&Progress) + Sync),

@@ -46,6 +46,47 @@ pub(super) fn recognise(system: &dyn System, path: &Path) -> Result<Goal, ScanEr
     }
 }
 
+/// The file that is started for a path.
+pub(super) fn program(system: &dyn System, path: &Path) -> Result<PathBuf, ScanError> {
+    let refused = |why: &str| Err(ScanError::refused(path, why));
+    let (named, root, kind) = match recognise(system, path)? {
+        // A name without a slash would be looked up in PATH.
+        Goal::MachO(_) | Goal::Script(_) => {
+            return Ok(if path.components().count() == 1 { Path::new(".").join(path) } else { path.into() });
+        }
+        Goal::Evidence => return refused("evidence, not a program: name the app, or a Mach-O file"),
+        // The main executable of the bundle itself was named.
+        Goal::Folder { .. }
+            if matches!(system.entry(&system.canonical(path).map_err(|error| ScanError::io(path, error))?), Ok(EntryKind::File(_))) =>
+        {
+            return Ok(path.to_path_buf());
+        }
+        Goal::Folder { path: named, root, kind } => (named, root, kind),
+    };
+    match kind {
+        TargetKind::App | TargetKind::Bundle => {}
+        TargetKind::Xpc | TargetKind::Appex => return refused("macOS alone starts such a service, when its app asks for it: name the app"),
+        TargetKind::Framework => return refused("a framework is no program: name the app that uses it"),
+        _ => return refused("a folder: name the app or the program in it that is to be started"),
+    }
+    let (info, code) = match system.entry(&root.join("Contents")) {
+        Ok(EntryKind::Directory) => ("Contents/Info.plist", "Contents/MacOS"),
+        _ => ("Info.plist", ""),
+    };
+    let read = system.read_small(&root.join(info), 8 << 20).map_err(|error| ScanError::io(&path.join(info), error))?;
+    let executable = crate::read::info_plist::read(&read).ok().and_then(|info| info.executable);
+    // The name stands in a file from elsewhere: it must name a file in that very folder.
+    let Some(name) = executable.filter(|name| !name.contains('/') && !matches!(name.as_str(), "" | "." | "..")) else {
+        return refused("its Info.plist names no main executable (CFBundleExecutable)");
+    };
+    let tail = Path::new(code).join(name);
+    match system.canonical(&root.join(&tail)).and_then(|real| Ok((system.entry(&real)?, real))) {
+        Ok((EntryKind::File(_), real)) if real.starts_with(&root) => Ok(named.join(tail)),
+        Ok(_) => refused("its main executable is no file of its own"),
+        Err(error) => Err(ScanError::io(&named.join(tail), error)),
+    }
+}
+
 fn recognise_file(system: &dyn System, path: &Path, real: PathBuf, size: u64) -> Result<Goal, ScanError> {
     let head = file::first_bytes(system, &real, HEAD).map_err(|error| ScanError::io(path, error))?;
     if head.is_empty() {

@@ -1,5 +1,6 @@
 //! A machine in memory, for tests: files, folders, links, FIFOs, unreadable files, files of any length, a fixed clock.
 
+use super::launch::{Control, Ended, Launch, Machine, Stamp};
 use super::{Entry, EntryKind, OpenFile, System};
 use std::collections::BTreeMap;
 use std::io;
@@ -35,6 +36,12 @@ pub struct FakeSystem {
     pub input: Vec<u8>,
     /// Number of threads worth starting.
     pub thread_count: usize,
+    /// What a started program writes, and how it ends; `None`: it cannot be started.
+    pub program: Option<(Vec<u8>, Ended)>,
+    /// What was started.
+    pub launched: Mutex<Vec<Launch>>,
+    /// What the machine says about itself.
+    pub settings: Machine,
 }
 
 impl Default for FakeSystem {
@@ -47,6 +54,9 @@ impl Default for FakeSystem {
             clock: 1_700_000_000,
             input: Vec::new(),
             thread_count: 2,
+            program: None,
+            launched: Mutex::default(),
+            settings: Machine::default(),
         }
     }
 }
@@ -257,6 +267,34 @@ impl System for FakeSystem {
 
     fn threads(&self) -> usize {
         self.thread_count
+    }
+
+    fn variables(&self) -> Vec<(String, String)> {
+        self.variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// The content stands for the times: a file of another content has another stamp.
+    fn stamp(&self, path: &Path) -> io::Result<Stamp> {
+        let path = self.parent_resolved(path)?;
+        Ok(match self.node(&path)? {
+            Node::File(bytes, size) => {
+                let sum = bytes.iter().fold(0_i128, |sum, byte| (sum * 31 + i128::from(*byte)) % 1_000_000_007);
+                Stamp { size, modified: sum, ..Stamp::default() }
+            }
+            Node::Link(target) => Stamp { size: target.as_os_str().len() as u64, ..Stamp::default() },
+            _ => Stamp::default(),
+        })
+    }
+
+    fn launch(&self, launch: &Launch, _control: &Control, output: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<Ended> {
+        locked(&self.launched).push(launch.clone());
+        let (written, ended) = self.program.as_ref().ok_or_else(missing)?;
+        output(written)?;
+        Ok(*ended)
+    }
+
+    fn machine(&self) -> Machine {
+        self.settings
     }
 }
 

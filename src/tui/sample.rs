@@ -389,6 +389,7 @@ pub fn plan() -> Plan {
     ];
     Plan {
         edits: vec![edit],
+        after: vec![],
         info_plist: vec![],
         manual: vec![],
         sign: vec![

@@ -9,6 +9,7 @@ const ORDER: &[&[&str]] = &[
     &["evidence"],
     &["finding"],
     &["system"],
+    &["watch"],
     &["scan"],
     &["verify"],
     &["policy"],
@@ -22,6 +23,7 @@ const ORDER: &[&[&str]] = &[
     &["whatif"],
     &["lab"],
     &["clean"],
+    &["run"],
     // The whole pipeline, in lib.rs.
     &["examine", "Examination"],
     &["cli", "tui"],

@@ -11,6 +11,7 @@ mod labs;
 mod memory;
 mod pictures;
 mod readme;
+mod run;
 mod samples;
 mod schema;
 mod signer;

@@ -19,6 +19,11 @@ fn pages(text: &str, out: &mut Vec<LogFact>) {
         let who = after(text, "p=").map(|rest| process(until(rest, " final"))).unwrap_or_default();
         let killed = text.contains("SIGKILL") || text.contains("denying page");
         out.push(LogFact::InvalidPage { process: who, killed });
+    } else if text.contains("(NOTE_EXIT_CSERROR)") {
+        // The line of a run by Temper: the kernel told the parent of the process (xnu, bsd/kern/kern_event.c: the process had CS_KILLED).
+        let who = text.split_once("] killed for its code signature").map(|(before, _)| before.strip_prefix("kernel: ").unwrap_or(before));
+        let process = who.map(|who| process(&format!("{who}]"))).unwrap_or_default();
+        out.push(LogFact::InvalidPage { process, killed: true });
     } else if text.contains("rejecting invalid page at address") {
         out.push(rejected(text));
     } else if text.contains("code-signing-violation at") {

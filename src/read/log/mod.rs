@@ -151,6 +151,8 @@ pub enum LogFact {
     CodesignProblem { file: Option<String>, text: String, code: Option<i64> },
     /// `codesign` while signing: `resource fork, Finder information, or similar detritus not allowed`.
     Detritus { file: Option<String> },
+    /// `codesign` (or `security`, Xcode) could not sign at all, and why.
+    SigningFailed { why: SigningFailure },
     /// `codesign --verify` says the file is fine (`valid on disk`), or `spctl` `accepted`.
     SignatureAccepted { file: Option<String>, source: Option<String> },
     /// A line of `codesign -d` output about flags: the runtime flag is (not) there.
@@ -179,6 +181,21 @@ pub enum LogFact {
     OwnFault { text: String },
     /// A line that looks alarming and is not the cause; the reason why.
     Noise { why: &'static str },
+}
+
+/// Why nothing could be signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SigningFailure {
+    /// The private key cannot be used: a locked keychain, or nobody there to ask (`errSecInternalComponent`, `User interaction is not allowed`).
+    KeyNotUsable,
+    /// Several certificates have the name (`ambiguous (matches …)`).
+    Ambiguous,
+    /// No certificate of that name with its key (`no identity found`).
+    NoIdentity,
+    /// The certificate's issuer is not there or not trusted (`unable to build chain to self-signed root`).
+    NoChain,
+    /// Apple's server for timestamps was not reached.
+    NoTimestamp,
 }
 
 /// How the same program worked.

@@ -193,7 +193,10 @@ pub fn to_copy(walk: &Mend, all: bool) -> String {
     let lines: Vec<String> = match walk.stage {
         Stage::Sign => plan.sign.iter().map(|step| command_line(&step.argv)).collect(),
         // The first target is the check itself.
-        Stage::Check => plan.check.iter().map(|argv| command_line(argv)).collect(),
+        Stage::Check => {
+            let after = plan.after.iter().map(|after| &after.argv).filter(|argv| !argv.is_empty());
+            plan.check.iter().chain(after).map(|argv| command_line(argv)).collect()
+        }
         Stage::Write(edit) if !all => return plan.edits.get(edit).map(|edit| edit.after.clone()).unwrap_or_default(),
         Stage::ByHand => {
             let keys = plan.info_plist.iter().map(|(_, key, text)| format!("<key>{key}</key>\n<string>{text}</string>"));

@@ -231,4 +231,20 @@ fn check(plan: &Plan, b: &mut Build) {
     for (number, argv) in plan.check.iter().enumerate() {
         b.item(Target::Command(number), |b| b.para(2, Role::Quote, &command_line(argv)));
     }
+    if plan.after.is_empty() {
+        return;
+    }
+    b.heading("Then prove it, and ship it");
+    let mut number = plan.check.len();
+    for after in &plan.after {
+        if after.argv.is_empty() {
+            b.para(0, Role::Text, &after.text);
+            continue;
+        }
+        b.item(Target::Command(number), |b| {
+            b.para(0, Role::Text, &after.text);
+            b.para(2, Role::Quote, &command_line(&after.argv));
+        });
+        number += 1;
+    }
 }

@@ -10,6 +10,7 @@ mod mend;
 mod object;
 mod open;
 mod progress;
+mod run;
 mod start;
 mod tell;
 mod text;
@@ -44,6 +45,7 @@ pub fn page(state: &State, regions: &Regions) -> Page {
         Screen::Answer { diagnosis, .. } => answer::build(state, *diagnosis, &mut b),
         Screen::Tell { diagnosis, .. } => tell::build(state, *diagnosis, &mut b),
         Screen::Mend(mend) => mend::build(state, mend, &mut b),
+        Screen::Run(page) => run::build(page, &mut b),
         Screen::Code(tree) => code::build(state, tree, &mut b),
         Screen::Object { path, .. } => object::build(state, path, &mut b),
         Screen::Text(_) => {}

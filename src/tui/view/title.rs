@@ -63,6 +63,7 @@ fn trail(state: &State) -> String {
         Screen::Answer { .. } => String::new(),
         Screen::Tell { .. } => "tell the developer".into(),
         Screen::Mend(_) => "mend".into(),
+        Screen::Run(_) => "run".into(),
         Screen::Code(_) => "code".into(),
         Screen::Object { path, .. } => format!("code › {}", path.rsplit('/').next().unwrap_or(path)),
         Screen::Text(view) => {
@@ -85,6 +86,9 @@ fn trail(state: &State) -> String {
 /// Facts on the target, most important first.
 fn facts(state: &State, report: &Report) -> Vec<String> {
     let mut facts = Vec::new();
+    if state.watch.is_some() {
+        facts.push("watching".to_owned());
+    }
     if state.lab.is_some() {
         facts.push("practice app".to_owned());
     }
