@@ -64,7 +64,7 @@ pub(super) fn launch(launch: &Launch, control: &Control, output: &mut dyn FnMut(
         sent: 0,
         stopped: None,
     };
-    let outcome = run.to_its_end(&pty, control, interrupts.as_ref(), watch, output);
+    let outcome = run.until_gone(&pty, control, interrupts.as_ref(), watch, output);
     finish(run, child, pty, outcome, output)
 }
 
@@ -108,7 +108,7 @@ impl Pty {
     }
 
     /// Gives up the program's end; true when somebody else still holds it.
-    fn is_still_held(self) -> bool {
+    fn released_and_held(self) -> bool {
         drop(self.slave);
         let mut ends = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
         match poll(&mut ends, PollTimeout::ZERO) {
@@ -252,7 +252,7 @@ struct Found {
 }
 
 impl Run {
-    fn to_its_end(
+    fn until_gone(
         &mut self,
         pty: &Pty,
         control: &Control,
@@ -388,7 +388,7 @@ fn finish(
             stopped: run.stopped,
             ran: found.ran,
             kernel: found.kernel,
-            left_behind: pty.is_still_held(),
+            left_behind: pty.released_and_held(),
         }),
     }
 }
