@@ -329,6 +329,7 @@ const LOG_FACTS: [(&str, &str); 40] = [
     ("SandboxDenied", "log-sandbox-deny"),
     ("EngineMemory", "engine-got-no-executable-memory"),
     ("CodesignProblem", "codesign-problem"),
+    ("SigningFailed", "signing-failed"),
     ("Detritus", "log-detritus"),
     ("SignatureAccepted", "log-codesign-valid"),
     ("DisplayedFlags", "shown-flags"),
