@@ -10,6 +10,7 @@ mod corpus;
 mod labs;
 mod pictures;
 mod readme;
+mod robustness;
 mod samples;
 mod schema;
 mod signer;
