@@ -10,6 +10,8 @@ pub mod evidence;
 pub mod finding;
 // The only door to disk, processes, environment and clock.
 pub mod system;
+// A case in one file: facts and verdict, names replaced.
+pub mod casefile;
 // System + target → Evidence.
 pub mod scan;
 // Is what was signed still what is there?

@@ -17,12 +17,13 @@ use super::ReadError;
 use super::cms::Cms;
 use super::entitlements::Entitlements;
 use super::macho::Version;
+use serde::{Deserialize, Serialize};
 
 /// Largest signature that is read (bytes). A 1 GiB executable has about 8 MiB of page hashes.
 pub const MAX_SIGNATURE: usize = 256 << 20;
 
 /// CodeDirectory flags (`cs_blobs.h`), as they stand in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CodeSignatureFlags(pub u32);
 
 #[allow(missing_docs)] // Apple's names; the values are in cs_blobs.h.
@@ -68,7 +69,7 @@ impl CodeSignatureFlags {
 }
 
 /// Digest algorithm of a CodeDirectory (`hashType`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum HashType {
     /// 1: SHA-1, 20 bytes.
     Sha1,
@@ -83,7 +84,7 @@ pub enum HashType {
 }
 
 /// One entry of the SuperBlob's index.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlobIndex {
     /// Slot number (`CSSLOT_*`): 0 CodeDirectory, 2 requirements, 5 entitlements XML, 7 entitlements DER, 0x1000.. alternates, 0x10000 CMS …
     pub slot: u32,
@@ -96,7 +97,7 @@ pub struct BlobIndex {
 }
 
 /// One CodeDirectory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeDirectory {
     /// Slot it lies in (0 or 0x1000..).
     pub slot: u32,
@@ -119,6 +120,7 @@ pub struct CodeDirectory {
     /// Bytes of the file that the code slots cover.
     pub code_limit: u64,
     /// Digests of pages, in order.
+    #[serde(skip)]
     pub code_slots: Vec<Vec<u8>>,
     /// Special slots: index 0 is slot −1 (Info.plist), index 1 slot −2 …; an all-zero digest is `None`.
     pub special_slots: Vec<Option<Vec<u8>>>,
@@ -135,7 +137,7 @@ pub struct CodeDirectory {
 }
 
 /// What a Mach-O slice's embedded signature says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signature {
     /// Index entries in file order.
     pub blobs: Vec<BlobIndex>,

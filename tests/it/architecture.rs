@@ -9,6 +9,7 @@ const ORDER: &[&[&str]] = &[
     &["evidence"],
     &["finding"],
     &["system"],
+    &["casefile"],
     &["scan"],
     &["verify"],
     &["policy"],

@@ -15,6 +15,11 @@ const MOST_CUTS: usize = 24;
 /// Orders in which the lines of one text are tried.
 const SHUFFLES: u64 = 3;
 
+/// `TEMPER_LONG=1`: every prefix is tried, and more orders.
+fn is_long_run() -> bool {
+    std::env::var_os("TEMPER_LONG").is_some_and(|value| value != "0")
+}
+
 /// Evidence with what may be said of it.
 struct Sample {
     name: String,
@@ -29,7 +34,9 @@ struct Sample {
 enum Leaves {
     /// Everything, in other clothes: the cause stays.
     All,
-    /// Less, or in disorder: another cause may be thought of, but not as certain.
+    /// All words, but lines broken or doubled: another cause may be thought of, but not as certain, and no forbidden key is urged.
+    Words,
+    /// Less, or in disorder: another cause may be thought of, but not as certain. What speaks against a key may be in the part that is gone.
     Part,
 }
 
@@ -152,10 +159,12 @@ fn tabbed(text: &str) -> String {
 
 fn variants(text: &str) -> Vec<(String, String, Leaves)> {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let step = lines.len().div_ceil(MOST_CUTS).max(1);
+    let step = if is_long_run() { 1 } else { lines.len().div_ceil(MOST_CUTS).max(1) };
     let cut = |end: usize| (format!("first {end} lines"), lines[..end].concat(), Leaves::Part);
     let mut all: Vec<_> = (1..lines.len()).step_by(step).map(cut).collect();
-    all.extend((0..SHUFFLES).map(|seed| (format!("shuffled {seed}"), shuffled(text, seed), Leaves::Part)));
+    all.extend(
+        (0..SHUFFLES * if is_long_run() { 8 } else { 1 }).map(|seed| (format!("shuffled {seed}"), shuffled(text, seed), Leaves::Part)),
+    );
     let twice = format!("{}\n{text}", text.trim_end());
     let mut whole = |name: &str, text: String| all.push((name.to_owned(), text, Leaves::All));
     whole("twice", twice);
@@ -166,7 +175,7 @@ fn variants(text: &str) -> Vec<(String, String, Leaves)> {
     whole("coloured words", text.replace("error", "\u{1b}[1;31merror\u{1b}[0m").replace("code", "\u{1b}[1mcode\u{1b}[22m"));
     whole("smart quotes", smart(text));
     whole("tabs", tabbed(text));
-    let part = |name: &str, text: String| (name.to_owned(), text, Leaves::Part);
+    let part = |name: &str, text: String| (name.to_owned(), text, Leaves::Words);
     all.push(part("each line twice", each_line(text, |line| format!("{line}\n{line}"))));
     all.push(part("wrapped", wrapped(text)));
     all
@@ -178,9 +187,10 @@ fn report(texts: &[(String, String)]) -> Report {
     temper::examine(&FakeSystem::new(), &request, &|_| {}, &AtomicBool::new(false)).unwrap().report
 }
 
-/// Keys that applicable remedies of what is not merely possible add.
-fn adds(report: &Report) -> BTreeSet<&str> {
-    let sure = report.diagnoses.iter().filter(|diagnosis| diagnosis.confidence != "possible");
+/// Keys that applicable remedies of what is not merely possible add; where only a part of the text is left, of what is certain.
+fn adds(report: &Report, leaves: Leaves) -> BTreeSet<&str> {
+    let counts = |confidence: &str| confidence == "certain" || confidence == "likely" && leaves != Leaves::Part;
+    let sure = report.diagnoses.iter().filter(|diagnosis| counts(diagnosis.confidence));
     let remedies = sure.flat_map(|diagnosis| &diagnosis.remedies).filter(|remedy| remedy.applies);
     remedies.flat_map(|remedy| &remedy.add_entitlements).map(String::as_str).collect()
 }
@@ -196,9 +206,9 @@ fn fault(sample: &Sample, whole: &Report, changed: &Report, leaves: Leaves) -> O
         let top = top.map_or("", |top| &top.summary);
         return Some(format!("{} {cause} instead of {of_whole}: {top}", changed.verdict.word()));
     }
-    let already = adds(whole);
+    let already = adds(whole, Leaves::All);
     let banned = |key: &&&str| !already.contains(**key) && sample.never_adds.iter().any(|never| never == "*" || never == **key);
-    let keys = adds(changed);
+    let keys = adds(changed, leaves);
     let keys: Vec<_> = keys.iter().filter(banned).collect();
     (!keys.is_empty()).then(|| format!("adds {keys:?} for {cause}"))
 }

@@ -22,6 +22,7 @@ use super::macho::{Arch, MachO};
 use super::{ReadError, Source};
 use flow::{Found, Function};
 use image::Image;
+use serde::{Deserialize, Serialize};
 use value::Abs;
 
 /// Functions whose calls are looked for, with the number of integer arguments that matter. Names with their leading underscore.
@@ -45,7 +46,7 @@ pub const WANTED: &[(&str, usize)] = &[
 ];
 
 /// What is known of one argument.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Value {
     /// Nothing.
     Unknown,
@@ -70,7 +71,7 @@ impl Value {
 }
 
 /// One call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallSite {
     /// Name of the called function, with its underscore.
     pub callee: String,
@@ -87,7 +88,7 @@ pub struct CallSite {
 }
 
 /// The calls of one slice.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallSites {
     /// In address order; at most 10,000.
     pub calls: Vec<CallSite>,

@@ -6,10 +6,11 @@ pub(in crate::read) mod loose;
 mod region;
 mod text;
 
-use super::ReadError;
+use super::{ReadError, Word};
+use serde::{Deserialize, Serialize};
 
 /// A termination reason: `Namespace CODESIGNING, Code 2 Invalid Page`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Termination {
     /// Namespace in capitals (`CODESIGNING`, `DYLD`, `TCC`, `SIGNAL` …).
     pub namespace: String,
@@ -26,7 +27,7 @@ pub struct Termination {
 }
 
 /// The region a fault address lies in.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Region {
     /// Region type as written (`VM_ALLOCATE`, `__TEXT`, `mapped file`, `Memory Tag 255`, `JS JIT generated code`).
     pub kind: String,
@@ -41,7 +42,7 @@ pub struct Region {
 }
 
 /// One frame.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Frame {
     /// Image name (`libluajit-5.1.2.dylib`), `???` for none.
     pub image: String,
@@ -54,7 +55,7 @@ pub struct Frame {
 }
 
 /// A loaded image.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LoadedImage {
     /// File name.
     pub name: String,
@@ -71,7 +72,7 @@ pub struct LoadedImage {
 }
 
 /// What a crash report says. Every field may be missing: people cut reports.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CrashReport {
     /// `.ips` (true) or text.
     pub is_ips: bool,
@@ -140,7 +141,8 @@ pub struct CrashReport {
     /// `sip`.
     pub sip: Option<String>,
     /// Lines (from 1) at which facts were found, by field name (`termination`, `exception`, `region`, `frame`, `cs_flags`, `message` …), for quoting.
-    pub lines: Vec<(&'static str, u32)>,
+    #[serde(deserialize_with = "crate::read::stored::words_with_lines")]
+    pub lines: Vec<(Word, u32)>,
     /// The report ends before its end.
     pub truncated: bool,
 }

@@ -16,11 +16,13 @@ mod shell;
 mod system;
 mod tcc;
 
+use super::Word;
 use super::crash::{self, CrashReport, clean};
 use reader::{Context, Following, Run, quote_of};
+use serde::{Deserialize, Serialize};
 
 /// Why dyld refused a candidate file. The order is the strength: the strongest reason of a `tried:` list decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum TriedReason {
     /// no such file, not in dyld cache, image not found
     Missing,
@@ -58,7 +60,7 @@ impl TriedReason {
 }
 
 /// A library that dyld could not load.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadFailure {
     /// Install name or path asked for, as written.
     pub name: String,
@@ -77,7 +79,7 @@ pub struct LoadFailure {
 }
 
 /// A process named in a line.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Proc {
     /// Process or file name.
     pub name: Option<String>,
@@ -91,7 +93,7 @@ pub struct Proc {
 
 /// What a line says.
 #[allow(missing_docs)] // The variants say what each line is; fields are the names in the line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LogFact {
     /// dyld could not load a library (from stderr, a runtime's error, or the reasons of a crash report).
     Load(LoadFailure),
@@ -146,7 +148,12 @@ pub enum LogFact {
     /// App Sandbox: `Sandbox: name(pid) deny(1) operation target`.
     SandboxDenied { process: Proc, operation: String, target: String },
     /// A runtime's own message that it could not get executable memory. `engine`: v8, jsc, hotspot, coreclr, libffi, pcre, luajit, mono, pypy, wasm …
-    EngineMemory { engine: &'static str, process: Proc, degrades: bool },
+    EngineMemory {
+        #[serde(deserialize_with = "crate::read::stored::word")]
+        engine: Word,
+        process: Proc,
+        degrades: bool,
+    },
     /// `codesign --verify`, `spctl`: a signature problem with its words (`a sealed resource is missing or invalid`, `code object is not signed at all` …) and file.
     CodesignProblem { file: Option<String>, text: String, code: Option<i64> },
     /// `codesign` while signing: `resource fork, Finder information, or similar detritus not allowed`.
@@ -178,11 +185,14 @@ pub enum LogFact {
     /// Something else that a person would call an error of the program's own (null pointer message, abort text, uncaught exception).
     OwnFault { text: String },
     /// A line that looks alarming and is not the cause; the reason why.
-    Noise { why: &'static str },
+    Noise {
+        #[serde(deserialize_with = "crate::read::stored::word")]
+        why: Word,
+    },
 }
 
 /// How the same program worked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WorksHow {
     /// A byte-identical copy in another place.
     Copied,
@@ -193,7 +203,7 @@ pub enum WorksHow {
 }
 
 /// A fact with its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
     /// Line in the text, from 1.
     pub line: u32,
