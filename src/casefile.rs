@@ -152,7 +152,13 @@ mod tests {
     fn evidence() -> Evidence {
         let facts = TextFacts::Log(log::read(LOG));
         Evidence {
-            texts: vec![EvidenceText { source: "log.txt".into(), path: Some("/Users/zoe/log.txt".into()), kind: "log", facts }],
+            texts: vec![EvidenceText {
+                source: "log.txt".into(),
+                path: Some("/Users/zoe/log.txt".into()),
+                kind: "log",
+                facts,
+                also: Vec::new(),
+            }],
             ..Evidence::empty()
         }
     }

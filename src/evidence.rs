@@ -279,6 +279,8 @@ pub struct EvidenceText {
     pub kind: Word,
     /// Facts.
     pub facts: TextFacts,
+    /// Older reports of the same crash, by name: they were read and say nothing more.
+    pub also: Vec<String>,
 }
 
 /// What could not be read or decided, and why. Never a failed run.

@@ -178,6 +178,8 @@ pub enum Screen {
     },
     /// Asks for a path.
     Open(Box<Open>),
+    /// Before the case is saved.
+    Save(Box<Save>),
 }
 
 /// The walk.
@@ -309,6 +311,17 @@ pub struct Window {
     pub fault: Option<String>,
 }
 
+/// Saving the case.
+#[derive(Debug, Clone)]
+pub struct Save {
+    /// File to write.
+    pub path: PathBuf,
+    /// Asked, under way or refused.
+    pub outcome: Outcome,
+    /// Place.
+    pub place: Place,
+}
+
 /// The path prompt.
 #[derive(Debug, Clone)]
 pub struct Open {
@@ -329,6 +342,8 @@ pub enum Purpose {
     Examine,
     /// Write this edit of the walk there; index of the edit.
     WriteTo(usize),
+    /// Save the case to it.
+    SaveCase,
 }
 
 /// What happened.
@@ -392,6 +407,8 @@ pub enum Effect {
     Plan(JobId, PlanOrder),
     /// Write a file. Only ever after the user confirmed exactly this edit.
     Apply(JobId, PathBuf, Box<FileEdit>),
+    /// Write the case, names replaced, to a new file. Only after a yes.
+    SaveCase(JobId, Arc<Examination>, PathBuf),
     /// Stop a job.
     Cancel(JobId),
     /// Put text into the clipboard.
@@ -512,6 +529,7 @@ impl Screen {
             Screen::Mend(mend) => Some(&mut mend.place),
             Screen::Code(tree) => Some(&mut tree.place),
             Screen::Open(open) => Some(&mut open.place),
+            Screen::Save(save) => Some(&mut save.place),
             Screen::Text(_) => None,
         }
     }
@@ -533,6 +551,7 @@ impl Screen {
             Screen::Mend(mend) => mend.place,
             Screen::Code(tree) => tree.place,
             Screen::Open(open) => open.place,
+            Screen::Save(save) => save.place,
             Screen::Text(_) => Place::default(),
         }
     }

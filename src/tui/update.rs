@@ -4,6 +4,7 @@ mod cases;
 mod input;
 mod lines;
 mod mouse;
+mod save;
 mod walk;
 
 use super::keymap::{self, Action, Context};
@@ -40,6 +41,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Found(job, source, line) => lines::found(state, job, source, line),
         Msg::Listed(folder, entries) => input::listed(state, folder, entries),
         Msg::Planned(job, plan) => walk::planned(state, job, *plan),
+        Msg::Written(job) if save::written(state, job) => Vec::new(),
         Msg::Written(job) => walk::written(state, job),
         Msg::Failed(job, why) => failed(state, job, why),
         Msg::Signal(Signal::Terminate) | Msg::InputEnded => vec![Effect::Quit],
@@ -118,7 +120,9 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Ask => push(state, Screen::Interview { question: state.library.interview.start.clone(), place: Place::default() }),
         Action::Copy | Action::CopyAll => return copy(state, action),
         Action::OtherFile => return walk::other_file(state),
+        Action::Yes if matches!(state.screen(), Screen::Save(_)) => return save::confirmed(state),
         Action::Yes => return walk::confirmed(state),
+        Action::SaveCase => return save::open(state),
         Action::Find => input::prompt(state, super::state::PromptKind::Find),
         Action::Filter => input::prompt(state, super::state::PromptKind::Filter),
         Action::FindNext => return find_again(state, false),
@@ -630,7 +634,7 @@ fn failed(state: &mut State, job: JobId, why: String) -> Vec<Effect> {
     if state.running.as_ref().is_some_and(|running| running.job == job) {
         return cases::failed(state, why);
     }
-    if lines::failed(state, job, &why) {
+    if save::failed(state, job, &why) || lines::failed(state, job, &why) {
         return Vec::new();
     }
     walk::failed(state, job, why);

@@ -4,12 +4,14 @@
 mod architecture;
 mod bad_input;
 mod callsites;
+mod casefile;
 mod cases;
 mod command_line;
 mod corpus;
 mod labs;
 mod pictures;
 mod readme;
+mod reports;
 mod robustness;
 mod samples;
 mod schema;

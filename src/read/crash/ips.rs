@@ -229,6 +229,8 @@ fn read_signing(report: &mut CrashReport, body: &Json) {
     report.cs_identifier = owned(body, "codeSigningID");
     report.cs_team = owned(body, "codeSigningTeamID");
     report.cs_category = body.get("codeSigningValidationCategory").and_then(Json::number);
+    let level = body.get("codeSigningTrustLevel").and_then(Json::number);
+    report.cs_trust_level = level.filter(|level| *level != u64::from(u32::MAX));
 }
 
 fn read_failure(report: &mut CrashReport, body: &Json) {

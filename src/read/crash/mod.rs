@@ -134,6 +134,8 @@ pub struct CrashReport {
     pub cs_team: Option<String>,
     /// `codeSigningValidationCategory`.
     pub cs_category: Option<u64>,
+    /// `codeSigningTrustLevel`; `None` too for 4294967295, which says that there is none.
+    pub cs_trust_level: Option<u64>,
     /// Images.
     pub images: Vec<LoadedImage>,
     /// Triage lines.
@@ -335,6 +337,7 @@ fn filled(first: CrashReport, second: CrashReport) -> CrashReport {
         cs_identifier: first.cs_identifier.or(second.cs_identifier),
         cs_team: first.cs_team.or(second.cs_team),
         cs_category: first.cs_category.or(second.cs_category),
+        cs_trust_level: first.cs_trust_level.or(second.cs_trust_level),
         images: longer(first.images, second.images),
         triage: longer(first.triage, second.triage),
         sip: first.sip.or(second.sip),

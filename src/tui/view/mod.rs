@@ -10,6 +10,7 @@ mod mend;
 mod object;
 mod open;
 mod progress;
+mod save;
 mod start;
 mod tell;
 mod text;
@@ -21,6 +22,7 @@ pub use open::shown_entries;
 pub use tell::message;
 pub use text::lines_block;
 pub use text::{marks, rows_of_line};
+pub use title::target_name;
 
 use super::layout::{self, Regions};
 use super::page::{Build, Page, Row};
@@ -51,6 +53,7 @@ pub fn page(state: &State, regions: &Regions) -> Page {
         Screen::Explain { scenario, diagnosis, .. } => explain::build(state, scenario, *diagnosis, &mut b),
         Screen::Help { of, .. } => help::build(*of, &mut b),
         Screen::Open(open) => open::build(state, open, &mut b),
+        Screen::Save(save) => save::build(save, &mut b),
     }
     b.finish()
 }

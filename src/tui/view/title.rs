@@ -77,6 +77,7 @@ fn trail(state: &State) -> String {
         }
         Screen::Help { .. } => "help".into(),
         Screen::Open(_) => "open".into(),
+        Screen::Save(_) => "save the case".into(),
     }
 }
 
