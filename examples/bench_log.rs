@@ -45,7 +45,8 @@ fn write(path: &Path, megabytes: usize) -> std::io::Result<()> {
         } else {
             format!("process{}: {}", line % 40, BUSY[line * 7 % BUSY.len()])
         };
-        let text = format!("{clock} 0x{:<8x} Default     0x0                  {:<6} 0    {said}\n", 0x1f3a00 + line % 5_000, 300 + line % 900);
+        let text =
+            format!("{clock} 0x{:<8x} Default     0x0                  {:<6} 0    {said}\n", 0x1f3a00 + line % 5_000, 300 + line % 900);
         written += text.len();
         line += 1;
         out.write_all(text.as_bytes())?;

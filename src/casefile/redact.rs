@@ -117,7 +117,7 @@ impl Found {
         if matches!(key, "organization" | "common_name") && !text.starts_with("Apple") {
             add(&mut self.names, text);
         }
-        if key.ends_with("identifier") && is_identifier(text) {
+        if key.ends_with("identifier") && may_be_identifier(text) {
             self.identifier(text);
         }
         self.users_of_paths(text);
@@ -297,6 +297,17 @@ fn is_identifier(token: &str) -> bool {
     begins && *second != "apple" && parts.len() > 2 && parts.iter().all(is_part)
 }
 
+/// The value of a field for identifiers: also a short one, or one that begins with a rarer top level. File names of libraries are none.
+fn may_be_identifier(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('.').collect();
+    let begins = |part: &&str| {
+        part.starts_with(|c: char| c.is_ascii_alphabetic()) && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+    };
+    let is_known = TOP_LEVELS.split_whitespace().any(|level| parts.first() == Some(&level));
+    let is_file = parts.last().is_some_and(|last| matches!(*last, "dylib" | "so" | "framework" | "bundle" | "node"));
+    parts.iter().all(|part| begins(&part)) && !is_file && (is_known && parts.len() > 1 || parts.len() > 2)
+}
+
 /// Words that stand in many texts and mean no person there.
 fn is_common(word: &str) -> bool {
     const WORDS: &str = " admin administrator build builder builds developer guest tester testing local localhost macbook macos github gitlab jenkins \
@@ -312,6 +323,13 @@ mod tests {
 
     fn redacted(text: &str) -> String {
         redact(json!({ "quote": text }), true)["quote"].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn short_identifiers_are_replaced_where_they_are_sure() {
+        let facts = json!({ "identifier": "example.parlour", "quote": "example.parlour[77] in example.parlour.helper", "cs_identifier": "libz.1.dylib" });
+        let want = json!({ "identifier": "org.example.id1", "quote": "org.example.id1[77] in org.example.id1.helper", "cs_identifier": "libz.1.dylib" });
+        assert_eq!(redact(facts, true), want);
     }
 
     #[test]

@@ -65,8 +65,17 @@ fn every_case_opens_again_with_the_same_answer_and_without_names() {
             wrong.push(format!("{id}:\n  {:?}\n  {:?}", answer(&examination), answer(&again)));
         }
     }
-    assert!(replaced > 50, "only {replaced} names to replace");
+    assert!(replaced > 30, "only {replaced} names to replace");
     assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// A file that an earlier Temper wrote opens as long as its form has this number.
+#[test]
+fn a_case_that_was_saved_long_ago_still_opens() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/casefile/first.json");
+    let examination = open(&RealSystem, &file);
+    let top = examination.report.diagnoses.first().map(|top| top.cause);
+    assert_eq!((examination.report.verdict.word(), top), ("explained", Some("jit")), "write a new form, or read the old one too");
 }
 
 #[test]
@@ -86,7 +95,8 @@ fn a_case_is_never_written_over_a_file_or_into_the_app() {
 
 #[test]
 fn a_case_file_as_evidence_is_refused_by_name() {
-    let system = FakeSystem::new().file("/r/case.json", r#"{"format":"temper-case/1","temper":"0","outcome":{"verdict":"clear"},"facts":{}}"#);
+    let system =
+        FakeSystem::new().file("/r/case.json", r#"{"format":"temper-case/1","temper":"0","outcome":{"verdict":"clear"},"facts":{}}"#);
     let request = Request { texts: vec!["/r/case.json".into()], ..Request::default() };
     let examination = temper::examine(&system, &request, &|_| {}, &AtomicBool::new(false)).unwrap();
     assert!(examination.evidence.gaps.iter().any(|gap| gap.why.contains("case file")));

@@ -98,7 +98,13 @@ pub enum LogFact {
     /// dyld could not load a library (from stderr, a runtime's error, or the reasons of a crash report).
     Load(LoadFailure),
     /// AMFI: `Library Validation failed: Rejecting '…'`.
-    LibraryValidationRejected { library: String, process: Proc, library_team: Option<String>, process_team: Option<String> },
+    LibraryValidationRejected {
+        library: String,
+        process: Proc,
+        library_team: Option<String>,
+        process_team: Option<String>,
+        platform_process: bool,
+    },
     /// kernel: `cs_invalid_page(…) … denying page sending SIGKILL` (killed) or `allowing (remove VALID)`.
     InvalidPage { process: Proc, killed: bool },
     /// kernel: `rejecting invalid page at address … in file "…"`. `file` `None` is `<nil>`: anonymous memory.
@@ -215,6 +221,7 @@ pub struct LogLine {
 
 /// Reads a text. `lines` may be any number; memory is bounded by what is understood (at most 20,000 facts, the first and last kept).
 pub fn read(text: &str) -> Vec<LogLine> {
+    let text = &*clean::without_escapes(text);
     let report = has_json_report(text).then(|| crash::read(text).ok()).flatten().filter(|report| report.is_ips);
     let (mut facts, context) = reader::scan(text, report.is_some());
     facts.extend(shell::conclude(&context, &facts));

@@ -16,10 +16,10 @@ const MAX_BEFORE: usize = 16 << 10;
 /// Longest quote, in characters.
 const MAX_QUOTE: usize = 500;
 
-/// Lines that a mailer or a form wrapped are at most so long, in bytes.
-const WIDEST_WRAP: usize = 110;
-/// A line is broken only when it is nearly full: a shorter one ends its record.
-const FULL: usize = 45;
+/// Lines that a mailer or a form wrapped are at most so long, in bytes; a single word may be longer.
+const WIDEST_WRAP: usize = 82;
+/// A line is broken only when the next word does not fit: together they are longer than this.
+const NARROWEST_WRAP: usize = 64;
 /// Most lines of one wrapped record.
 const MAX_RECORD: usize = 16;
 
@@ -193,8 +193,12 @@ impl<'a> Reader<'a> {
     /// The whole log record of which `line` is a part, when something broke it over several lines, and how many lines of it follow. `None` for the usual
     /// case: a record is one line. Only a record that begins with a log's prefix is put together: other text has line breaks of its own.
     fn wrapped(&self, line: &str, place: &Place<'a>, floor: usize) -> Option<(String, usize)> {
-        let is_part = |line: &str| !line.trim().is_empty() && line.len() <= WIDEST_WRAP;
-        let begins = |line: &str| prefix::split(line).logger != Proc::default();
+        let is_part = |line: &str| !line.trim().is_empty() && (line.len() <= WIDEST_WRAP || !line.trim().contains(' '));
+        let begins = |line: &str| prefix::split(line).logger != Proc::default() || prefix::names_process(line) || line.contains("dlopen(");
+        let goes_on = |line: &str, next: &str| {
+            let word = next.split_whitespace().next().unwrap_or("");
+            line.len().saturating_add(1).saturating_add(word.len()) > NARROWEST_WRAP && shell::prompt(next).is_none()
+        };
         if !is_part(line) {
             return None;
         }
@@ -204,7 +208,8 @@ impl<'a> Reader<'a> {
             let mut found = false;
             for earlier in before.rsplit('\n').take(MAX_RECORD) {
                 let earlier = clean::line(head_of(earlier)).into_owned();
-                if !is_part(&earlier) || earlier.len() < FULL || shell::prompt(&earlier).is_some() {
+                let is_before = parts.front().is_some_and(|next| goes_on(&earlier, next));
+                if !is_part(&earlier) || !is_before || shell::prompt(&earlier).is_some() {
                     return None;
                 }
                 found = begins(&earlier);
@@ -220,8 +225,8 @@ impl<'a> Reader<'a> {
         let mut more = 0_usize;
         for later in self.text.get(place.end..).unwrap_or("").lines().take(MAX_RECORD) {
             let later = clean::line(head_of(later)).into_owned();
-            let is_full = parts.back().is_some_and(|last| last.len() >= FULL);
-            if !is_full || !is_part(&later) || begins(&later) || shell::prompt(&later).is_some() {
+            let is_next = parts.back().is_some_and(|last| goes_on(last, &later));
+            if !is_next || !is_part(&later) || prefix::split(&later).logger != Proc::default() || prefix::names_process(&later) {
                 break;
             }
             parts.push_back(later);
@@ -242,6 +247,9 @@ impl<'a> Reader<'a> {
         }
         if families.has(Families::TCC) {
             tcc::facts(&message.text, &message.logger, &mut facts);
+        }
+        if families.has(Families::DYLD) && facts.is_empty() && !message.text.contains("tried:") {
+            facts.extend(dyld::read(&message.text).map(LogFact::Load));
         }
         if families.has(Families::SYSTEM) && facts.is_empty() {
             system::facts(&message.text, &message.logger, self.context.refused, &mut facts);
