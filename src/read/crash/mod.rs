@@ -346,6 +346,21 @@ fn filled(first: CrashReport, second: CrashReport) -> CrashReport {
     }
 }
 
+/// The code that an indicator text stands for, where somebody left the number out (xnu: bsd/sys/reason.h, dyld: mach-o/dyld_priv.h); 0 when unknown.
+fn code_of(namespace: &str, indicator: &str) -> u64 {
+    const CODES: [(&str, &str, u64); 8] = [
+        ("CODESIGNING", "Taskgated Invalid Signature", 1),
+        ("CODESIGNING", "Invalid Page", 2),
+        ("CODESIGNING", "Launch Constraint Violation", 4),
+        ("DYLD", "Library missing", 1),
+        ("DYLD", "Wrong architecture", 2),
+        ("DYLD", "Incompatible library version", 3),
+        ("DYLD", "Symbol missing", 4),
+        ("DYLD", "Code Signature", 5),
+    ];
+    CODES.iter().find(|(known, words, _)| *known == namespace && indicator.starts_with(words)).map_or(0, |(.., code)| *code)
+}
+
 /// What a `bug_type` other than a crash is.
 fn other_kind(bug_type: &str) -> Option<&'static str> {
     match bug_type.trim() {

@@ -221,7 +221,31 @@ pub struct LogLine {
 
 /// Reads a text. `lines` may be any number; memory is bounded by what is understood (at most 20,000 facts, the first and last kept).
 pub fn read(text: &str) -> Vec<LogLine> {
-    let text = &*clean::without_escapes(text);
+    let plain = clean::without_escapes(text);
+    let mut facts = read_plain(&plain);
+    if matches!(plain, std::borrow::Cow::Owned(_)) {
+        quote_again(&mut facts, text);
+    }
+    facts
+}
+
+/// Quotes are lines as they were given.
+fn quote_again(facts: &mut [LogLine], text: &str) {
+    let mut lines = (1_u32..).zip(text.split('\n'));
+    let mut here = lines.next();
+    for fact in facts {
+        while here.is_some_and(|(number, _)| number < fact.line) {
+            here = lines.next();
+        }
+        if let Some((number, line)) = here
+            && number == fact.line
+        {
+            fact.quote = quote_of(line);
+        }
+    }
+}
+
+fn read_plain(text: &str) -> Vec<LogLine> {
     let report = has_json_report(text).then(|| crash::read(text).ok()).flatten().filter(|report| report.is_ips);
     let (mut facts, context) = reader::scan(text, report.is_some());
     facts.extend(shell::conclude(&context, &facts));

@@ -193,6 +193,9 @@ impl<'a> Reader<'a> {
     /// The whole log record of which `line` is a part, when something broke it over several lines, and how many lines of it follow. `None` for the usual
     /// case: a record is one line. Only a record that begins with a log's prefix is put together: other text has line breaks of its own.
     fn wrapped(&self, line: &str, place: &Place<'a>, floor: usize) -> Option<(String, usize)> {
+        if let Some(sentence) = self.broken_sentence(line, place, floor) {
+            return Some(sentence);
+        }
         let is_part = |line: &str| !line.trim().is_empty() && (line.len() <= WIDEST_WRAP || !line.trim().contains(' '));
         let begins = |line: &str| prefix::split(line).logger != Proc::default() || prefix::names_process(line) || line.contains("dlopen(");
         let goes_on = |line: &str, next: &str| {
@@ -233,6 +236,32 @@ impl<'a> Reader<'a> {
             more = more.saturating_add(1);
         }
         (parts.len() > 1).then(|| (parts.iter().map(|part| part.trim()).collect::<Vec<_>>().join(" "), more))
+    }
+
+    /// tccd's sentence, of which an editor or a form made several lines of any width: from its beginning to the end of what it names.
+    fn broken_sentence(&self, line: &str, place: &Place<'a>, floor: usize) -> Option<(String, usize)> {
+        const BEGINNING: &str = "Prompting policy for hardened runtime";
+        let is_whole = |text: &str| text.contains("it is missing") && text.contains("requesting=") || text.len() > 4_096;
+        let mut whole = line.trim().to_owned();
+        if !line.contains(BEGINNING) {
+            let before = self.text.get(floor..place.start)?.trim_end_matches(['\n', '\r']);
+            let above = before.rsplit('\n').take(2).map(|line| clean::line(head_of(line)).trim().to_owned());
+            let mut above: Vec<String> = above.take_while(|line| !line.is_empty()).collect();
+            above.truncate(above.iter().position(|line| line.contains(BEGINNING))?.saturating_add(1));
+            above.reverse();
+            whole = format!("{} {whole}", above.join(" "));
+        }
+        let mut more = 0_usize;
+        for later in self.text.get(place.end..).unwrap_or("").lines().take(MAX_RECORD) {
+            let later = clean::line(head_of(later));
+            let later = later.trim();
+            if is_whole(&whole) || later.is_empty() || prefix::split(later).logger != Proc::default() || shell::prompt(later).is_some() {
+                break;
+            }
+            whole = format!("{whole} {later}");
+            more = more.saturating_add(1);
+        }
+        (whole.len() > line.trim().len()).then_some((whole, more))
     }
 
     /// Reads a record that was put together, as far as daemons and the kernel write it. False when it says nothing: then its lines are read one by one.
