@@ -305,7 +305,7 @@ fn may_be_identifier(text: &str) -> bool {
     };
     let is_known = TOP_LEVELS.split_whitespace().any(|level| parts.first() == Some(&level));
     let is_file = parts.last().is_some_and(|last| matches!(*last, "dylib" | "so" | "framework" | "bundle" | "node"));
-    parts.iter().all(|part| begins(&part)) && !is_file && (is_known && parts.len() > 1 || parts.len() > 2)
+    parts.iter().all(begins) && !is_file && (is_known && parts.len() > 1 || parts.len() > 2)
 }
 
 /// Words that stand in many texts and mean no person there.

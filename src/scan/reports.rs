@@ -296,7 +296,7 @@ fn same_crash(a: &CrashReport, b: &CrashReport) -> bool {
 
 /// Reports newest first; of those that tell the same crash the newest, with the names of the others.
 pub(super) fn group(mut reports: Vec<EvidenceText>) -> Vec<EvidenceText> {
-    reports.sort_by(|a, b| when(b).cmp(&when(a)));
+    reports.sort_by_cached_key(|text| std::cmp::Reverse(when(text)));
     let mut kept: Vec<EvidenceText> = Vec::new();
     for text in reports {
         let same = |known: &&mut EvidenceText| crash(known).zip(crash(&text)).is_some_and(|(known, report)| same_crash(known, report));

@@ -138,7 +138,10 @@ fn denial(text: &str) -> Option<(&str, &str)> {
 fn sandbox(text: &str, out: &mut Vec<LogFact>) {
     let Some((before, rest)) = denial(text) else { return };
     let policy = before.contains("System Policy: ");
-    let who = process(before.rsplit_once(": ").map_or(before, |(_, who)| who));
+    let named = before.rsplit_once(": ").map_or(before, |(_, who)| who);
+    // `3 duplicate reports for mds deny(1) …`
+    let named = named.split_once(" duplicate report").and_then(|(_, rest)| rest.split_once(" for ")).map_or(named, |(_, who)| who);
+    let who = process(named);
     let (operation, target) = rest.trim().split_once(' ').unwrap_or((rest.trim(), ""));
     if who.name.as_deref().is_some_and(is_part_of_macos) {
         out.push(LogFact::Noise { why: "a part of macOS itself was denied something, not the app" });

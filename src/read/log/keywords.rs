@@ -205,6 +205,8 @@ const WORDS: &[(Families, &[&str])] = &[
             "by allowlist",
             "not in allowlist",
             "pthread_jit_write",
+            "restricted kernel",
+            "os::commit_memory",
             "freeze-late",
             "pthread jit write",
             "machine code",
