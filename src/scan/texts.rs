@@ -7,6 +7,7 @@ use crate::read::crash;
 use crate::read::log::{self, TextKind};
 use crate::read::{entitlements, info_plist};
 use crate::system::{EntryKind, System};
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -145,15 +146,15 @@ fn plist(bytes: &[u8]) -> (&'static str, TextFacts) {
     ("entitlements", TextFacts::Entitlements(Box::new(entitlements::read_file(bytes))))
 }
 
-/// Bytes as text; UTF-16 by its byte order mark.
-fn decode(bytes: &[u8]) -> String {
+/// Bytes as text, borrowed where they are text already: a log may have hundreds of megabytes. UTF-16 by its byte order mark.
+fn decode(bytes: &[u8]) -> Cow<'_, str> {
     let units = |from: fn([u8; 2]) -> u16| bytes.chunks_exact(2).skip(1).map(|pair| from([pair[0], pair[1]])).collect::<Vec<_>>();
     if bytes.starts_with(&[0xff, 0xfe]) {
-        String::from_utf16_lossy(&units(u16::from_le_bytes))
+        Cow::Owned(String::from_utf16_lossy(&units(u16::from_le_bytes)))
     } else if bytes.starts_with(&[0xfe, 0xff]) {
-        String::from_utf16_lossy(&units(u16::from_be_bytes))
+        Cow::Owned(String::from_utf16_lossy(&units(u16::from_be_bytes)))
     } else {
-        crate::read::lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes))
+        String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes))
     }
 }
 
