@@ -12,6 +12,8 @@ pub mod finding;
 pub mod system;
 // Has a file changed?
 pub mod watch;
+// A case in one file: facts and verdict, names replaced.
+pub mod casefile;
 // System + target → Evidence.
 pub mod scan;
 // Is what was signed still what is there?
@@ -50,6 +52,41 @@ pub struct Examination {
     pub evidence: evidence::Evidence,
     /// What they mean.
     pub report: report::Report,
+}
+
+impl Examination {
+    /// The verdict in words, as a case file keeps it.
+    pub fn outcome(&self) -> casefile::Outcome {
+        let top = self.report.diagnoses.first();
+        casefile::Outcome {
+            verdict: self.report.verdict.word().to_owned(),
+            cause: top.map(|top| top.cause.to_owned()),
+            confidence: top.map(|top| top.confidence.to_owned()),
+        }
+    }
+
+    /// Writes the case to a new file, names replaced. Nothing is written when the file is there already, lies in the target, or would not give the same
+    /// verdict again; why not is said in words.
+    pub fn save_case(&self, system: &dyn system::System, file: &std::path::Path) -> Result<(), String> {
+        let name = file.display();
+        if system.entry(file).is_ok() {
+            return Err(format!("{name} is there already: name a new file"));
+        }
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
+        let target = &self.evidence.target;
+        use evidence::TargetKind::{Folder, MachO, None, Script};
+        let in_target = !matches!(target.kind, None | Folder | MachO | Script);
+        if in_target && !target.root.as_os_str().is_empty() && system.canonical(folder).is_ok_and(|folder| folder.starts_with(&target.root))
+        {
+            return Err(format!("{name} lies in the app that was examined, whose seal it would break: name another folder"));
+        }
+        let bytes = casefile::write(&self.evidence, &self.outcome()).map_err(|error| error.to_string())?;
+        let (again, _) = casefile::read(&bytes).map_err(|error| error.to_string())?;
+        if decide(again, &diagnose::Change::default()).outcome() != self.outcome() {
+            return Err("with names replaced the facts would give another verdict, so the case was not saved: please report this".into());
+        }
+        system.write_atomic(file, &bytes).map_err(|error| format!("{name}: {error}"))
+    }
 }
 
 /// The whole pipeline: scan, then decide. Everything else is a face.

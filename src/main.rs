@@ -97,7 +97,7 @@ fn face_text(system: &dyn System, subject: &Subject, format: Format, color: Colo
         true => cli::practice(system).map(|(request, story)| (request, Some(story)))?,
         false => (cli::request(system, subject)?, None),
     };
-    let answer = cli::check(system, &request, format, look)?;
+    let answer = cli::check(system, &request, format, look, subject.save_case.as_deref())?;
     let story = story.map(|story| cli::text::paragraph(&story, look)).unwrap_or_default();
     let mut out = io::stdout().lock();
     out.write_all(story.as_bytes())?;

@@ -93,6 +93,9 @@ pub struct EvidenceItem {
     pub uuid: Option<String>,
     /// this-build, another-build, unknown.
     pub matches: &'static str,
+    /// Older reports of the same crash, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
 }
 
 /// One diagnosis.

@@ -41,6 +41,19 @@ pub struct Subject {
     pub arch: Option<Arch>,
     /// `--at`: seconds since 1970 UTC.
     pub at: Option<i64>,
+    /// `--reports-dir`: where reports of the app are looked for.
+    pub reports: Option<Reports>,
+    /// `--save-case`: file to write the case to.
+    pub save_case: Option<PathBuf>,
+}
+
+/// Where reports of the app are looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reports {
+    /// Where macOS keeps them for the user and for the system.
+    Usual,
+    /// In this folder.
+    In(PathBuf),
 }
 
 impl Subject {
@@ -102,6 +115,9 @@ Examples:
   temper run MyApp.app                         start it, and say why it broke
   temper check MyApp.app --format json | jq .verdict";
 
+/// Stands for `--reports-dir` without a value; no path can hold it.
+const USUAL: &str = "\u{1}usual";
+
 #[derive(Debug, Parser)]
 #[command(
     name = "temper",
@@ -152,6 +168,13 @@ struct CheckArgs {
     /// Form of the report
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
     format: Format,
+    /// Also write the facts and the verdict to a new file, names of people, machines, teams and bundles replaced
+    #[arg(long, value_name = "FILE")]
+    #[arg(
+        long_help = "Also write the facts and the verdict to a new file, with names of people, machines, teams and bundles replaced, to attach to a \
+                 report of a problem. 'temper FILE' opens it again"
+    )]
+    save_case: Option<PathBuf>,
     /// When to colour the text report
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     color: Color,
@@ -162,7 +185,7 @@ pub(super) struct SubjectArgs {
     /// App, bundle, folder or Mach-O to examine; - reads evidence from standard input
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
-    /// Crash report (.ips, .crash, or pasted text); - reads standard input. May be repeated
+    /// Crash report (.ips, .crash, or pasted text), or a folder of them; - reads standard input. May be repeated
     #[arg(long, value_name = "FILE")]
     crash: Vec<PathBuf>,
     /// Log or terminal output: unified log, dyld, codesign, notary; - reads standard input. May be repeated
@@ -170,6 +193,9 @@ pub(super) struct SubjectArgs {
     #[arg(long_help = "Log or terminal output: unified log, dyld, codesign, notary; - reads standard input. May be repeated. \
                  What a file is is told by its content: --crash, --log and --entitlements differ only for the reader of your command")]
     log: Vec<PathBuf>,
+    /// Look for crash reports of the app at PATH in this folder; without DIR where macOS keeps them
+    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = USUAL)]
+    reports_dir: Option<PathBuf>,
     /// Entitlements file of your project. May be repeated
     #[arg(long, value_name = "FILE")]
     entitlements: Vec<PathBuf>,
@@ -199,7 +225,7 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Asked, clap::Er
         Some(Command::Run(run)) => return run.asked(inner).map(|asked| Asked::Run(Box::new(asked))),
         Some(Command::Check(check)) => check,
     };
-    let subject = subject(check.subject, inner)?;
+    let subject = Subject { save_case: check.save_case, ..subject(check.subject, inner)? };
     if subject.is_empty() {
         let why = "nothing to examine: give an app or evidence, for example 'temper check MyApp.app --crash MyApp.ips'";
         return Err(Line::command().error(clap::error::ErrorKind::MissingRequiredArgument, why));
@@ -233,7 +259,12 @@ pub(super) fn subject(args: SubjectArgs, matches: &clap::ArgMatches) -> Result<S
         let why = "standard input can be read only once: give '-' once and the other texts as files";
         return Err(Line::command().error(clap::error::ErrorKind::ArgumentConflict, why));
     }
-    Ok(Subject { path, texts, anchors: args.trust_anchor, os: args.os, arch: args.arch, at: args.at })
+    let reports = args.reports_dir.map(|folder| if folder.as_os_str() == USUAL { Reports::Usual } else { Reports::In(folder) });
+    if reports.is_some() && path.is_none() {
+        let why = "--reports-dir looks for reports of an app: give PATH too (before it, or as --reports-dir=DIR PATH); a folder of reports alone is --crash DIR";
+        return Err(Line::command().error(clap::error::ErrorKind::MissingRequiredArgument, why));
+    }
+    Ok(Subject { path, texts, anchors: args.trust_anchor, os: args.os, arch: args.arch, at: args.at, reports, save_case: None })
 }
 
 fn os_version(text: &str) -> Result<(u16, u16), String> {
@@ -354,6 +385,14 @@ mod tests {
         let subject = subject_of("temper check My.app --trust-anchor a.pem --trust-anchor b.der");
         assert_eq!(subject.anchors, ["a.pem", "b.der"].map(PathBuf::from));
         assert!(subject.texts.is_empty());
+    }
+
+    #[test]
+    fn reports_are_looked_for_where_they_usually_are_or_in_a_folder() {
+        assert_eq!(subject_of("temper check My.app --reports-dir").reports, Some(Reports::Usual));
+        assert_eq!(subject_of("temper My.app --reports-dir /r").reports, Some(Reports::In("/r".into())));
+        assert!(refused("temper check --reports-dir /r").contains("give PATH too"));
+        assert_eq!(subject_of("temper check My.app --save-case c.json").save_case, Some("c.json".into()));
     }
 
     #[test]

@@ -48,11 +48,15 @@ fn of_line(scene: &Scene<'_>, text: &EvidenceText, line: &LogLine, crashed: Opti
     let here = Line { scene, text, line, crashed };
     match &line.fact {
         LogFact::Load(failure) => Some(here.load(failure)),
-        LogFact::LibraryValidationRejected { library, process, library_team, process_team } => {
+        LogFact::LibraryValidationRejected { library, process, library_team, process_team, platform_process } => {
             let failure = LoadFailure {
                 name: library.clone(),
                 referenced_from: process.path.clone(),
-                reason: if library_team.is_none() && process_team.is_some() { TriedReason::NoTeam } else { TriedReason::DifferentTeams },
+                reason: match (platform_process, library_team, process_team) {
+                    (true, ..) => TriedReason::PlatformProcess,
+                    (false, None, Some(_)) => TriedReason::NoTeam,
+                    _ => TriedReason::DifferentTeams,
+                },
                 file: Some(library.clone()),
                 arch: None,
                 is_dlopen: true,

@@ -2,7 +2,7 @@
 
 use super::case::Case;
 use crate::detect::{Clue, Detected, MemoryUse};
-use crate::evidence::{EvidenceText, Image, Signed, TextFacts};
+use crate::evidence::{EvidenceText, Image, Signed, TargetKind, TextFacts};
 use crate::finding::Confidence;
 use crate::policy::{self, Action, Process, decide, key};
 use crate::read::entitlements::Value;
@@ -85,6 +85,7 @@ fn item(case: &Case<'_>, index: usize, given: &EvidenceText) -> report::Evidence
         process: crate::detect::process_of(case.scene.evidence, index),
         uuid,
         matches,
+        also: given.also.clone(),
     }
 }
 
@@ -244,13 +245,53 @@ fn collect(case: &Case<'_>) -> Vec<report::Collect> {
             (Finder: Go, Go to Folder)";
         all.push(command(why, &[]));
     }
-    const PREDICATE: &str = "process == \"kernel\" OR process IN {\"amfid\",\"tccd\",\"taskgated-helper\",\"syspolicyd\"}";
+    let target = &case.scene.evidence.target;
+    let path = target.path.to_string_lossy();
+    if no_report && target.kind == TargetKind::App {
+        all.push(command("on the Mac where it broke, Temper finds the app's reports itself", &["temper", "check", &path, "--reports-dir"]));
+        all.push(command("to make it happen once more, with its exit awaited", &["open", "-n", "-W", &path]));
+    }
+    if let Some(label) = launchd_label(case) {
+        let why = "what launchd says of the job: last exit code and reason (of an agent: gui/UID/LABEL with your user id)";
+        all.push(command(why, &["launchctl", "print", &format!("system/{label}")]));
+    }
     let why = "what the system said while it happened: run this within minutes and give Temper the output";
-    all.push(command(why, &["log", "show", "--last", "10m", "--info", "--predicate", PREDICATE]));
-    if case.scene.evidence.target.kind == crate::evidence::TargetKind::None {
+    all.push(command(why, &["log", "show", "--last", "10m", "--info", "--predicate", &predicate(case)]));
+    if case.scene.evidence.target.kind == TargetKind::None {
         all.push(command("the app itself: temper check APP with the same evidence", &[]));
     }
     all
+}
+
+/// Lines of the daemons that judge code and privacy, and all that name the program.
+fn predicate(case: &Case<'_>) -> String {
+    let evidence = case.scene.evidence;
+    let reported = evidence.texts.iter().find_map(|text| match &text.facts {
+        TextFacts::Crash(report, _) => report.process.clone(),
+        _ => None,
+    });
+    let main = evidence.target.executable.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let daemons =
+        "process == \"kernel\" OR process IN {\"amfid\",\"tccd\",\"taskgated-helper\",\"syspolicyd\",\"launchd\",\"CoreServicesUIAgent\"}";
+    // A name with a quotation mark could not stand in a predicate.
+    match main.or(reported).filter(|name| !name.is_empty() && !name.contains(['"', '\\'])) {
+        Some(name) => format!("{daemons} OR process == \"{name}\" OR eventMessage CONTAINS \"{name}\""),
+        None => daemons.to_owned(),
+    }
+}
+
+/// Label of a launchd job that ended or was not started.
+fn launchd_label(case: &Case<'_>) -> Option<String> {
+    let lines = case.scene.evidence.texts.iter().flat_map(|text| match &text.facts {
+        TextFacts::Crash(_, lines) | TextFacts::Log(lines) => lines.as_slice(),
+        _ => &[],
+    });
+    let ended = lines.filter(|line| line.quote.contains("launchd") || line.quote.contains("Service exited"));
+    let names = ended.filter_map(|line| match &line.fact {
+        LogFact::Died { process, .. } => process.identifier.clone().or_else(|| process.name.clone()),
+        _ => None,
+    });
+    names.into_iter().find(|name| name.split('.').count() > 2 && !name.contains('/'))
 }
 
 fn entitlements(case: &Case<'_>, image: &Image, diagnoses: &[Diagnosis]) -> report::EntitlementState {

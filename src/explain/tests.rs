@@ -303,7 +303,7 @@ fn restricted_keys_are_those_the_policy_calls_restricted() {
 }
 
 /// The page of each fact a log can hold.
-const LOG_FACTS: [(&str, &str); 40] = [
+const LOG_FACTS: [(&str, &str); 41] = [
     ("Load", "log-dyld-tried"),
     ("LibraryValidationRejected", "log-library-validation"),
     ("InvalidPage", "log-invalid-page"),

@@ -4,9 +4,10 @@ pub(in crate::read) mod bounded;
 
 use super::ReadError;
 use plist::{Dictionary, Value};
+use serde::{Deserialize, Serialize};
 
 /// The facts of an Info.plist (XML or binary) that matter here.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InfoPlist {
     /// CFBundleIdentifier.
     pub identifier: Option<String>,

@@ -1,6 +1,7 @@
 //! What the user named: a bundle, a folder, a Mach-O, a script, evidence, or something Temper does not open.
 
 use super::{ScanError, bundle, file, texts};
+use crate::casefile;
 use crate::evidence::TargetKind;
 use crate::read::macho;
 use crate::system::{EntryKind, System};
@@ -30,6 +31,8 @@ pub(super) enum Goal {
     Script(PathBuf),
     /// It is evidence, not a target.
     Evidence,
+    /// A case file, without links.
+    Case(PathBuf),
 }
 
 /// Recognises the path.
@@ -54,6 +57,7 @@ pub(super) fn program(system: &dyn System, path: &Path) -> Result<PathBuf, ScanE
         Goal::MachO(_) | Goal::Script(_) => {
             return Ok(if path.components().count() == 1 { Path::new(".").join(path) } else { path.into() });
         }
+        Goal::Case(_) => return refused("a saved case, not a program: name the app, or a Mach-O file"),
         Goal::Evidence => return refused("evidence, not a program: name the app, or a Mach-O file"),
         // The main executable of the bundle itself was named.
         Goal::Folder { .. }
@@ -101,6 +105,9 @@ fn recognise_file(system: &dyn System, path: &Path, real: PathBuf, size: u64) ->
     };
     if let Some(code) = code {
         return Ok(bundle_around(system, &real).unwrap_or(code));
+    }
+    if casefile::looks_like_case(&head) {
+        return Ok(Goal::Case(real));
     }
     if let Some(why) = container(system, path, &real, &head, size) {
         return Err(ScanError::refused(path, &why));

@@ -140,11 +140,22 @@ fn report(verdict: Verdict) -> Report {
 }
 
 fn with_crash(mut report: Report, matches: &'static str) -> Examination {
-    report.evidence =
-        vec![EvidenceItem { source: "report.crash".into(), kind: "crash-report", process: Some("Lumaplay".into()), uuid: None, matches }];
+    report.evidence = vec![EvidenceItem {
+        source: "report.crash".into(),
+        kind: "crash-report",
+        process: Some("Lumaplay".into()),
+        uuid: None,
+        matches,
+        also: Vec::new(),
+    }];
     let mut examination = without_texts(report);
-    examination.evidence.texts =
-        vec![EvidenceText { source: "report.crash".into(), path: None, kind: "crash-report", facts: TextFacts::Log(Vec::new()) }];
+    examination.evidence.texts = vec![EvidenceText {
+        source: "report.crash".into(),
+        path: None,
+        kind: "crash-report",
+        facts: TextFacts::Log(Vec::new()),
+        also: Vec::new(),
+    }];
     examination
 }
 

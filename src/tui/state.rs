@@ -187,6 +187,8 @@ pub enum Screen {
     },
     /// Asks for a path.
     Open(Box<Open>),
+    /// Before the case is saved.
+    Save(Box<Save>),
 }
 
 /// Keys that are tried.
@@ -366,6 +368,17 @@ pub struct Window {
     pub fault: Option<String>,
 }
 
+/// Saving the case.
+#[derive(Debug, Clone)]
+pub struct Save {
+    /// File to write.
+    pub path: PathBuf,
+    /// Asked, under way or refused.
+    pub outcome: Outcome,
+    /// Place.
+    pub place: Place,
+}
+
 /// The path prompt.
 #[derive(Debug, Clone)]
 pub struct Open {
@@ -386,6 +399,8 @@ pub enum Purpose {
     Examine,
     /// Write this edit of the walk there; index of the edit.
     WriteTo(usize),
+    /// Save the case to it.
+    SaveCase,
 }
 
 /// What happened.
@@ -469,6 +484,8 @@ pub enum Effect {
     Interrupt(JobId),
     /// Watch these until it is cancelled.
     Watch(JobId, Vec<PathBuf>),
+    /// Write the case, names replaced, to a new file. Only after a yes.
+    SaveCase(JobId, Arc<Examination>, PathBuf),
     /// Stop a job.
     Cancel(JobId),
     /// Put text into the clipboard.
@@ -593,6 +610,7 @@ impl Screen {
             Screen::Run(page) => Some(&mut page.place),
             Screen::Code(tree) => Some(&mut tree.place),
             Screen::Open(open) => Some(&mut open.place),
+            Screen::Save(save) => Some(&mut save.place),
             Screen::Text(_) => None,
         }
     }
@@ -616,6 +634,7 @@ impl Screen {
             Screen::Run(page) => page.place,
             Screen::Code(tree) => tree.place,
             Screen::Open(open) => open.place,
+            Screen::Save(save) => save.place,
             Screen::Text(_) => Place::default(),
         }
     }

@@ -6,6 +6,7 @@ mod input;
 mod lines;
 mod mouse;
 mod run;
+mod save;
 mod tryout;
 mod walk;
 
@@ -44,6 +45,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Listed(folder, entries) => input::listed(state, folder, entries),
         Msg::Tried(job, after) => tryout::tried(state, job, after),
         Msg::Planned(job, plan) => walk::planned(state, job, *plan),
+        Msg::Written(job) if save::written(state, job) => Vec::new(),
         Msg::Written(job) => walk::written(state, job),
         Msg::Prepared(job, prepared) => run::prepared(state, job, *prepared),
         Msg::Said(job, lines) => run::said(state, job, lines),
@@ -129,7 +131,9 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Copy | Action::CopyAll => return copy(state, action),
         Action::OtherFile => return walk::other_file(state),
         Action::Yes if matches!(state.screen(), Screen::Run(_)) => return run::confirmed(state),
+        Action::Yes if matches!(state.screen(), Screen::Save(_)) => return save::confirmed(state),
         Action::Yes => return walk::confirmed(state),
+        Action::SaveCase => return save::open(state),
         Action::Find => input::prompt(state, super::state::PromptKind::Find),
         Action::Filter => input::prompt(state, super::state::PromptKind::Filter),
         Action::FindNext => return find_again(state, false),
@@ -650,7 +654,7 @@ fn failed(state: &mut State, job: JobId, why: String) -> Vec<Effect> {
         state.notice = Some(why);
         return Vec::new();
     }
-    if lines::failed(state, job, &why) {
+    if save::failed(state, job, &why) || lines::failed(state, job, &why) {
         return Vec::new();
     }
     if !run::failed(state, job, &why) {

@@ -69,6 +69,10 @@ impl Worker {
                 crate::fix::apply::write(system, &root, &edit).map_err(|error| error.to_string())?;
                 Ok(Msg::Written(job))
             }),
+            Effect::SaveCase(job, examination, path) => self.spawn(job, move |system, _| {
+                examination.save_case(system, &path)?;
+                Ok(Msg::Written(job))
+            }),
             Effect::List(folder) => self.spawn(JobId(0), move |system, _| Ok(list(system, folder))),
             // A send fails only when the thread has ended, which it does only with this program.
             Effect::ReadLines(job, origin, range) => drop(self.texts.send(TextJob::Lines(job, origin, range))),
@@ -330,6 +334,7 @@ fn open_text(system: &dyn System, origin: &TextOrigin) -> Result<LineReader, Str
         return LineReader::file(file).map_err(|error| error.to_string());
     }
     let pasted = origin.request.pasted.iter().find(|(name, _)| *name == text.source);
-    let (_, bytes) = pasted.ok_or("it was read from standard input and is not kept")?;
+    let (_, bytes) = pasted
+        .ok_or("its text is not kept: it was read from standard input, or stands in a case file, which holds only what was understood")?;
     LineReader::memory(bytes.clone()).map_err(|error| error.to_string())
 }

@@ -10,6 +10,7 @@ const ORDER: &[&[&str]] = &[
     &["finding"],
     &["system"],
     &["watch"],
+    &["casefile"],
     &["scan"],
     &["verify"],
     &["policy"],

@@ -4,6 +4,7 @@
 mod architecture;
 mod bad_input;
 mod callsites;
+mod casefile;
 mod cases;
 mod command_line;
 mod corpus;
@@ -11,6 +12,8 @@ mod labs;
 mod memory;
 mod pictures;
 mod readme;
+mod reports;
+mod robustness;
 mod run;
 mod samples;
 mod schema;

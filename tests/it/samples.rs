@@ -23,6 +23,7 @@ pub fn explained() -> Report {
             process: Some("Lumaplay".into()),
             uuid: Some("5F3C1B7E-0000-3000-8000-A1B2C3D4E5F6".into()),
             matches: "this-build",
+            also: vec![],
         }],
         diagnoses: vec![jit(), library()],
         findings: vec![killed(), flips(), refused(), development_key()],

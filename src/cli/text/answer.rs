@@ -71,7 +71,12 @@ fn item_words(item: &EvidenceItem) -> String {
         "another-build" => ", made by ANOTHER build than this app",
         _ => "",
     };
-    format!("{}: {kind}{of}{matches}", item.source)
+    let also = match item.also.len() {
+        0 => String::new(),
+        1 => format!("; 1 older report of the same crash ({})", item.also.join("")),
+        count => format!("; {count} older reports of the same crash"),
+    };
+    format!("{}: {kind}{of}{matches}{also}", item.source)
 }
 
 /// The first thing to read.
@@ -135,7 +140,7 @@ fn mended_by_words(who: &str) -> &'static str {
         "developer" => "the developer of this app",
         "other-developer" => "another developer, whose code it is: send them this report",
         "user" => "whoever uses this Mac; the app need not be changed",
-        _ => "nobody: macOS allows it to no app",
+        _ => "nobody: the program is Apple's own, or macOS allows it to no app",
     }
 }
 

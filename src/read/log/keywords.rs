@@ -214,6 +214,8 @@ const WORDS: &[(Families, &[&str])] = &[
             "by allowlist",
             "not in allowlist",
             "pthread_jit_write",
+            "restricted kernel",
+            "os::commit_memory",
             "freeze-late",
             "pthread jit write",
             "machine code",

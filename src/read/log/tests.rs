@@ -140,6 +140,7 @@ fn amfi_lines_are_read_in_every_style() {
             process: proc("Tern", 812),
             library_team: None,
             process_team: Some("QQ11WW22EE".into()),
+            platform_process: false,
         },
     );
     check(

@@ -80,6 +80,7 @@ fn trail(state: &State) -> String {
         Screen::WhatIf(_) => "what if".into(),
         Screen::Help { .. } => "help".into(),
         Screen::Open(_) => "open".into(),
+        Screen::Save(_) => "save the case".into(),
     }
 }
 
