@@ -287,7 +287,7 @@ pub struct Load {
 }
 
 /// Will macOS start it?
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Spawn {
     /// Executable.
     pub executable: String,
@@ -297,13 +297,27 @@ pub struct Spawn {
     pub verdict: &'static str,
     /// Why.
     pub why: String,
+    /// Oldest macOS that can run the slice (`11.0`); `None` when it does not say.
+    pub macos_from: Option<String>,
+    /// Newest macOS that can; `None` for no end.
+    pub macos_until: Option<String>,
+    /// The rule of macOS that decides.
+    pub rule: &'static str,
+    /// Where it comes from.
+    pub source: &'static str,
+    /// certain, likely, possible: how sure the rule is.
+    pub confidence: &'static str,
+    /// What it depends on besides: quarantine, the Macs of a profile.
+    pub conditions: Vec<&'static str>,
 }
 
 /// What the notary would refuse.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Notary {
-    /// Path.
+    /// Path; of code in an archive, the archive's with the entry's behind it.
     pub path: String,
+    /// Slice.
+    pub arch: Option<&'static str>,
     /// The notary's words.
     pub message: String,
 }

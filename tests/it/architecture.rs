@@ -12,6 +12,7 @@ const ORDER: &[&[&str]] = &[
     &["scan"],
     &["verify"],
     &["policy"],
+    &["keys"],
     &["dyld"],
     &["detect"],
     &["scenario"],
