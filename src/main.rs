@@ -48,7 +48,20 @@ fn face(asked: Asked) -> anyhow::Result<u8> {
             said.text.lines().try_for_each(|line| writeln!(io::stderr(), "{}", clean::clean(line)))?;
             Ok(said.status)
         }
+        Asked::Display(subject, options) => answer(cli::display::display(&*system, &cli::request(&*system, &subject)?, options)?),
+        Asked::Lint(files, format) => {
+            let (said, failures) = cli::lint::lint(&*system, &files, format)?;
+            failures.iter().for_each(|why| complain(why));
+            answer(said)
+        }
     }
+}
+
+fn answer(answer: cli::Answer) -> anyhow::Result<u8> {
+    let mut out = io::stdout().lock();
+    out.write_all(answer.text.as_bytes())?;
+    out.flush()?;
+    Ok(answer.status)
 }
 
 fn face_tui(request: Option<Request>, theme: Theme, system: Arc<dyn System>) -> anyhow::Result<u8> {
@@ -70,11 +83,8 @@ fn face_text(system: &dyn System, subject: &Subject, format: Format, color: Colo
     };
     let answer = cli::check(system, &request, format, look)?;
     let story = story.map(|story| cli::text::paragraph(&story, look)).unwrap_or_default();
-    let mut out = io::stdout().lock();
-    out.write_all(story.as_bytes())?;
-    out.write_all(answer.text.as_bytes())?;
-    out.flush()?;
-    Ok(answer.status)
+    io::stdout().lock().write_all(story.as_bytes())?;
+    self::answer(answer)
 }
 
 fn width() -> usize {
@@ -102,7 +112,11 @@ fn ended(outcome: anyhow::Result<u8>) -> ExitCode {
 }
 
 fn failed(why: &str) -> ExitCode {
+    complain(why);
+    ExitCode::from(FAILED)
+}
+
+fn complain(why: &str) {
     // Nobody is left to tell when standard error is closed.
     let _ = writeln!(io::stderr(), "temper: error: {}", clean::clean(why));
-    ExitCode::from(FAILED)
 }

@@ -367,6 +367,18 @@ impl Verdict {
     }
 }
 
+impl Spawn {
+    /// `macOS 11.0 and later`; empty when the slice does not say.
+    pub fn systems(&self) -> String {
+        match (&self.macos_from, &self.macos_until) {
+            (Some(from), None) => format!("macOS {from} and later"),
+            (Some(from), Some(until)) => format!("macOS {from} to {until}"),
+            (None, Some(until)) => format!("macOS up to {until}"),
+            (None, None) => String::new(),
+        }
+    }
+}
+
 impl Report {
     /// Exit status of a face that only reports: 0 nothing to report, 1 something found.
     pub fn exit_status(&self) -> u8 {

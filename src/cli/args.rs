@@ -17,6 +17,10 @@ pub enum Asked {
     Check(Subject, Format, Color),
     /// What `codesign --verify` says.
     Verify(Subject, super::verify::Options),
+    /// What `codesign --display` says.
+    Display(Subject, super::display::Options),
+    /// What is wrong with property lists.
+    Lint(Vec<PathBuf>, Format),
 }
 
 /// What is to be examined, and how.
@@ -126,6 +130,12 @@ enum Command {
     /// Verify signatures, seals and nested code as codesign does
     #[command(after_help = VERIFY_EXIT_CODES)]
     Verify(VerifyArgs),
+    /// Show signatures, entitlements and requirements as codesign does
+    #[command(after_help = super::display::EXIT_CODES)]
+    Display(super::display::DisplayArgs),
+    /// Check entitlements files (and Info.plist files) more strictly than plutil
+    #[command(after_help = super::lint::EXIT_CODES)]
+    Lint(super::lint::LintArgs),
 }
 
 const VERIFY_EXIT_CODES: &str = "\
@@ -206,6 +216,8 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Asked, clap::Er
     let check = match line.command {
         None => return Ok(Asked::Open(subject(line.subject, &matches)?, line.theme)),
         Some(Command::Verify(verify)) => return Ok(asked_to_verify(verify)),
+        Some(Command::Display(display)) => return Ok(display.asked()),
+        Some(Command::Lint(lint)) => return Ok(Asked::Lint(lint.files, lint.format)),
         Some(Command::Check(check)) => check,
     };
     let inner = matches.subcommand_matches("check").unwrap_or(&matches);
@@ -259,7 +271,7 @@ fn os_version(text: &str) -> Result<(u16, u16), String> {
     }
 }
 
-fn architecture(text: &str) -> Result<Arch, String> {
+pub(super) fn architecture(text: &str) -> Result<Arch, String> {
     match text {
         "arm64" => Ok(Arch::Arm64),
         "arm64e" => Ok(Arch::Arm64e),
@@ -295,7 +307,8 @@ mod tests {
 
     fn subject_of(line: &str) -> Subject {
         match asked(line) {
-            Ok(Asked::Open(subject, _) | Asked::Check(subject, ..) | Asked::Verify(subject, _)) => subject,
+            Ok(Asked::Open(subject, _) | Asked::Check(subject, ..) | Asked::Verify(subject, _) | Asked::Display(subject, _)) => subject,
+            Ok(other) => panic!("{line}: {other:?}"),
             Err(error) => panic!("{line}: {error}"),
         }
     }

@@ -2,7 +2,9 @@
 
 pub mod args;
 pub mod clean;
+pub mod display;
 pub mod json;
+pub mod lint;
 pub mod text;
 pub mod verify;
 
