@@ -121,7 +121,6 @@ pub(super) const GROUPS: &[Group] = &[
             ("com.apple.security.assets.movies.read-only", Bool),
             ("com.apple.security.assets.movies.read-write", Bool),
             ("com.apple.security.scripting-targets", Dict),
-            ("com.apple.security.cs.allow-relative-library-loads", Bool),
         ],
     },
     Group {
@@ -152,6 +151,7 @@ pub(super) const GROUPS: &[Group] = &[
             ("com.apple.security.hypervisor", Bool),
             ("com.apple.security.virtualization", Bool),
             ("com.apple.security.smartcard", Bool),
+            ("com.apple.security.cs.allow-relative-library-loads", Bool),
             ("com.apple.security.exception.files.home-relative-path.read-write", TextOrArray),
             ("com.apple.security.exception.shared-preference.read-write", TextOrArray),
         ],

@@ -7,6 +7,7 @@ mod callsites;
 mod cases;
 mod command_line;
 mod corpus;
+mod display;
 mod labs;
 mod pictures;
 mod readme;
