@@ -190,6 +190,13 @@ pub struct Finding {
     pub proof: Vec<Proof>,
 }
 
+impl Finding {
+    /// The message, with Apple's code where there is one: what to search for.
+    pub fn said(&self) -> String {
+        self.code.map_or_else(|| self.message.clone(), |code| format!("{} (Apple's code {code})", self.message))
+    }
+}
+
 /// Where a finding belongs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[allow(missing_docs)]
@@ -260,6 +267,9 @@ pub struct Code {
     pub runtime_version: Option<String>,
     /// 40 hex digits.
     pub cdhash: Option<String>,
+    /// The designated requirement, when the signature holds one, in Apple's syntax.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requirement: Option<String>,
     /// LC_UUID.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uuid: Option<String>,
