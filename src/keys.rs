@@ -206,7 +206,12 @@ mod tests {
         for key in all() {
             match key.kind {
                 Kind::Restricted => assert!(policy::is_restricted(key.name), "{}", key.name),
-                Kind::HardenedRuntime | Kind::Resource | Kind::Sandbox | Kind::Unrestricted | Kind::Development | Kind::EnhancedSecurity => {
+                Kind::HardenedRuntime
+                | Kind::Resource
+                | Kind::Sandbox
+                | Kind::Unrestricted
+                | Kind::Development
+                | Kind::EnhancedSecurity => {
                     assert!(!policy::is_restricted(key.name), "{}", key.name);
                 }
                 Kind::AppleInternal | Kind::NoEffect => {}
@@ -223,7 +228,10 @@ mod tests {
             assert_eq!(lookup(wrong).map(|key| key.kind), Some(Kind::NoEffect), "{wrong}");
             assert!(right.is_none_or(|right| lookup(right).is_some_and(|key| key.kind != Kind::NoEffect)), "{wrong}");
         }
-        assert_eq!(instead("com.apple.security.personal-information.contacts"), Some("com.apple.security.personal-information.addressbook"));
+        assert_eq!(
+            instead("com.apple.security.personal-information.contacts"),
+            Some("com.apple.security.personal-information.addressbook")
+        );
         assert_eq!(instead("com.apple.security.cs.allow-jit"), None);
     }
 

@@ -163,7 +163,9 @@ fn of_fault(fault: &Fault, is_info: bool) -> Remark {
 
 fn of_keys(set: &Entitlements, bytes: &[u8]) -> Vec<Remark> {
     let has_fault = |key: &str| {
-        set.xml_faults.iter().any(|fault| matches!(fault.kind, FaultKind::WrongType | FaultKind::BlankInKey) && fault.detail.trim() == key.trim())
+        set.xml_faults
+            .iter()
+            .any(|fault| matches!(fault.kind, FaultKind::WrongType | FaultKind::BlankInKey) && fault.detail.trim() == key.trim())
     };
     let notes = keys::judge(entries(set), &Place::default());
     // A fault of the text says it already, with the place of the value.
@@ -291,7 +293,7 @@ mod tests {
         assert_eq!(status, 1);
         assert_eq!(
             text,
-            "/d/a.entitlements: line 4, column 11: error: two hyphens inside a comment, which the strict parser refuses\n  \
+            "/d/a.entitlements: line 4, column 11: error: two hyphens inside a comment, which the strict parser refuses (use --options)\n  \
                4 |  <!-- use --options -->\n    |           ^\n"
         );
     }
@@ -339,7 +341,8 @@ mod tests {
         ));
         assert_eq!(status, 1);
         assert!(text.contains("line 6, column 7: warning: NSCalendarUsageDescription does nothing on macOS"), "{text}");
-        let (text, _) = said(plist("\t<key>CFBundleName</key>\n\t<string>a</string>\n\t<key>NSCameraUsageDescription</key>\n\t<string> </string>\n"));
+        let (text, _) =
+            said(plist("\t<key>CFBundleName</key>\n\t<string>a</string>\n\t<key>NSCameraUsageDescription</key>\n\t<string> </string>\n"));
         assert!(text.contains("counts as missing"), "{text}");
     }
 

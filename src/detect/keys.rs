@@ -4,7 +4,7 @@
 
 use super::signing::{EXCEPTIONS, is_distributed};
 use super::{Clue, Detected, Scene};
-use crate::evidence::Image;
+use crate::evidence::{EvidenceText, Image, TextFacts};
 use crate::finding::{Confidence, Kind, Proof, Severity};
 use crate::keys::{self, Note, Place};
 use crate::policy::{RESOURCES, spawn};
@@ -12,7 +12,26 @@ use crate::read::cms::SignerKind;
 use crate::read::entitlements::Value;
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Detected> {
-    scene.evidence.executables().flat_map(|image| of_image(scene, image)).collect()
+    let signed = scene.evidence.executables().flat_map(|image| of_image(scene, image));
+    let given = scene.evidence.texts.iter().enumerate().flat_map(|(index, text)| of_text(index, text));
+    signed.chain(given).collect()
+}
+
+/// Entitlements files of the project.
+fn of_text(index: usize, text: &EvidenceText) -> Vec<Detected> {
+    let TextFacts::Entitlements(set) = &text.facts else { return Vec::new() };
+    let is_told = |note: &Note| note.id == "key-needs-profile" || (note.id == "key-wrong-type" && set.fatal().is_some());
+    let notes = keys::judge(&set.entries, &Place::default()).into_iter().filter(|note| !is_told(note));
+    notes
+        .map(|note| {
+            let seen = Proof { source: text.source.clone(), quote: note.key.clone(), ..Proof::default() };
+            let mut detected =
+                Detected::of_code(note.id, Kind::Lint, severity(&note), Confidence::Certain, note.message, Clue::None).seen(seen);
+            detected.finding.location.path.clone_from(&text.source);
+            detected.text = Some(index);
+            detected
+        })
+        .collect()
 }
 
 fn of_image(scene: &Scene<'_>, image: &Image) -> Vec<Detected> {

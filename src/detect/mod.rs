@@ -298,7 +298,15 @@ impl Detected {
 
 /// All findings of all detectors, in stable order.
 pub fn detect(scene: &Scene<'_>) -> Vec<Detected> {
-    const TABLE: &[fn(&Scene<'_>) -> Vec<Detected>] =
-        &[crash::detect, log::detect, memory::detect, environment::detect, libraries::detect, resources::detect, signing::detect, keys::detect];
+    const TABLE: &[fn(&Scene<'_>) -> Vec<Detected>] = &[
+        crash::detect,
+        log::detect,
+        memory::detect,
+        environment::detect,
+        libraries::detect,
+        resources::detect,
+        signing::detect,
+        keys::detect,
+    ];
     TABLE.iter().flat_map(|detector| detector(scene)).collect()
 }

@@ -211,7 +211,11 @@ fn notary(case: &Case<'_>) -> Vec<report::Notary> {
     let of_image = |image: &&Image| {
         let submission = policy::notary::Submission::of(image, is_broken(case, image));
         let (path, arch) = (text(&image.path), Some(image.arch().name()));
-        policy::notary::refusals(&submission).into_iter().map(move |refusal| report::Notary { path: path.clone(), arch, message: refusal.message })
+        policy::notary::refusals(&submission).into_iter().map(move |refusal| report::Notary {
+            path: path.clone(),
+            arch,
+            message: refusal.message,
+        })
     };
     policy::notary::submitted(case.scene.evidence).iter().flat_map(of_image).collect()
 }

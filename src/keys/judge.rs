@@ -34,8 +34,21 @@ type Entries = [(String, Value)];
 
 /// All remarks, in the order of the keys, then of the rules.
 pub fn judge(entries: &Entries, place: &Place) -> Vec<Note> {
-    const RULES: &[fn(&Entries, &Place, &str, &Value) -> Option<Note>] =
-        &[unknown, no_effect, wrong_type, is_false, internal, sandbox_only, inherited, not_hardened, covered, alone, enhanced, development, restricted];
+    const RULES: &[fn(&Entries, &Place, &str, &Value) -> Option<Note>] = &[
+        unknown,
+        no_effect,
+        wrong_type,
+        is_false,
+        internal,
+        sandbox_only,
+        inherited,
+        not_hardened,
+        covered,
+        alone,
+        enhanced,
+        development,
+        restricted,
+    ];
     let all = entries.iter().flat_map(|(name, value)| RULES.iter().filter_map(move |rule| rule(entries, place, name, value)));
     all.collect()
 }
@@ -188,9 +201,12 @@ fn restricted(_: &Entries, place: &Place, name: &str, _: &Value) -> Option<Note>
     let is_restricted = policy::is_restricted(name) && !matches!(kind_of(name), Some(Kind::AppleInternal | Kind::NoEffect));
     match (is_restricted && nearest(name).is_none(), place.has_profile) {
         (false, _) | (true, Some(true)) => None,
-        (true, Some(false)) => {
-            note("key-needs-profile", Severity::Warning, name, format!("{name} must be authorised by a provisioning profile, and there is none"))
-        }
+        (true, Some(false)) => note(
+            "key-needs-profile",
+            Severity::Warning,
+            name,
+            format!("{name} must be authorised by a provisioning profile, and there is none"),
+        ),
         (true, None) => {
             let message = format!("{name} must be authorised by a provisioning profile; without one macOS does not start the program");
             note("key-needs-profile", Severity::Note, name, message)

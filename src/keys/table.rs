@@ -1,6 +1,8 @@
 //! The entitlement keys that are known, in groups of one kind and one source.
 
-use super::Kind::{self, AppleInternal, Development, EnhancedSecurity, HardenedRuntime, NoEffect, Resource, Restricted, Sandbox, Unrestricted};
+use super::Kind::{
+    self, AppleInternal, Development, EnhancedSecurity, HardenedRuntime, NoEffect, Resource, Restricted, Sandbox, Unrestricted,
+};
 use super::Type::{self, Any, Array, Bool, Dict, Integer, Text, TextOrArray};
 
 /// Keys of one kind that one source describes.

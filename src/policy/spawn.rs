@@ -326,7 +326,9 @@ fn unsigned(process: &Process, launch: &Launch) -> Option<(Decision, String)> {
     const RULE: &str = "Apple silicon runs no unsigned program";
     let holds = launch.signature == SignatureState::Missing && process.arch.is_arm64();
     let lifts = vec![Lift::Signing("sign it; ad hoc is enough to run it on this Mac")];
-    holds.then(|| (deny(RULE, "Apple: macOS Big Sur 11.0.1 Universal Apps Release Notes", CERTAIN, Shows::KilledInvalidPage, lifts), RULE.into()))
+    holds.then(|| {
+        (deny(RULE, "Apple: macOS Big Sur 11.0.1 Universal Apps Release Notes", CERTAIN, Shows::KilledInvalidPage, lifts), RULE.into())
+    })
 }
 
 /// On Apple silicon any program; on Intel one whose pages are enforced, and one with a Team ID ("Broken signature with Team ID fatal").
@@ -347,7 +349,10 @@ fn broken(process: &Process, launch: &Launch) -> Option<(Decision, String)> {
         "its signature does not match, and the hardened runtime kills it at the first page that was changed"
     };
     let lifts = vec![Lift::Signing("sign it again, after the last change")];
-    Some((deny(RULE, "XNU osfmk/vm/vm_fault.c, bsd/kern/ubc_subr.c; logs of amfid", certainty, Shows::KilledInvalidPage, lifts), why.into()))
+    Some((
+        deny(RULE, "XNU osfmk/vm/vm_fault.c, bsd/kern/ubc_subr.c; logs of amfid", certainty, Shows::KilledInvalidPage, lifts),
+        why.into(),
+    ))
 }
 
 fn malformed(process: &Process, launch: &Launch) -> Option<(Decision, String)> {
@@ -355,7 +360,12 @@ fn malformed(process: &Process, launch: &Launch) -> Option<(Decision, String)> {
     let is_old = process.os.is_some_and(|os| os < (10, 15));
     let lifts = vec![Lift::Signing("sign it again with entitlements as plain XML: no byte order mark, no comments")];
     let holds = launch.is_malformed && !is_old;
-    holds.then(|| (deny(RULE, "logs of AMFI: entitlements cannot be parsed", LIKELY, Shows::KilledInvalidPage, lifts), "macOS cannot parse its entitlements".into()))
+    holds.then(|| {
+        (
+            deny(RULE, "logs of AMFI: entitlements cannot be parsed", LIKELY, Shows::KilledInvalidPage, lifts),
+            "macOS cannot parse its entitlements".into(),
+        )
+    })
 }
 
 /// Keys that must be authorised by a provisioning profile, where none does (TN3125).
@@ -370,7 +380,10 @@ fn unauthorised(_: &Process, launch: &Launch) -> Option<(Decision, String)> {
         _ => &launch.restricted,
     };
     let lifts = vec![Lift::Signing("embed a provisioning profile that authorises the entitlements, or take them out")];
-    Some((deny(rule, TN3125, certainty, Shows::KilledInvalidPage, lifts), format!("it claims {}, which a provisioning profile must authorise; {why}", keys.join(", "))))
+    Some((
+        deny(rule, TN3125, certainty, Shows::KilledInvalidPage, lifts),
+        format!("it claims {}, which a provisioning profile must authorise; {why}", keys.join(", ")),
+    ))
 }
 
 /// Why the keys are not authorised; `None` when they are, or it is not known.

@@ -9,6 +9,7 @@ mod command_line;
 mod corpus;
 mod display;
 mod labs;
+mod launch;
 mod pictures;
 mod readme;
 mod samples;

@@ -161,16 +161,15 @@ fn signer(lines: &mut Lines, code: &Code) {
 
 /// As a Mac set to English (US) writes it, in UTC: `Apr 9, 2025 at 6:47:11 PM`.
 fn moment(seconds: i64) -> String {
-    let shape = format_description!("[month repr:short] [day padding:none], [year] at [hour repr:12 padding:none]:[minute]:[second] [period]");
+    let shape =
+        format_description!("[month repr:short] [day padding:none], [year] at [hour repr:12 padding:none]:[minute]:[second] [period]");
     let time = OffsetDateTime::from_unix_timestamp(seconds).ok().and_then(|time| time.format(&shape).ok());
     time.unwrap_or_else(|| seconds.to_string())
 }
 
 fn rest(lines: &mut Lines, code: &Code) {
     let directory = code.signature.directory();
-    let is_bound = |slot: usize| {
-        slot.checked_sub(1).and_then(|index| directory?.special_slots.get(index)).is_some_and(Option::is_some)
-    };
+    let is_bound = |slot: usize| slot.checked_sub(1).and_then(|index| directory?.special_slots.get(index)).is_some_and(Option::is_some);
     let is_stapled = code.bundle.as_ref().is_some_and(|bundle| bundle.is_stapled);
     if is_stapled || code.signature.blobs.iter().any(|blob| blob.slot == SLOT_TICKET) {
         lines.at(1, "Notarization Ticket=", "stapled");

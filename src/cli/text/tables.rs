@@ -172,7 +172,8 @@ pub(super) fn spawn(page: &mut Page, report: &Report) {
         0 => {}
         fine => {
             let first = report.spawn.iter().find(|spawn| spawn.verdict == "runs");
-            let why: Vec<&str> = first.into_iter().flat_map(|spawn| std::iter::once(spawn.why.as_str()).chain(spawn.conditions.iter().copied())).collect();
+            let why: Vec<&str> =
+                first.into_iter().flat_map(|spawn| std::iter::once(spawn.why.as_str()).chain(spawn.conditions.iter().copied())).collect();
             page.marked(2, Mark::Fine, &format!("{}: {}", counted(fine, "executable slice", "executable slices"), why.join("; ")));
         }
     }
