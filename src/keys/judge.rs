@@ -32,9 +32,12 @@ pub struct Place {
 
 type Entries = [(String, Value)];
 
+/// A rule on one key of a set.
+type Rule = fn(&Entries, &Place, &str, &Value) -> Option<Note>;
+
 /// All remarks, in the order of the keys, then of the rules.
 pub fn judge(entries: &Entries, place: &Place) -> Vec<Note> {
-    const RULES: &[fn(&Entries, &Place, &str, &Value) -> Option<Note>] = &[
+    const RULES: &[Rule] = &[
         unknown,
         no_effect,
         wrong_type,

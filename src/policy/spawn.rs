@@ -153,7 +153,7 @@ impl Launch {
 
 /// The entitlements cannot be read by macOS. The DER form decides where it is there: a fault in the XML beside a good one stops nothing.
 pub fn is_malformed(image: &Image) -> bool {
-    image.entitlements().is_some_and(|set| !(set.has_der && !set.entries.is_empty()) && set.fatal().is_some())
+    image.entitlements().is_some_and(|set| (set.entries.is_empty() || !set.has_der) && set.fatal().is_some())
 }
 
 /// Keys that a provisioning profile must authorise (TN3125). One that is false claims nothing.
@@ -237,10 +237,12 @@ fn systems(arch: Arch, min_os: Option<(u16, u16)>) -> Systems {
 const TN3125: &str = "Apple TN3125 Inside Code Signing: Provisioning Profiles";
 const EXEC: &str = "XNU bsd/kern/mach_loader.c, kern_exec.c";
 
+/// A refusal and its words; `None` when the rule does not apply.
+type Rule = fn(&Process, &Launch) -> Option<(Decision, String)>;
+
 /// Asks the model.
 pub fn verdict(process: &Process, launch: &Launch) -> Verdict {
-    const RULES: &[fn(&Process, &Launch) -> Option<(Decision, String)>] =
-        &[architecture, platform, system, unsigned, broken, malformed, unauthorised];
+    const RULES: &[Rule] = &[architecture, platform, system, unsigned, broken, malformed, unauthorised];
     let systems = systems(process.arch, launch.min_os);
     let conditions = conditions(launch);
     if let Some((decision, why)) = RULES.iter().find_map(|rule| rule(process, launch)) {

@@ -65,6 +65,9 @@ fn is_archive(path: &Path) -> bool {
     EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension))
 }
 
+/// An entry: its path, and its bytes.
+type Unpacked = (PathBuf, Vec<u8>);
+
 /// What may still be unpacked.
 struct Left {
     entries: usize,
@@ -155,7 +158,7 @@ impl Look<'_> {
         archive: &mut ZipArchive<R>,
         index: usize,
         path: &Path,
-    ) -> Result<Option<(PathBuf, Vec<u8>)>, (PathBuf, String)> {
+    ) -> Result<Option<Unpacked>, (PathBuf, String)> {
         let mut entry = archive.by_index(index).map_err(|error| (path.to_path_buf(), format!("entry {index}: {}", words(&error))))?;
         if entry.is_dir() {
             return Ok(None);

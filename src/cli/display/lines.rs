@@ -39,7 +39,7 @@ pub(super) fn describe(code: &Code, verbosity: u8) -> String {
         hashes(&mut lines, code, directory);
         segment(&mut lines, directory);
         slots(&mut lines, directory);
-        lines.at(3, "CDHash=", hex(&directory.cdhash));
+        lines.at(3, "CDHash=", hex(directory.cdhash));
     }
     signer(&mut lines, code);
     rest(&mut lines, code);
@@ -106,7 +106,7 @@ fn hashes(lines: &mut Lines, code: &Code, directory: &CodeDirectory) {
     all.sort_by_key(|directory| hash_number(directory.hash_type));
     for directory in &all {
         let name = hash_name(directory.hash_type);
-        lines.at(3, "CandidateCDHash ", format!("{name}={}", hex(&directory.cdhash)));
+        lines.at(3, "CandidateCDHash ", format!("{name}={}", hex(directory.cdhash)));
         lines.at(3, "CandidateCDHashFull ", format!("{name}={}", hex(&directory.digest)));
     }
     lines.at(3, "Hash choices=", all.iter().map(|directory| hash_name(directory.hash_type)).collect::<Vec<_>>().join(","));
