@@ -390,6 +390,13 @@ impl Spawn {
 }
 
 impl Report {
+    /// Slices that macOS would not start, of programs of which it would start no other slice: an old 32-bit slice beside a good one stops nothing.
+    pub fn not_started(&self) -> impl Iterator<Item = &Spawn> {
+        let runs: std::collections::HashSet<&str> =
+            self.spawn.iter().filter(|spawn| spawn.verdict != "refused").map(|spawn| spawn.executable.as_str()).collect();
+        self.spawn.iter().filter(move |spawn| spawn.verdict == "refused" && !runs.contains(spawn.executable.as_str()))
+    }
+
     /// Exit status of a face that only reports: 0 nothing to report, 1 something found.
     pub fn exit_status(&self) -> u8 {
         u8::from(!(self.verdict == Verdict::Clear && self.diagnoses.is_empty()))

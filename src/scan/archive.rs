@@ -33,6 +33,8 @@ const MAX_UNPACKED: u64 = 1 << 30;
 const MAX_DEPTH: usize = 2;
 /// Slices of one entry.
 const MAX_SLICES: usize = 32;
+/// Gaps of one archive, with those in it.
+const MAX_GAPS: usize = 16;
 /// Bytes that tell what an entry is.
 const HEAD: usize = 64;
 
@@ -129,9 +131,13 @@ impl Look<'_> {
             Err(error) => return self.gap(path, &format!("an archive that cannot be read: {}", words(&error))),
         };
         budget.set(u64::MAX);
+        let gaps_before = self.gaps.len();
         for index in 0..archive.len() {
             if self.run.is_cancelled() {
                 return;
+            }
+            if self.gaps.len() >= gaps_before + MAX_GAPS {
+                return self.gap(path, "too much in this archive cannot be read: the rest was not looked at");
             }
             let Some(entries) = self.left.entries.checked_sub(1) else {
                 return self.gap(path, &format!("more than {MAX_ENTRIES} entries in archives: the rest was not looked at"));
@@ -293,6 +299,16 @@ mod tests {
         let evidence = looked_at("Contents/a.zip", zip_of(&[("b.zip", &zip_of(&[("c.zip", &inmost)]))]));
         assert_eq!(archived(&evidence), Vec::<String>::new());
         assert!(gap_at(&evidence, "a.zip/b.zip/c.zip").unwrap().contains("not opened"));
+    }
+
+    #[test]
+    fn an_archive_full_of_faults_gives_few_gaps() {
+        let inmost = zip_of(&[("lib.dylib", &program())]);
+        let names: Vec<String> = (0..100).map(|n| format!("{n}.zip")).collect();
+        let inner = zip_of(&names.iter().map(|name| (name.as_str(), inmost.as_slice())).collect::<Vec<_>>());
+        let evidence = looked_at("Contents/a.zip", zip_of(&[("b.zip", &inner)]));
+        assert!(gap_at(&evidence, "a.zip/b.zip").unwrap().contains("the rest was not looked at"));
+        assert!(evidence.gaps.len() < 30, "{}", evidence.gaps.len());
     }
 
     #[test]

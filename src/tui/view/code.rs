@@ -125,10 +125,7 @@ impl<'a> Marks<'a> {
         }
         let refused = report.loads.iter().filter(|load| load.verdict == "refused");
         let refused = refused.filter_map(|load| Some(((load.to.as_deref()?, load.arch), load))).collect();
-        let runs: std::collections::HashSet<&str> =
-            report.spawn.iter().filter(|spawn| spawn.verdict == "runs").map(|spawn| spawn.executable.as_str()).collect();
-        let dead = report.spawn.iter().filter(|spawn| spawn.verdict == "refused" && !runs.contains(spawn.executable.as_str()));
-        let dead = dead.map(|spawn| ((spawn.executable.as_str(), spawn.arch), spawn)).collect();
+        let dead = report.not_started().map(|spawn| ((spawn.executable.as_str(), spawn.arch), spawn)).collect();
         Self { findings, refused, dead }
     }
 
