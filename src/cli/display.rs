@@ -9,7 +9,7 @@ mod lines;
 
 use super::Answer;
 use super::args::{self, Asked, Subject};
-use super::clean::clean;
+use crate::clean::clean;
 use crate::read::macho::Arch;
 use crate::scan::Request;
 use crate::system::System;

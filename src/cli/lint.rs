@@ -5,7 +5,7 @@
 
 use super::Answer;
 use super::args::Format;
-use super::clean::{clean, clean_json};
+use crate::clean::{self, clean, clean_json};
 use crate::detect::fault_words;
 use crate::finding::Severity;
 use crate::keys::{self, Place};
@@ -256,7 +256,7 @@ fn caret(out: &mut String, text: &str, line: u32, column: u32) {
     let at = (column.saturating_sub(1)) as usize;
     let start = if at < MAX_SHOWN { 0 } else { at - MAX_SHOWN / 2 };
     // One column for each character, so that the mark stands where it should.
-    let plain = |c: char| if c.is_control() || super::clean::is_unsafe(c) { ' ' } else { c };
+    let plain = |c: char| if c.is_control() || clean::is_unsafe(c) { ' ' } else { c };
     let part: String = shown.chars().skip(start).take(MAX_SHOWN).map(plain).collect();
     if part.trim().is_empty() {
         return;

@@ -1,8 +1,8 @@
 //! The headless face: arguments, text, JSON. It decides nothing: it shows the report.
 
 pub mod args;
-pub mod clean;
 pub mod display;
+pub mod explain;
 pub mod json;
 pub mod lint;
 pub mod text;

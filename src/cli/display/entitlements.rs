@@ -1,7 +1,7 @@
 //! Entitlements as `codesign -d --entitlements -` shows them: the tool's own indented form, or XML on one line.
 
 use super::Form;
-use crate::cli::clean::clean;
+use crate::clean::clean;
 use crate::read::entitlements::{Entitlements, Value};
 use std::fmt::Write as _;
 

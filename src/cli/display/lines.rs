@@ -1,7 +1,7 @@
 //! The lines of the description, each with the least count of `-v` that shows it.
 
 use super::code::Code;
-use crate::cli::clean::clean;
+use crate::clean::clean;
 use crate::read::cms::Certificate;
 use crate::read::requirement::{Requirement, parse};
 use crate::read::signature::{CodeDirectory, CodeSignatureFlags, HashType};
