@@ -8,6 +8,7 @@ use crate::read::entitlements::Entitlements;
 use crate::read::info_plist::InfoPlist;
 use crate::read::log::LogLine;
 use crate::read::macho::{Arch, MachO};
+use crate::read::profile::Profile;
 use crate::read::signature::{PageResult, Signature};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -343,6 +344,8 @@ pub struct Bundle {
     pub executable: Option<PathBuf>,
     /// `embedded.provisionprofile` is there.
     pub has_profile: bool,
+    /// What it says, or why it cannot be read; `None` when there is none.
+    pub profile: Option<Result<Box<Profile>, String>>,
     /// `_CodeSignature/CodeResources` is there.
     pub has_seal: bool,
 }
@@ -440,6 +443,9 @@ pub struct Evidence {
     pub target: Target,
     /// Mach-O slices, by path, then slice.
     pub images: Vec<Image>,
+    /// Mach-O slices in zip archives of the target (jars too), which the notary looks into; `path` is the archive's with the entry's behind it. macOS runs none
+    /// of them from there, so nothing but the notary verdict asks for them.
+    pub archived: Vec<Image>,
     /// Bundles, outermost first, then by path.
     pub bundles: Vec<Bundle>,
     /// Scripts.
@@ -468,6 +474,7 @@ impl Evidence {
         Self {
             target: Target::none(),
             images: Vec::new(),
+            archived: Vec::new(),
             bundles: Vec::new(),
             scripts: Vec::new(),
             seals: Vec::new(),

@@ -20,6 +20,8 @@ pub mod scan;
 pub mod verify;
 // The model of macOS.
 pub mod policy;
+// Entitlement keys, and what is odd about a set of them.
+pub mod keys;
 // Which image loads which.
 pub mod dyld;
 // Evidence → findings.

@@ -59,6 +59,12 @@ fn face(asked: Asked) -> anyhow::Result<u8> {
             cli::watch::watch(&*system, &subject, format, look, &mut io::stdout().lock())
         }
         Asked::Run(asked) => face_run(&*system, &asked),
+        Asked::Display(subject, options) => answer(cli::display::display(&*system, &cli::request(&*system, &subject)?, options)?),
+        Asked::Lint(files, format) => {
+            let (said, failures) = cli::lint::lint(&*system, &files, format)?;
+            failures.iter().for_each(|why| complain(&format!("error: {why}")));
+            answer(said)
+        }
     }
 }
 
@@ -80,6 +86,13 @@ fn face_run(system: &dyn System, asked: &cli::run::Asked) -> anyhow::Result<u8> 
     cli::run::run(system, asked, look, streams)
 }
 
+fn answer(answer: cli::Answer) -> anyhow::Result<u8> {
+    let mut out = io::stdout().lock();
+    out.write_all(answer.text.as_bytes())?;
+    out.flush()?;
+    Ok(answer.status)
+}
+
 fn face_tui(request: Option<Request>, theme: Theme, system: Arc<dyn System>) -> anyhow::Result<u8> {
     let theme = match theme {
         Theme::Auto => tui::theme::Choice::Auto,
@@ -99,11 +112,8 @@ fn face_text(system: &dyn System, subject: &Subject, format: Format, color: Colo
     };
     let answer = cli::check(system, &request, format, look, subject.save_case.as_deref())?;
     let story = story.map(|story| cli::text::paragraph(&story, look)).unwrap_or_default();
-    let mut out = io::stdout().lock();
-    out.write_all(story.as_bytes())?;
-    out.write_all(answer.text.as_bytes())?;
-    out.flush()?;
-    Ok(answer.status)
+    io::stdout().lock().write_all(story.as_bytes())?;
+    self::answer(answer)
 }
 
 fn width() -> usize {

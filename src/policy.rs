@@ -7,7 +7,9 @@ use crate::finding::Confidence;
 use crate::read::cms::SignerKind;
 use crate::read::macho::Arch;
 
+pub mod notary;
 mod resources;
+pub mod spawn;
 
 pub use resources::{RESOURCES, Resource, resource};
 
@@ -141,6 +143,10 @@ pub enum Action {
         /// Usage string is in the Info.plist that counts; `None` when unknown.
         usage_present: Option<bool>,
     },
+    /// Is started.
+    Spawn(Box<spawn::Launch>),
+    /// Is handed to the notary service.
+    Notarize(Box<notary::Submission>),
 }
 
 /// How a refusal shows itself.
@@ -216,6 +222,8 @@ pub fn decide(process: &Process, action: &Action) -> Decision {
         Action::BeDebugged => be_debugged(process),
         Action::DebugOther => debug_other(process),
         Action::UseResource { entitlement, usage_present } => use_resource(process, entitlement, *usage_present),
+        Action::Spawn(launch) => spawn::verdict(process, launch).decision,
+        Action::Notarize(submission) => notary::decide(submission),
     }
 }
 

@@ -302,7 +302,7 @@ pub struct Load {
 }
 
 /// Will macOS start it?
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Spawn {
     /// Executable.
     pub executable: String,
@@ -312,13 +312,27 @@ pub struct Spawn {
     pub verdict: &'static str,
     /// Why.
     pub why: String,
+    /// Oldest macOS that can run the slice (`11.0`); `None` when it does not say.
+    pub macos_from: Option<String>,
+    /// Newest macOS that can; `None` for no end.
+    pub macos_until: Option<String>,
+    /// The rule of macOS that decides.
+    pub rule: &'static str,
+    /// Where it comes from.
+    pub source: &'static str,
+    /// certain, likely, possible: how sure the rule is.
+    pub confidence: &'static str,
+    /// What it depends on besides: quarantine, the Macs of a profile.
+    pub conditions: Vec<&'static str>,
 }
 
 /// What the notary would refuse.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Notary {
-    /// Path.
+    /// Path; of code in an archive, the archive's with the entry's behind it.
     pub path: String,
+    /// Slice.
+    pub arch: Option<&'static str>,
     /// The notary's words.
     pub message: String,
 }
@@ -368,7 +382,26 @@ impl Verdict {
     }
 }
 
+impl Spawn {
+    /// `macOS 11.0 and later`; empty when the slice does not say.
+    pub fn systems(&self) -> String {
+        match (&self.macos_from, &self.macos_until) {
+            (Some(from), None) => format!("macOS {from} and later"),
+            (Some(from), Some(until)) => format!("macOS {from} to {until}"),
+            (None, Some(until)) => format!("macOS up to {until}"),
+            (None, None) => String::new(),
+        }
+    }
+}
+
 impl Report {
+    /// Slices that macOS would not start, of programs of which it would start no other slice: an old 32-bit slice beside a good one stops nothing.
+    pub fn not_started(&self) -> impl Iterator<Item = &Spawn> {
+        let runs: std::collections::HashSet<&str> =
+            self.spawn.iter().filter(|spawn| spawn.verdict != "refused").map(|spawn| spawn.executable.as_str()).collect();
+        self.spawn.iter().filter(move |spawn| spawn.verdict == "refused" && !runs.contains(spawn.executable.as_str()))
+    }
+
     /// Exit status of a face that only reports: 0 nothing to report, 1 something found.
     pub fn exit_status(&self) -> u8 {
         u8::from(!(self.verdict == Verdict::Clear && self.diagnoses.is_empty()))

@@ -110,12 +110,15 @@ impl Found {
         if text.len() > MAX_TEXT {
             return;
         }
-        let is_team_field = key == "team" || key.ends_with("_team") || key == "organizational_unit";
+        let is_team_field = matches!(key, "team" | "teams" | "prefixes" | "organizational_unit") || key.ends_with("_team");
         if is_team_field && text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()) {
             add(&mut self.teams, text);
         }
-        if matches!(key, "organization" | "common_name") && !text.starts_with("Apple") {
+        if matches!(key, "organization" | "common_name" | "team_name" | "app_id_name") && !text.starts_with("Apple") {
             add(&mut self.names, text);
+        }
+        if key == "devices" {
+            add(&mut self.hosts, text);
         }
         if key.ends_with("identifier") && may_be_identifier(text) {
             self.identifier(text);

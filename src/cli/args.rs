@@ -24,6 +24,10 @@ pub enum Asked {
     Watch(Subject, Format, Color),
     /// The report of a run of the program.
     Run(Box<super::run::Asked>),
+    /// What `codesign --display` says.
+    Display(Subject, super::display::Options),
+    /// What is wrong with property lists.
+    Lint(Vec<PathBuf>, Format),
 }
 
 /// What is to be examined, and how.
@@ -156,6 +160,12 @@ enum Command {
     /// Start the app, show what it writes, and say why it broke
     #[command(after_help = EXIT_CODES, after_long_help = format!("{}\n\n{EXIT_CODES}", super::run::EXAMPLES))]
     Run(super::run::RunArgs),
+    /// Show signatures, entitlements and requirements as codesign does
+    #[command(after_help = super::display::EXIT_CODES)]
+    Display(super::display::DisplayArgs),
+    /// Check entitlements files (and Info.plist files) more strictly than plutil
+    #[command(after_help = super::lint::EXIT_CODES)]
+    Lint(super::lint::LintArgs),
 }
 
 #[derive(Debug, Args)]
@@ -223,6 +233,8 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Asked, clap::Er
         Some(Command::Explain(args)) => return Ok(args.asked()),
         Some(Command::Verify(args)) => return Ok(args.asked()),
         Some(Command::Run(run)) => return run.asked(inner).map(|asked| Asked::Run(Box::new(asked))),
+        Some(Command::Display(display)) => return Ok(display.asked()),
+        Some(Command::Lint(lint)) => return Ok(Asked::Lint(lint.files, lint.format)),
         Some(Command::Check(check)) => check,
     };
     let subject = Subject { save_case: check.save_case, ..subject(check.subject, inner)? };
@@ -284,7 +296,7 @@ fn os_version(text: &str) -> Result<(u16, u16), String> {
     }
 }
 
-fn architecture(text: &str) -> Result<Arch, String> {
+pub(super) fn architecture(text: &str) -> Result<Arch, String> {
     match text {
         "arm64" => Ok(Arch::Arm64),
         "arm64e" => Ok(Arch::Arm64e),
@@ -320,9 +332,10 @@ mod tests {
 
     fn subject_of(line: &str) -> Subject {
         match asked(line) {
-            Ok(Asked::Open(subject, _) | Asked::Check(subject, ..) | Asked::Watch(subject, ..) | Asked::Verify(subject, _)) => subject,
+            Ok(Asked::Open(subject, _) | Asked::Check(subject, ..) | Asked::Watch(subject, ..)) => subject,
+            Ok(Asked::Verify(subject, _) | Asked::Display(subject, _)) => subject,
             Ok(Asked::Run(asked)) => asked.subject,
-            Ok(Asked::Explain(..)) => panic!("{line} examines nothing"),
+            Ok(other) => panic!("{line}: {other:?}"),
             Err(error) => panic!("{line}: {error}"),
         }
     }

@@ -1,8 +1,10 @@
 //! The headless face: arguments, text, JSON. It decides nothing: it shows the report.
 
 pub mod args;
+pub mod display;
 pub mod explain;
 pub mod json;
+pub mod lint;
 pub mod run;
 pub mod text;
 pub mod verify;

@@ -5,6 +5,7 @@
 
 mod crash;
 mod environment;
+mod keys;
 mod libraries;
 mod log;
 mod memory;
@@ -14,6 +15,7 @@ mod signing;
 
 pub(crate) use log::{engine_name, process_of, reason_words};
 pub use scene::Scene;
+pub(crate) use signing::fault_words;
 
 use crate::finding::{Confidence, Finding, Kind, Location, Proof, Severity};
 use crate::policy::Resource;
@@ -298,7 +300,15 @@ impl Detected {
 
 /// All findings of all detectors, in stable order.
 pub fn detect(scene: &Scene<'_>) -> Vec<Detected> {
-    const TABLE: &[fn(&Scene<'_>) -> Vec<Detected>] =
-        &[crash::detect, log::detect, memory::detect, environment::detect, libraries::detect, resources::detect, signing::detect];
+    const TABLE: &[fn(&Scene<'_>) -> Vec<Detected>] = &[
+        crash::detect,
+        log::detect,
+        memory::detect,
+        environment::detect,
+        libraries::detect,
+        resources::detect,
+        signing::detect,
+        keys::detect,
+    ];
     TABLE.iter().flat_map(|detector| detector(scene)).collect()
 }

@@ -3,7 +3,8 @@
 use super::case::Case;
 use crate::detect::{Clue, Detected, MemoryUse};
 use crate::evidence::{EvidenceText, Image, Signed, TargetKind, TextFacts};
-use crate::finding::Confidence;
+use crate::finding::{Confidence, Severity};
+use crate::keys;
 use crate::policy::{self, Action, Process, decide, key};
 use crate::read::entitlements::Value;
 use crate::read::log::LogFact;
@@ -25,7 +26,7 @@ pub(super) fn report(case: &Case<'_>, verdict: Verdict, diagnoses: Vec<Diagnosis
         code: evidence.images.iter().map(|image| code(case, image)).collect(),
         loads: case.scene.loads.iter().map(load).collect(),
         spawn: evidence.executables().map(|image| spawn(case, image)).collect(),
-        notary: evidence.images.iter().flat_map(notary).collect(),
+        notary: notary(case),
         noise: noise(case),
         collect: if verdict == Verdict::Undetermined { collect(case) } else { Vec::new() },
         findings: case.detected.iter().map(finding).collect(),
@@ -118,6 +119,8 @@ fn code(case: &Case<'_>, image: &Image) -> report::Code {
         .detected
         .iter()
         .filter(|d| matches!(d.finding.kind, crate::finding::Kind::Defect | crate::finding::Kind::Lint))
+        // A remark on a key is no fault of the code.
+        .filter(|d| !(d.finding.severity == Severity::Note && d.finding.id.starts_with("key-")))
         .filter(|d| Path::new(&d.finding.subject) == image.path && d.finding.arch.is_none_or(|arch| arch == image.arch()))
         .map(|d| d.finding.id)
         .collect();
@@ -151,13 +154,10 @@ fn requirement(facts: &crate::evidence::SignatureFacts) -> Option<String> {
 }
 
 fn signature_word(case: &Case<'_>, image: &Image) -> &'static str {
-    let broken = |d: &Detected| {
-        d.clue == Clue::BrokenSignature && Path::new(&d.finding.subject) == image.path && d.finding.arch == Some(image.arch())
-    };
     match &image.signed {
         Signed::No => "unsigned",
         Signed::Unreadable(_) => "invalid",
-        Signed::Yes(_) if case.detected.iter().any(broken) => "invalid",
+        Signed::Yes(_) if is_broken(case, image) => "invalid",
         Signed::Yes(facts) if facts.pages.is_some() => "valid",
         Signed::Yes(_) => "unchecked",
     }
@@ -179,40 +179,46 @@ fn gap(gap: &crate::evidence::Gap) -> report::GapItem {
     report::GapItem { path: text(&gap.path), path_bytes: bytes(&gap.path), why: gap.why.clone() }
 }
 
-/// What would start, as far as this reads signatures: a broken or missing one on Apple silicon, keys without a profile, a form that cannot be parsed.
-fn spawn(case: &Case<'_>, image: &Image) -> report::Spawn {
-    let about = |d: &&Detected| Path::new(&d.finding.subject) == image.path && d.finding.arch.is_none_or(|arch| arch == image.arch());
-    let refusal = case.detected.iter().filter(about).find(|d| match &d.clue {
-        Clue::BrokenSignature => image.arch().is_arm64() && d.finding.arch.is_some(),
-        Clue::RestrictedKeys(_) | Clue::MalformedEntitlements => d.text.is_none(),
-        _ => false,
-    });
-    let (verdict, why) = match (refusal, &image.signed) {
-        // Apple: 32-bit app compatibility with macOS 10.14 is the last that runs it.
-        _ if image.arch() == Arch::I386 => ("refused", "macOS 10.15 and later run no 32-bit code".into()),
-        (Some(refusal), _) => ("refused", refusal.finding.message.clone()),
-        (None, Signed::Yes(facts)) if facts.pages.is_none() => ("unknown", "its pages were not compared with its signature".into()),
-        (None, _) => ("runs", "nothing in its signature stops it; quarantine and launch constraints were not looked at".into()),
+/// Verification found that the signature of this slice does not hold.
+fn is_broken(case: &Case<'_>, image: &Image) -> bool {
+    let broken = |d: &&Detected| {
+        d.clue == Clue::BrokenSignature && Path::new(&d.finding.subject) == image.path && d.finding.arch == Some(image.arch())
     };
-    report::Spawn { executable: text(&image.path), arch: image.arch().name(), verdict, why }
+    case.detected.iter().any(|d| broken(&d))
 }
 
-/// What the notary would say of a Developer ID signature (Apple: Resolving common notarization issues).
-fn notary(image: &Image) -> Vec<report::Notary> {
-    use crate::read::cms::SignerKind;
-    let Some(facts) = image.facts().filter(|facts| facts.signer.kind == SignerKind::DeveloperId) else { return Vec::new() };
-    let mut all = Vec::new();
-    let mut say = |holds: bool, message: &str| {
-        if holds {
-            all.push(report::Notary { path: text(&image.path), message: message.to_owned() });
-        }
+/// What macOS would start.
+fn spawn(case: &Case<'_>, image: &Image) -> report::Spawn {
+    let launch = policy::spawn::Launch::of(case.scene.evidence, image, is_broken(case, image));
+    let process = Process { os: case.scene.evidence.os, ..Process::of(image) };
+    let verdict = policy::spawn::verdict(&process, &launch);
+    let version = |(major, minor): (u16, u16)| format!("{major}.{minor}");
+    report::Spawn {
+        executable: text(&image.path),
+        arch: image.arch().name(),
+        verdict: verdict.outcome.word(),
+        why: verdict.why,
+        macos_from: verdict.systems.from.map(version),
+        macos_until: verdict.systems.until.map(version),
+        rule: verdict.decision.rule,
+        source: verdict.decision.source,
+        confidence: verdict.decision.certainty.word(),
+        conditions: verdict.conditions,
+    }
+}
+
+/// What the notary would refuse, in archives too.
+fn notary(case: &Case<'_>) -> Vec<report::Notary> {
+    let of_image = |image: &&Image| {
+        let submission = policy::notary::Submission::of(image, is_broken(case, image));
+        let (path, arch) = (text(&image.path), Some(image.arch().name()));
+        policy::notary::refusals(&submission).into_iter().map(move |refusal| report::Notary {
+            path: path.clone(),
+            arch,
+            message: refusal.message,
+        })
     };
-    let stamped = facts.signature.cms.as_ref().is_some_and(|cms| cms.timestamp.is_some());
-    say(image.is_executable() && !image.is_hardened(), "The executable does not have the hardened runtime enabled.");
-    say(image.has_entitlement(key::GET_TASK_ALLOW), "The executable requests the com.apple.security.get-task-allow entitlement.");
-    say(!stamped, "The signature does not include a secure timestamp.");
-    say(facts.pages.as_ref().is_some_and(|p| p.bad_count > 0), "The signature of the binary is invalid.");
-    all
+    policy::notary::submitted(case.scene.evidence).iter().flat_map(of_image).collect()
 }
 
 fn noise(case: &Case<'_>) -> Vec<report::Noise> {
@@ -375,17 +381,13 @@ fn inert(image: &Image) -> Vec<String> {
     entries.iter().map(|(name, _)| name).filter(|name| guarded(name) && (!sandboxed || name.contains(".cs."))).cloned().collect()
 }
 
-/// Keys that another one covers: on Intel the memory keys are a chain; on Apple silicon the two broad ones are equal.
+/// Keys that another one covers, in every slice that runs with them.
 fn redundant(case: &Case<'_>, image: &Image) -> Vec<String> {
-    let has = |name: &str| image.has_entitlement(name);
-    let mut all = Vec::new();
-    let broad = has(key::UNSIGNED_MEMORY) || has(key::PAGE_PROTECTION);
-    let other_slice_needs_jit = case.scene.evidence.images_at(&image.path).any(|slice| slice.arch().is_arm64());
-    if broad && has(key::ALLOW_JIT) && !image.arch().is_arm64() && !other_slice_needs_jit {
-        all.push(key::ALLOW_JIT.to_owned());
-    }
-    if has(key::PAGE_PROTECTION) && has(key::UNSIGNED_MEMORY) && image.arch().is_arm64() {
-        all.push(key::PAGE_PROTECTION.to_owned());
-    }
-    all
+    // The key must stay where another slice of the file needs it: entitlements are signed into all slices alike.
+    let archs: Vec<Arch> = match image.arch().is_arm64() {
+        true => vec![image.arch()],
+        false => case.scene.evidence.images_at(&image.path).map(Image::arch).collect(),
+    };
+    let covered = keys::redundant(&|name| image.has_entitlement(name), &archs);
+    covered.into_iter().map(|(name, _)| name.to_owned()).collect()
 }

@@ -3,6 +3,7 @@
 //! Only regular files inside the target are opened. What cannot be read is a [`Gap`]; only a target or a text that cannot be examined at all is
 //! an error. The result does not depend on the number of threads.
 
+mod archive;
 mod bundle;
 mod digest;
 mod file;
@@ -326,6 +327,7 @@ impl Run<'_> {
         for main in found.iter().filter_map(|found| found.bundle.executable.as_ref()) {
             evidence.gaps.extend(no_code(&evidence, &seen, main));
         }
+        archive::read(self, root, &seen, &mut evidence)?;
         evidence.target = Target { path, root: root.to_path_buf(), kind, identifier, executable };
         evidence.bundles = found.into_iter().map(|found| found.bundle).collect();
         Ok(evidence)

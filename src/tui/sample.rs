@@ -131,7 +131,7 @@ fn report(verdict: Verdict) -> Report {
             verdict: "allowed",
             rule: "same team".into(),
         }],
-        spawn: vec![Spawn { executable: APP.into(), arch: "arm64", verdict: "runs", why: "nothing refuses it".into() }],
+        spawn: vec![Spawn { executable: APP.into(), arch: "arm64", verdict: "runs", why: "nothing refuses it".into(), ..Spawn::default() }],
         notary: Vec::new(),
         noise: Vec::new(),
         collect: Vec::new(),

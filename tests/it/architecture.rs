@@ -14,6 +14,7 @@ const ORDER: &[&[&str]] = &[
     &["scan"],
     &["verify"],
     &["policy"],
+    &["keys"],
     &["dyld"],
     &["detect"],
     &["scenario"],

@@ -31,7 +31,11 @@ pub fn explained() -> Report {
         code: vec![program("arm64"), program("x86_64"), plugin(), fine_library()],
         loads: vec![load("refused", "the library is signed by no team"), load("allowed", "same team")],
         spawn: vec![spawn("runs", "nothing in its signature stops it"), spawn("unknown", "its pages were not compared with its signature")],
-        notary: vec![Notary { path: PROGRAM.into(), message: "The signature does not include a secure timestamp.".into() }],
+        notary: vec![Notary {
+            path: PROGRAM.into(),
+            arch: Some("arm64"),
+            message: "The signature does not include a secure timestamp.".into(),
+        }],
         noise: (3..16)
             .map(|line| Noise { source: "log.txt".into(), line, why: "logged for every program without a profile".into() })
             .collect(),
@@ -398,5 +402,5 @@ fn load(verdict: &'static str, rule: &str) -> Load {
 }
 
 fn spawn(verdict: &'static str, why: &str) -> Spawn {
-    Spawn { executable: PROGRAM.into(), arch: "arm64", verdict, why: why.into() }
+    Spawn { executable: PROGRAM.into(), arch: "arm64", verdict, why: why.into(), confidence: "certain", ..Spawn::default() }
 }

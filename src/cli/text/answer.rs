@@ -102,7 +102,7 @@ pub(super) fn answer(page: &mut Page, report: &Report) {
 }
 
 fn clear(page: &mut Page, report: &Report) {
-    match report.spawn.iter().find(|spawn| spawn.verdict == "refused") {
+    match report.not_started().next() {
         Some(spawn) => page.marked(0, Mark::Unwise, &format!("It would not start: {} ({}): {}.", spawn.executable, spawn.arch, spawn.why)),
         None => page.marked(0, Mark::Fine, "Nothing was found that macOS would refuse."),
     }
