@@ -1,4 +1,4 @@
-//! What only macOS has: extended attributes of a file, the pasteboard. Type-checked on Linux; never run there.
+//! What only macOS has: extended attributes of a file, the pasteboard, exchanging two files. Type-checked on Linux; never run there.
 #![allow(unsafe_code)]
 
 use std::ffi::CString;
@@ -30,5 +30,18 @@ pub(super) fn copy(text: &str) -> io::Result<()> {
     match child.wait()?.success() {
         true => Ok(()),
         false => Err(io::Error::other("pbcopy failed")),
+    }
+}
+
+/// Exchanges two files or folders in one moment (`renamex_np(2)`). `Unsupported` where the file system cannot: APFS can, HFS+ and network volumes cannot.
+pub(super) fn exchange(a: &Path, b: &Path) -> io::Result<()> {
+    let (a, b) = (CString::new(a.as_os_str().as_bytes())?, CString::new(b.as_os_str().as_bytes())?);
+    // SAFETY: both strings end in NUL and outlive the call.
+    match unsafe { libc::renamex_np(a.as_ptr(), b.as_ptr(), libc::RENAME_SWAP) } {
+        0 => Ok(()),
+        _ => match io::Error::last_os_error() {
+            error if error.raw_os_error() == Some(libc::ENOTSUP) => Err(io::ErrorKind::Unsupported.into()),
+            error => Err(error),
+        },
     }
 }
