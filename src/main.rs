@@ -42,6 +42,14 @@ fn face(asked: Asked) -> anyhow::Result<u8> {
         }
         Asked::Open(subject, _) => face_text(&*system, &subject, Format::Text, Color::Auto),
         Asked::Check(subject, format, color) => face_text(&*system, &subject, format, color),
+        Asked::Plan(subject, options) => said(cli::plan::plan(&*system, &subject, &options, plain())?),
+        Asked::Fix(subject, options) => {
+            let tell = |line: &str| {
+                let _ = writeln!(io::stderr(), "{}", clean::clean(line));
+            };
+            said(cli::fix::fix(&*system, &subject, &options, plain(), &tell)?)
+        }
+        Asked::Undo(path) => said(cli::undo::undo(&*system, &path)?),
     }
 }
 
@@ -69,6 +77,18 @@ fn face_text(system: &dyn System, subject: &Subject, format: Format, color: Colo
     out.write_all(answer.text.as_bytes())?;
     out.flush()?;
     Ok(answer.status)
+}
+
+/// An answer on standard output.
+fn said(answer: cli::Answer) -> anyhow::Result<u8> {
+    let mut out = io::stdout().lock();
+    out.write_all(answer.text.as_bytes())?;
+    out.flush()?;
+    Ok(answer.status)
+}
+
+fn plain() -> Look {
+    Look { width: width(), color: colored(Color::Auto) }
 }
 
 fn width() -> usize {

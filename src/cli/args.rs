@@ -15,6 +15,12 @@ pub enum Asked {
     Open(Subject, Theme),
     /// The report.
     Check(Subject, Format, Color),
+    /// What a remedy would do.
+    Plan(Subject, super::plan::Options),
+    /// Does it.
+    Fix(Subject, Box<super::fix::Options>),
+    /// Takes it back.
+    Undo(PathBuf),
 }
 
 /// What is to be examined, and how.
@@ -121,6 +127,46 @@ enum Command {
     /// Print the report instead of opening the terminal face
     #[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
     Check(CheckArgs),
+    /// Print what a remedy would do: files with their differences, commands in their order. Changes nothing
+    #[command(after_help = EXIT_CODES)]
+    Plan(PlanArgs),
+    /// Do it, on a copy or in place, examine the app again, and print the proof
+    #[command(after_help = FIX_EXIT_CODES)]
+    Fix(FixArgs),
+    /// Take the last fix back: the app is what it was, byte for byte
+    #[command(after_help = UNDO_EXIT_CODES)]
+    Undo {
+        /// The app, or the folder that holds it
+        #[arg(value_name = "DIR")]
+        path: PathBuf,
+    },
+}
+
+const FIX_EXIT_CODES: &str = "\
+Exit status:
+  0  the diagnosis is gone, and nothing else has changed
+  1  something is left
+  2  Temper failed, or was called wrongly; then nothing has changed";
+
+const UNDO_EXIT_CODES: &str = "\
+Exit status:
+  0  undone
+  2  Temper failed, or there was nothing to undo; then nothing has changed";
+
+#[derive(Debug, Args)]
+struct PlanArgs {
+    #[command(flatten)]
+    subject: SubjectArgs,
+    #[command(flatten)]
+    options: super::plan::Options,
+}
+
+#[derive(Debug, Args)]
+struct FixArgs {
+    #[command(flatten)]
+    subject: SubjectArgs,
+    #[command(flatten)]
+    options: super::fix::Options,
 }
 
 #[derive(Debug, Args)]
@@ -169,8 +215,16 @@ struct SubjectArgs {
 pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Asked, clap::Error> {
     let matches = Line::command().try_get_matches_from(argv)?;
     let line = Line::from_arg_matches(&matches)?;
-    let Some(Command::Check(check)) = line.command else {
-        return Ok(Asked::Open(subject(line.subject, &matches)?, line.theme));
+    let check = match line.command {
+        None => return Ok(Asked::Open(subject(line.subject, &matches)?, line.theme)),
+        Some(Command::Plan(plan)) => {
+            return Ok(Asked::Plan(subject(plan.subject, matches.subcommand_matches("plan").unwrap_or(&matches))?, plan.options));
+        }
+        Some(Command::Fix(fix)) => {
+            return Ok(Asked::Fix(subject(fix.subject, matches.subcommand_matches("fix").unwrap_or(&matches))?, Box::new(fix.options)));
+        }
+        Some(Command::Undo { path }) => return Ok(Asked::Undo(path)),
+        Some(Command::Check(check)) => check,
     };
     let inner = matches.subcommand_matches("check").unwrap_or(&matches);
     let subject = subject(check.subject, inner)?;
@@ -254,7 +308,8 @@ mod tests {
 
     fn subject_of(line: &str) -> Subject {
         match asked(line) {
-            Ok(Asked::Open(subject, _) | Asked::Check(subject, ..)) => subject,
+            Ok(Asked::Open(subject, _) | Asked::Check(subject, ..) | Asked::Plan(subject, _) | Asked::Fix(subject, _)) => subject,
+            Ok(Asked::Undo(path)) => panic!("{line}: undo {}", path.display()),
             Err(error) => panic!("{line}: {error}"),
         }
     }

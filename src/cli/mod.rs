@@ -2,8 +2,12 @@
 
 pub mod args;
 pub mod clean;
+pub mod fix;
 pub mod json;
+pub mod plan;
+pub mod proof;
 pub mod text;
+pub mod undo;
 
 use crate::lab;
 use crate::read::cms::{self, TrustAnchors};

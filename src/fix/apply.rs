@@ -101,4 +101,6 @@ fn has_seal(system: &dyn System, folder: &Path) -> bool {
 }
 
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 //! Made for a pipe as much as for a terminal: no line says by colour alone what it says, and wide lines wrap.
 
 mod answer;
+pub mod mend;
 mod page;
 mod remedy;
 mod tables;
