@@ -7,6 +7,7 @@ mod callsites;
 mod cases;
 mod command_line;
 mod corpus;
+mod fix_loop;
 mod labs;
 mod pictures;
 mod readme;
