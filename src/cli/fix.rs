@@ -6,11 +6,13 @@ use super::plan::{self, Choice};
 use super::text::{self, Look};
 use super::{Answer, proof};
 use crate::Examination;
+use crate::diagnose::Change;
+use crate::evidence::{Evidence, EvidenceText};
 use crate::fix::apply::{self, Destination, Order, Session};
 use crate::fix::plan::Plan;
 use crate::fix::prove::{Deed, Proof, Side, prove};
 use crate::fix::sign::{PLACEHOLDER, Signing, Who};
-use crate::report::{Diagnosis, Remedy};
+use crate::report::{Diagnosis, Remedy, Report};
 use crate::scan::Request;
 use crate::system::{Secret, SecretSource, System};
 use anyhow::{Context, bail};
@@ -117,22 +119,30 @@ impl Planned<'_> {
         if let Err(error) = steps(system, &mut session, tell) {
             return Err(taken_back(system, &mut session, error));
         }
-        let request = Request { path: Some(session.app()), ..self.request.clone() };
+        let request = Request { path: Some(session.app()), texts: Vec::new(), pasted: Vec::new(), ..self.request.clone() };
         let after = match plan::examined(system, &request) {
             Ok(after) => after,
             Err(error) => return Err(taken_back(system, &mut session, error)),
         };
+        let with_texts = judged(after.evidence.clone(), evidence.texts.clone());
         let deed = Deed {
             diagnosis: self.diagnosis,
+            with_texts: &with_texts,
             remedy: &self.remedy.title,
             plan: self.plan,
             steps: session.steps(),
             done: session.done(),
             no_runtime: self.signing.no_runtime,
         };
-        let before = Side { evidence, report: &self.before.report, files: session.before() };
+        let alone = judged(evidence.clone(), Vec::new());
+        let before = Side { evidence, report: &alone, files: session.before() };
         Ok(prove(before, Side { evidence: &after.evidence, report: &after.report, files: session.after() }, deed))
     }
+}
+
+/// What the facts mean together with some texts.
+fn judged(evidence: Evidence, texts: Vec<EvidenceText>) -> Report {
+    crate::decide(Evidence { texts, ..evidence }, &Change::default()).report
 }
 
 fn steps(system: &dyn System, session: &mut Session, tell: &dyn Fn(&str)) -> anyhow::Result<()> {

@@ -12,6 +12,9 @@ pub fn markdown(proof: &Proof) -> String {
     };
     let tick = |good: bool| if good { "x" } else { " " };
     line(format!("- [{}] gone: {}", tick(proof.gone), prose(&proof.mended.summary)));
+    if proof.gone && !proof.shown_by_bytes {
+        line("  - only the report told of it: run the app once more to see it".into());
+    }
     line(format!("- [{}] nothing new", tick(proof.new.is_empty())));
     proof.new.iter().for_each(|new| line(format!("  - {}", prose(&new.summary))));
     let problems = proof.problems();

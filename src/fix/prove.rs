@@ -1,4 +1,7 @@
 //! Did the fix mend what it was for, and change nothing else? Compares what was there before with what is there after. Pure.
+//!
+//! Crash reports and logs tell of the build before: judged with them, a mended app would look broken for ever. So both sides are judged by the app's own
+//! bytes. What these never showed, only a report, is asked of the model once more with the report: would macOS still refuse it?
 
 use super::apply::{Content, Done, Listing, Step};
 use super::edit;
@@ -14,7 +17,7 @@ use std::path::{Path, PathBuf};
 pub struct Side<'a> {
     /// Facts.
     pub evidence: &'a Evidence,
-    /// What they mean.
+    /// What they mean, without the texts that were given.
     pub report: &'a Report,
     /// Every file with its hash.
     pub files: &'a Listing,
@@ -23,8 +26,10 @@ pub struct Side<'a> {
 /// What was done, between both sides.
 #[derive(Debug, Clone, Copy)]
 pub struct Deed<'a> {
-    /// What it was to mend, as of before.
+    /// What it was to mend, as of before, with the texts that were given.
     pub diagnosis: &'a Diagnosis,
+    /// The app after, judged with those texts.
+    pub with_texts: &'a Report,
     /// Title of the remedy.
     pub remedy: &'a str,
     /// The plan.
@@ -52,6 +57,8 @@ pub struct Proof {
     pub remedy: String,
     /// The diagnosis is gone.
     pub gone: bool,
+    /// The app's own bytes showed it before; else only a report did, and the app should be run once more.
+    pub shown_by_bytes: bool,
     /// Diagnoses that are there now and were not before.
     pub new: Vec<Named>,
     /// Other diagnoses that were there before and still are.
@@ -157,6 +164,10 @@ pub struct Ran {
 /// Compares.
 pub fn prove(before: Side<'_>, after: Side<'_>, deed: Deed<'_>) -> Proof {
     let now = |diagnosis: &&Diagnosis| is_same(diagnosis, deed.diagnosis);
+    let shown_by_bytes = before.report.diagnoses.iter().any(|diagnosis| now(&diagnosis));
+    // The reported symptom stays in the report; that macOS would refuse it again is what makes it more than possible.
+    let still = |diagnosis: &Diagnosis| !shown_by_bytes && now(&diagnosis) && diagnosis.confidence != "possible";
+    let gone = !after.report.diagnoses.iter().any(|diagnosis| now(&diagnosis)) && !deed.with_texts.diagnoses.iter().any(still);
     let known = |diagnosis: &Diagnosis| before.report.diagnoses.iter().any(|known| is_same(known, diagnosis));
     let (other, new): (Vec<&Diagnosis>, Vec<&Diagnosis>) =
         after.report.diagnoses.iter().filter(|diagnosis| !now(diagnosis)).partition(|diagnosis| known(diagnosis));
@@ -170,7 +181,8 @@ pub fn prove(before: Side<'_>, after: Side<'_>, deed: Deed<'_>) -> Proof {
         holds: false,
         mended: named(deed.diagnosis),
         remedy: deed.remedy.to_owned(),
-        gone: !after.report.diagnoses.iter().any(|diagnosis| now(&diagnosis)),
+        gone,
+        shown_by_bytes,
         new: new.iter().filter(|diagnosis| !expected(diagnosis)).map(|diagnosis| named(diagnosis)).collect(),
         other: other.iter().copied().map(named).collect(),
         notary: notary(before.report, after.report),
@@ -210,9 +222,14 @@ impl SignatureLine {
     }
 }
 
-/// The same cause on the same subject; the words may differ.
+/// The same cause on the same subject, about the same other file; the words may differ.
 fn is_same(a: &Diagnosis, b: &Diagnosis) -> bool {
-    (a.cause, &a.scenario, &a.subject) == (b.cause, &b.scenario, &b.subject)
+    (a.cause, &a.scenario, &a.subject, other_file(a)) == (b.cause, &b.scenario, &b.subject, other_file(b))
+}
+
+/// The file that a remedy is done on and the diagnosis is not about: the library that was refused.
+fn other_file(diagnosis: &Diagnosis) -> Option<&str> {
+    diagnosis.remedies.iter().filter_map(|remedy| remedy.on.as_deref()).find(|on| *on != diagnosis.subject)
 }
 
 fn named(diagnosis: &Diagnosis) -> Named {

@@ -56,6 +56,9 @@ pub fn proof(proof: &Proof, look: Look) -> String {
     let mark = |good| if good { Mark::Fine } else { Mark::Broken };
     let gone = if proof.gone { "gone" } else { "still there" };
     page.marked(2, mark(proof.gone), &format!("{gone}: {}", proof.mended.summary));
+    if proof.gone && !proof.shown_by_bytes {
+        page.below_mark(2, "only the report told of it: run the app once more to see it");
+    }
     proof.new.iter().for_each(|new| page.marked(2, Mark::Broken, &format!("new: {}", new.summary)));
     for problem in proof.problems() {
         page.marked(2, Mark::Broken, &problem);
