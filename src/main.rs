@@ -50,6 +50,12 @@ fn face(asked: Asked) -> anyhow::Result<u8> {
             said(cli::fix::fix(&*system, &subject, &options, plain(), &tell)?)
         }
         Asked::Undo(path) => said(cli::undo::undo(&*system, &path)?),
+        Asked::Verify(subject, options) => {
+            let said = cli::verify::verify(&*system, &cli::request(&*system, &subject)?, options)?;
+            // The paths in it come from the app.
+            said.text.lines().try_for_each(|line| writeln!(io::stderr(), "{}", clean::clean(line)))?;
+            Ok(said.status)
+        }
     }
 }
 

@@ -67,13 +67,17 @@ pub fn fix(system: &dyn System, subject: &Subject, options: &Options, look: Look
         text::mend::plan(diagnosis, remedy, &plan, look).lines().for_each(tell);
         bail!("nothing was done: say --yes to do it");
     }
+    if remedy.needs_new_code {
+        bail!("\"{}\" needs new code first: 'temper plan' says what to do by hand", remedy.title);
+    }
     refuse_what_is_missing(&plan, options)?;
+    plan.cautions.iter().for_each(|caution| tell(&format!("Note: {caution}")));
     let deed = Planned { request: &request, before: &before, diagnosis, remedy, plan: &plan, signing: &signing };
     let proof = deed.run(system, options, tell)?;
     if let Some(file) = &options.proof {
-        system.write_atomic(file, proof::markdown(&proof).as_bytes()).with_context(|| {
-            format!("the app was mended ({}), but the proof cannot be written to {}", proof.app, file.display())
-        })?;
+        system
+            .write_atomic(file, proof::markdown(&proof).as_bytes())
+            .with_context(|| format!("the app was mended ({}), but the proof cannot be written to {}", proof.app, file.display()))?;
     }
     let text = match options.format {
         Format::Text => text::mend::proof(&proof, look),
@@ -177,7 +181,8 @@ fn password(system: &dyn System, signing: &Signing, options: &Options) -> anyhow
         (None, Some(name)) => SecretSource::Variable(name),
         (None, None) => SecretSource::Prompt(format!("Password of {}: ", super::clean::clean(&file.to_string_lossy()))),
     };
-    let secret = system.secret(&source).context("the password of the PKCS #12 file cannot be read: use --p12-password-fd or --p12-password-env")?;
+    let secret =
+        system.secret(&source).context("the password of the PKCS #12 file cannot be read: use --p12-password-fd or --p12-password-env")?;
     let without = [Some(PASSWORD_VARIABLE.to_owned()), options.p12_password_env.clone()];
     Ok((Some(secret), without.into_iter().flatten().collect()))
 }

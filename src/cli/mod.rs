@@ -8,6 +8,7 @@ pub mod plan;
 pub mod proof;
 pub mod text;
 pub mod undo;
+pub mod verify;
 
 use crate::lab;
 use crate::read::cms::{self, TrustAnchors};

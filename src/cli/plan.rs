@@ -8,7 +8,7 @@ use crate::fix::plan::{Plan, plan_signed};
 use crate::fix::sign::{self, Signer, Signing, Who, command_line_exact, quote, quote_exact};
 use crate::report::{Diagnosis, Remedy};
 use crate::scan::Request;
-use crate::system::System;
+use crate::system::{EntryKind, System};
 use crate::{Examination, evidence::TargetKind};
 use anyhow::{Context, bail};
 use base64::Engine as _;
@@ -137,14 +137,15 @@ impl Choice {
     }
 }
 
-/// The request for a fix: standard input is read once and kept, and `.` gets its name.
+/// The request for a fix: standard input is read once and kept; `.` gets its name, and a link becomes what it leads to.
 pub fn mending_request(system: &dyn System, subject: &Subject) -> anyhow::Result<Request> {
     let mut request = request(system, subject)?;
     let Some(path) = request.path.take() else {
         bail!("nothing to mend: give the app, for example 'temper plan MyApp.app --crash MyApp.ips'")
     };
     let has_name = path.components().next_back().is_some_and(|part| matches!(part, std::path::Component::Normal(_)));
-    request.path = Some(if has_name { path } else { system.canonical(&path).with_context(|| path.display().to_string())? });
+    let is_itself = has_name && !matches!(system.entry(&path), Ok(EntryKind::Link));
+    request.path = Some(if is_itself { path } else { system.canonical(&path).with_context(|| path.display().to_string())? });
     if request.texts.iter().any(|text| text.as_os_str() == "-") {
         request.texts.retain(|text| text.as_os_str() != "-");
         request.pasted.push(("stdin".into(), system.standard_input(MAX_INPUT)?));
@@ -212,7 +213,9 @@ pub fn made(examination: &Examination, diagnosis: &Diagnosis, remedy: &Remedy, s
     for (_, key, text) in &mut plan.info_plist {
         match choice.usage.iter().find(|(given, _)| given == key) {
             Some((_, given)) => *text = given.clone(),
-            None => plan.cautions.push(format!("The text for {key} is a placeholder: write your own with --usage {key}='…' before you ship it.")),
+            None => plan
+                .cautions
+                .push(format!("The text for {key} is a placeholder: write your own with --usage {key}='…' before you ship it.")),
         }
     }
     Ok(plan)

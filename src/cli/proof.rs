@@ -21,7 +21,9 @@ pub fn markdown(proof: &Proof) -> String {
     line(format!("- [{}] signed as planned, and nothing else changed", tick(problems.is_empty())));
     problems.iter().for_each(|problem| line(format!("  - {}", prose(problem))));
     line(format!("\nRemedy: {}\n", prose(&proof.remedy)));
-    line("## Entitlements\n\n| executable | slice | signed in | taken out | dropped | kept |\n| --- | --- | --- | --- | --- | --- |".into());
+    line(
+        "## Entitlements\n\n| executable | slice | signed in | taken out | dropped | kept |\n| --- | --- | --- | --- | --- | --- |".into(),
+    );
     for keys in &proof.keys {
         let list = |list: &[String]| list.iter().map(|key| code(key)).collect::<Vec<_>>().join(" ");
         line(format!(
@@ -36,7 +38,8 @@ pub fn markdown(proof: &Proof) -> String {
     }
     line("\n## Signatures\n\n| code | slice | before | after | signer |\n| --- | --- | --- | --- | --- |".into());
     for signature in &proof.signatures {
-        let cells = [code(&signature.path), signature.arch.into(), signature.before.clone(), signature.after.clone(), prose(&signature.signer)];
+        let cells =
+            [code(&signature.path), signature.arch.into(), signature.before.clone(), signature.after.clone(), prose(&signature.signer)];
         line(format!("| {} |", cells.join(" | ")));
     }
     line(format!("\n## Files\n\n{} files are the same. These differ:\n", proof.same_files));
@@ -72,7 +75,11 @@ fn code(text: &str) -> String {
     let text = clean(text).replace('|', "\\|");
     let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
-    if text.starts_with('`') || text.ends_with('`') || text.is_empty() { format!("{fence} {text} {fence}") } else { format!("{fence}{text}{fence}") }
+    if text.starts_with('`') || text.ends_with('`') || text.is_empty() {
+        format!("{fence} {text} {fence}")
+    } else {
+        format!("{fence}{text}{fence}")
+    }
 }
 
 /// A text whose signs mean nothing to Markdown.

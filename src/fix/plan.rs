@@ -397,7 +397,10 @@ fn identity_cautions(evidence: &Evidence, remedy: &Remedy, job: &Job, plan: &Pla
         cautions.push("An ad hoc signature has no team. With the runtime flag, library validation then refuses every library that is not Apple's, the app's own included. For an experiment, sign without the flag: --no-runtime.".into());
     }
     if identity.ad_hoc && job.signing.who == Who::AdHoc {
-        cautions.push("An ad hoc signature is for an experiment on this Mac: another Mac does not run it, and macOS asks again for every permission.".into());
+        cautions.push(
+            "An ad hoc signature is for an experiment on this Mac: another Mac does not run it, and macOS asks again for every permission."
+                .into(),
+        );
     }
     if job.signing.no_runtime {
         cautions.push("Without the runtime flag nothing of what it refuses is refused, so this shows only that the app works unhardened: the notary service wants the flag.".into());

@@ -251,7 +251,11 @@ fn notary(before: &Report, after: &Report) -> Vec<String> {
 fn faults(before: &Report, after: &Report) -> Vec<String> {
     let defect = |finding: &&crate::report::Finding| finding.kind == "defect";
     let known = |finding: &crate::report::Finding| {
-        before.findings.iter().filter(defect).any(|known| (known.id, &known.subject, known.arch) == (finding.id, &finding.subject, finding.arch))
+        before
+            .findings
+            .iter()
+            .filter(defect)
+            .any(|known| (known.id, &known.subject, known.arch) == (finding.id, &finding.subject, finding.arch))
     };
     after.findings.iter().filter(defect).filter(|finding| !known(finding)).map(|finding| finding.message.clone()).collect()
 }
@@ -277,7 +281,9 @@ fn keys_of(image: &Image, after: &Evidence, plan: &Plan) -> Keys {
     let edit = plan.edits.iter().find(|edit| edit.executable == image.path);
     let wanted: BTreeSet<String> = edit.map_or_else(|| had.clone(), |edit| edit::keys(&edit.after).into_iter().collect());
     // A value that is another one now was not kept either.
-    let value = |image: &Image, key: &String| image.entitlements().and_then(|all| all.entries.iter().find(|(k, _)| k == key).map(|(_, v)| v.clone()));
+    let value = |image: &Image, key: &String| {
+        image.entitlements().and_then(|all| all.entries.iter().find(|(k, _)| k == key).map(|(_, v)| v.clone()))
+    };
     let same = |key: &String| edit.is_some() || now.is_some_and(|now| value(now, key) == value(image, key));
     let list = |keys: Vec<&String>| keys.into_iter().cloned().collect::<Vec<_>>();
     let (stayed, lost): (Vec<&String>, Vec<&String>) = wanted.iter().partition(|key| has.contains(*key) && same(key));
@@ -345,7 +351,11 @@ fn why(evidence: &Evidence, plan: &Plan, path: &Path, now: Option<&Content>) -> 
 
 fn signatures(before: Side<'_>, after: Side<'_>) -> Vec<SignatureLine> {
     let uuid = |evidence: &Evidence, path: &str, arch: &str| {
-        evidence.images.iter().find(|image| image.path.to_string_lossy() == path && image.arch().name() == arch).map(|image| image.macho.uuid.clone())
+        evidence
+            .images
+            .iter()
+            .find(|image| image.path.to_string_lossy() == path && image.arch().name() == arch)
+            .map(|image| image.macho.uuid.clone())
     };
     let lines = after.report.code.iter().map(|code| {
         let was = before.report.code.iter().find(|was| (&was.path, was.arch) == (&code.path, code.arch));

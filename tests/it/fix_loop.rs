@@ -34,7 +34,10 @@ fn closes(bench: &Bench, lab: &lab::Lab, remedy: &str) {
     let what = format!("{}, {remedy}: {}", lab.id, fix.error());
     let proof: Value = serde_json::from_slice(&fix.stdout).unwrap_or_else(|error| panic!("{what}: {error}"));
     assert_eq!(fix.status.code(), Some(0), "{what}\n{proof:#}");
-    assert_eq!((proof["schema"].as_str(), proof["holds"].as_bool(), proof["gone"].as_bool()), (Some("temper-proof/1"), Some(true), Some(true)));
+    assert_eq!(
+        (proof["schema"].as_str(), proof["holds"].as_bool(), proof["gone"].as_bool()),
+        (Some("temper-proof/1"), Some(true), Some(true))
+    );
     assert_eq!(proof["mended"]["cause"], lab.cause, "{what}");
     assert_eq!(practice::tree(&app), original, "{what}: the app itself was changed");
 
@@ -129,11 +132,35 @@ fn an_experiment_is_signed_ad_hoc_and_without_the_flag() {
     assert!(report["code"].as_array().unwrap().iter().all(|code| code["hardened"] == false && code["signer"] == "ad-hoc"), "{report:#}");
 }
 
+#[test]
+fn a_signer_that_does_other_things_is_found_out() {
+    let bench = Bench::new();
+    let lab = &lab::all()[0];
+    let app = bench.unpacked(lab);
+    let run = |name: &str, script: &str| {
+        bench.program("codesign", script);
+        let target = bench.folder().join(name);
+        let arguments = ["fix".as_ref(), app.as_os_str(), "--copy".as_ref(), target.as_os_str(), "--yes".as_ref()];
+        let fix = bench.temper(&[&arguments, &bench.evidence(lab)]);
+        assert_eq!(fix.status.code(), Some(1), "{}", fix.error());
+        // As one line: the page wraps.
+        String::from_utf8(fix.stdout).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let said = run("lazy", "#!/bin/sh\nexit 0\n");
+    assert!(said.contains("still there") && said.contains("allow-unsigned-executable-memory is not signed into"), "{said}");
+    let said = run("messy", "#!/bin/sh\nmkdir -p Sketchbook.app/Contents/Resources; echo x > Sketchbook.app/Contents/Resources/new\n");
+    assert!(said.contains("Contents/Resources/new was added by no step"), "{said}");
+    let spoiler = "#!/bin/sh\nprintf x | dd of=Sketchbook.app/Contents/MacOS/Sketchbook bs=1 seek=20000 conv=notrunc 2>/dev/null\n";
+    let said = run("spoiler", spoiler);
+    assert!(said.contains("the signature of Contents/MacOS/Sketchbook") && said.contains("is invalid"), "{said}");
+}
+
 /// Names that a shell, an option parser, a terminal or a text would trip over.
 fn hostile_names() -> Vec<OsString> {
-    let mut names: Vec<OsString> = ["a b", "it's \"so\" $(id) `id` \\ *?", "-force", "--deep", "two\nlines", "tab\tbell\u{7}", "=x", "~", "ä漢\u{202e}"]
-        .map(|name| OsString::from(format!("{name}.app")))
-        .into();
+    let mut names: Vec<OsString> =
+        ["a b", "it's \"so\" $(id) `id` \\ *?", "-force", "--deep", "two\nlines", "tab\tbell\u{7}", "=x", "~", "ä漢\u{202e}"]
+            .map(|name| OsString::from(format!("{name}.app")))
+            .into();
     names.push(OsString::from_vec(b"\xff\xfe '.app".to_vec()));
     names
 }
@@ -161,14 +188,20 @@ fn what_was_planned_is_what_ran_byte_for_byte() {
         library.push(".dylib");
         practice::copy(&source.join("Contents/Frameworks/libbrush.dylib"), &app.join("Contents/Frameworks").join(library));
         let common = [app.as_os_str(), "--ad-hoc".as_ref()];
-        let plan = bench.temper(&[&["plan".as_ref(), "--format".as_ref(), "json".as_ref(), "--".as_ref()][..3], &common, &bench.evidence(lab)]);
+        let plan =
+            bench.temper(&[&["plan".as_ref(), "--format".as_ref(), "json".as_ref(), "--".as_ref()][..3], &common, &bench.evidence(lab)]);
         let plan: Value = serde_json::from_slice(&plan.stdout).unwrap_or_else(|error| panic!("{name:?}: {error}: {}", plan.error()));
         let mut planned: Vec<Vec<Vec<u8>>> = plan["sign"].as_array().unwrap().iter().map(exact).collect();
         assert!(planned.len() >= 3, "{name:?}");
 
         let script = bench.temper(&[&["plan", "--format", "sh"].map(OsStr::new), &common, &bench.evidence(lab)]);
         bench.take_log();
-        let fix = bench.temper(&[&["fix", "--yes", "--copy"].map(OsStr::new), &[bench.folder().join(format!("mended {number}")).as_os_str()], &common, &bench.evidence(lab)]);
+        let fix = bench.temper(&[
+            &["fix", "--yes", "--copy"].map(OsStr::new),
+            &[bench.folder().join(format!("mended {number}")).as_os_str()],
+            &common,
+            &bench.evidence(lab),
+        ]);
         // The planned app was sealed without the library that was put in, which is no matter here.
         assert!(matches!(fix.status.code(), Some(0 | 1)), "{name:?}: {}", fix.error());
         planned.iter_mut().for_each(|argv| drop(argv.remove(0)));
@@ -226,9 +259,14 @@ fn a_failure_is_status_2_and_changes_nothing() {
     failed(fix(&["--yes", "--signer", "rcodesign", "--ad-hoc"]), "rcodesign is not in PATH");
     failed(fix(&["--yes", "--signer", "codesign", "--p12", "Cargo.toml"]), "keychain");
     failed(fix(&["--yes", "--remedy", "recommended", "--diagnosis", "9"]), "there is no diagnosis 9");
+    failed(fix(&["--yes", "--remedy", "recommended"]), "needs new code");
+    failed(fix(&["--yes", "--remedy", "alternative"]), "no alternative remedy");
     let nothing = bench.command(env!("CARGO_BIN_EXE_temper"));
     let mut nothing = nothing;
-    nothing.env("PATH", bench.folder()).args(["fix".as_ref(), app.as_os_str(), "--in-place".as_ref(), "--yes".as_ref()]).args(bench.evidence(lab));
+    nothing
+        .env("PATH", bench.folder())
+        .args(["fix".as_ref(), app.as_os_str(), "--in-place".as_ref(), "--yes".as_ref()])
+        .args(bench.evidence(lab));
     let nothing = nothing.output().unwrap();
     let said = String::from_utf8(nothing.stderr).unwrap();
     assert!(nothing.status.code() == Some(2) && said.contains("no program that signs") && said.contains("apple-codesign"), "{said}");

@@ -129,7 +129,10 @@ fn plan() -> Plan {
             warnings: Vec::new(),
         }],
         info_plist: vec![("Contents/Info.plist".into(), "NSContactsUsageDescription".into(), "why".into())],
-        sign: vec![sign("Contents/MacOS/Demo", "Demo.app/Contents/MacOS/Demo"), sign("Contents/Resources/art", "Demo.app/Contents/Resources/art")],
+        sign: vec![
+            sign("Contents/MacOS/Demo", "Demo.app/Contents/MacOS/Demo"),
+            sign("Contents/Resources/art", "Demo.app/Contents/Resources/art"),
+        ],
         ..Plan::default()
     }
 }
@@ -246,7 +249,11 @@ fn stopped_anywhere(no_exchange: bool, stop: Stop) {
             let copied = destination != Destination::InPlace;
             let between = no_exchange && stop == Stop::Cut && now.is_empty();
             assert!(now == old || now == new || (copied && now.is_empty()) || between, "{at}: half an app: {:?}", now.keys());
-            assert_eq!(app(&machine(), "/build/Demo.app") == app(&system, "/build/Demo.app") || !copied, true, "{at}: the original is never touched");
+            assert_eq!(
+                app(&machine(), "/build/Demo.app") == app(&system, "/build/Demo.app") || !copied,
+                true,
+                "{at}: the original is never touched"
+            );
             match stop {
                 Stop::Error => drop(session.undo(&system).unwrap_or_else(|error| panic!("{at}: {error}"))),
                 // Another process, later. Nothing to undo when it was stopped before it began.

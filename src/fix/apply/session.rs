@@ -177,6 +177,9 @@ impl Session {
             Destination::InPlace => source.parent().map(Path::to_path_buf).unwrap_or_default(),
             Destination::Copy(folder) => copy_place(system, folder, &source)?,
         };
+        if !copies && source.file_name() != Some(&name) {
+            return Err(SessionError::Refused(format!("{} is a link: name the app itself", order.evidence.target.path.display())));
+        }
         let journal = Journal::new(system, &place, &name);
         if copies && system.entry(&journal.app()).is_ok() {
             return Err(SessionError::Refused(format!(
@@ -307,7 +310,10 @@ impl Session {
         let after = tree::list(system, &new, tell)?;
         let copies = self.copies;
         if !copies && tree::list(system, &app, tell)? != self.before {
-            return Err(SessionError::Refused(format!("{} was changed by somebody else in the meantime; it is left as it is", app.display())));
+            return Err(SessionError::Refused(format!(
+                "{} was changed by somebody else in the meantime; it is left as it is",
+                app.display()
+            )));
         }
         let files = self.new_files(system);
         let state = self.state.as_mut().ok_or_else(|| SessionError::Refused("the app was not copied yet".into()))?;
@@ -343,7 +349,9 @@ impl Session {
 fn source(system: &dyn System, evidence: &Evidence) -> Result<(PathBuf, OsString), SessionError> {
     let target = &evidence.target;
     let whole = match target.kind {
-        TargetKind::None => return Err(SessionError::Refused("no app was given, only evidence: there is nothing that could be mended".into())),
+        TargetKind::None => {
+            return Err(SessionError::Refused("no app was given, only evidence: there is nothing that could be mended".into()));
+        }
         TargetKind::MachO => target.executable.clone().unwrap_or_else(|| target.path.file_name().map(PathBuf::from).unwrap_or_default()),
         _ => from_outside(evidence, Path::new("")),
     };
@@ -408,7 +416,9 @@ fn steps(system: &dyn System, order: &Order<'_>, source: &Path, journal: &Journa
     }
     let place = match order.destination {
         Destination::Copy(_) => format!("Put the copy to {}", journal.app().display()),
-        Destination::InPlace => format!("Let the copy take the place of {}; the app as it was is kept for 'temper undo'", journal.app().display()),
+        Destination::InPlace => {
+            format!("Let the copy take the place of {}; the app as it was is kept for 'temper undo'", journal.app().display())
+        }
     };
     steps.push(step(StepKind::Place, place));
     Ok(steps)
@@ -434,7 +444,10 @@ fn write_step(edit: &FileEdit) -> Result<Step, SessionError> {
     let inside = edit.file.components().all(|part| matches!(part, Component::Normal(_)));
     if !inside || edit.file.to_str().is_none() {
         // The commands run beside the copy, so a file of the project elsewhere would not be found.
-        return Err(SessionError::Refused(format!("{}: give the entitlements file by its name in the current folder", edit.file.display())));
+        return Err(SessionError::Refused(format!(
+            "{}: give the entitlements file by its name in the current folder",
+            edit.file.display()
+        )));
     }
     let text = format!("Write {} for {} ({})", edit.file.display(), edit.executable.display(), edit.from);
     let text = std::iter::once(text).chain(edit.warnings.iter().cloned()).collect::<Vec<_>>().join(". ");

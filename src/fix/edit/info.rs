@@ -132,7 +132,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_edited_is_an_error() {
-        for bytes in [&b""[..], b"{a=b;}", b"bplist00", b"\xff\xfe<", b"<plist><array/></plist>", b"<plist><dict><key>a</key></dict></plist>"] {
+        for bytes in
+            [&b""[..], b"{a=b;}", b"bplist00", b"\xff\xfe<", b"<plist><array/></plist>", b"<plist><dict><key>a</key></dict></plist>"]
+        {
             assert!(set_strings(bytes, &[(KEY.into(), "x".into())]).is_err(), "{bytes:?}");
         }
         assert!(set(&file(""), "bell \u{7}").is_err());

@@ -159,7 +159,9 @@ fn a_usage_string_goes_into_the_bundles_info_plist() {
     assert!(text.starts_with("Demo uses the camera to …"), "{text}");
     assert!(has(&plan, "Info.plist is sealed"));
     assert_eq!(plan.sign.len(), 1, "the app, as it is");
-    assert!(command_line(&plan.sign[0].argv).contains("--options runtime --timestamp --preserve-metadata=entitlements,requirements --sign"));
+    assert!(
+        command_line(&plan.sign[0].argv).contains("--options runtime --timestamp --preserve-metadata=entitlements,requirements --sign")
+    );
     evidence.bundles[0].info =
         Some(InfoPlist { usage: vec![("NSCameraUsageDescription".into(), "Shows you.".into())], ..InfoPlist::default() });
     assert!(made(&evidence, "camera", "add-usage-string").info_plist.is_empty());

@@ -14,7 +14,8 @@ pub(super) fn step(evidence: &Evidence, job: &Job, identity: &Identity, object: 
         _ => None,
     };
     let target = exact_operand(&from_outside(evidence, &object));
-    let asked = Asked { job, identity, images: &images, options: options(evidence, job, &images), entitlements: entitlements.as_ref(), target };
+    let asked =
+        Asked { job, identity, images: &images, options: options(evidence, job, &images), entitlements: entitlements.as_ref(), target };
     let exact = match job.signing.signer {
         Signer::Codesign => codesign(&asked),
         Signer::Rcodesign => rcodesign(&asked),

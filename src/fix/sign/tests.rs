@@ -41,7 +41,9 @@ fn everything_that_holds_a_changed_object_follows_inside_out() {
             format!(
                 "codesign --force --identifier org.example --timestamp --preserve-metadata=requirements {sign}/Contents/Frameworks/Kit.framework"
             ),
-            format!("codesign --force --identifier org.example --options runtime --timestamp --preserve-metadata=entitlements,requirements {sign}"),
+            format!(
+                "codesign --force --identifier org.example --options runtime --timestamp --preserve-metadata=entitlements,requirements {sign}"
+            ),
         ]
     );
 }
@@ -52,9 +54,9 @@ fn a_helper_is_signed_before_the_app_and_only_once() {
     let steps = plan(&app(), &changed(helper), &[helper.into(), "Contents/MacOS/Demo".into()]);
     let objects: Vec<&str> = steps.iter().map(|step| step.object.to_str().unwrap()).collect();
     assert_eq!(objects, [helper, ""]);
-    assert!(
-        lines(&steps)[0].contains("--identifier org.example --options runtime --timestamp --entitlements Demo.entitlements --preserve-metadata=requirements --sign")
-    );
+    assert!(lines(&steps)[0].contains(
+        "--identifier org.example --options runtime --timestamp --entitlements Demo.entitlements --preserve-metadata=requirements --sign"
+    ));
     assert_eq!(steps[0].why, "its entitlements change");
 }
 
@@ -63,7 +65,10 @@ fn an_ad_hoc_app_stays_ad_hoc_and_gets_no_timestamp() {
     let mut evidence = app();
     evidence.images.iter_mut().for_each(|image| sign_as(image, SignerKind::AdHoc, None, None));
     let steps = plan(&evidence, &changed("Contents/MacOS/Demo"), &[]);
-    assert_eq!(lines(&steps), ["codesign --force --identifier org.example --options runtime --entitlements Demo.entitlements --sign - Demo.app"]);
+    assert_eq!(
+        lines(&steps),
+        ["codesign --force --identifier org.example --options runtime --entitlements Demo.entitlements --sign - Demo.app"]
+    );
     let distribution = super::steps(&evidence, &Job { also: vec!["Contents/MacOS/Demo".into()], distribution: true, ..Job::default() });
     assert!(lines(&distribution)[0].contains(&format!("--sign '{PLACEHOLDER}'")));
     assert!(!lines(&distribution)[0].contains("requirements"), "the requirement of an ad hoc signature is its own digest");
