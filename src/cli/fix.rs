@@ -73,14 +73,14 @@ pub fn fix(system: &dyn System, subject: &Subject, options: &Options, look: Look
     refuse_what_is_missing(&plan, options)?;
     plan.cautions.iter().for_each(|caution| tell(&format!("Note: {caution}")));
     let deed = Planned { request: &request, before: &before, diagnosis, remedy, plan: &plan, signing: &signing };
-    let proof = deed.run(system, options, tell)?;
+    let (proof, way_back) = deed.run(system, options, tell)?;
     if let Some(file) = &options.proof {
         system
             .write_atomic(file, proof::markdown(&proof).as_bytes())
             .with_context(|| format!("the app was mended ({}), but the proof cannot be written to {}", proof.app, file.display()))?;
     }
     let text = match options.format {
-        Format::Text => text::mend::proof(&proof, look),
+        Format::Text => text::mend::proof(&proof, &way_back, look),
         Format::Json => clean_json(&serde_json::to_string_pretty(&proof)?) + "\n",
     };
     Ok(Answer { text, status: u8::from(!proof.holds) })
@@ -114,7 +114,7 @@ struct Planned<'a> {
 }
 
 impl Planned<'_> {
-    fn run(&self, system: &dyn System, options: &Options, tell: &dyn Fn(&str)) -> anyhow::Result<Proof> {
+    fn run(&self, system: &dyn System, options: &Options, tell: &dyn Fn(&str)) -> anyhow::Result<(Proof, PathBuf)> {
         let destination = options.copy.clone().map_or(Destination::InPlace, Destination::Copy);
         let (password, without) = password(system, self.signing, options)?;
         let evidence = &self.before.evidence;
@@ -140,7 +140,8 @@ impl Planned<'_> {
         };
         let alone = judged(evidence.clone(), Vec::new());
         let before = Side { evidence, report: &alone, files: session.before() };
-        Ok(prove(before, Side { evidence: &after.evidence, report: &after.report, files: session.after() }, deed))
+        let proof = prove(before, Side { evidence: &after.evidence, report: &after.report, files: session.after() }, deed);
+        Ok((proof, session.way_back()))
     }
 }
 

@@ -93,3 +93,16 @@ fn prose(text: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_break_out_of_their_place() {
+        assert_eq!(code("a`b``c"), "```a`b``c```");
+        assert_eq!(code("`"), "`` ` ``");
+        assert_eq!(code("a|b\nc"), "`a\\|b c`");
+        assert_eq!(prose("<b> [x](y) *z*"), "\\<b\\> \\[x\\](y) \\*z\\*");
+    }
+}

@@ -325,7 +325,8 @@ impl System for FakeSystem {
             }
             Change::Exchange(..) if self.no_exchange => return Err(io::ErrorKind::Unsupported.into()),
             Change::Exchange(a, b) => {
-                (self.node(a)?, self.node(b)?);
+                self.node(a)?;
+                self.node(b)?;
                 let mut nodes = locked(&self.nodes);
                 let moved = [Self::take(&mut nodes, a, b), Self::take(&mut nodes, b, a)].concat();
                 nodes.extend(moved);

@@ -136,12 +136,11 @@ pub(super) fn secret(from: &SecretSource) -> io::Result<Secret> {
 
 fn first_line(file: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
+    let mut file = file.take(MAX_SECRET as u64);
+    let mut byte = [0];
     // Byte by byte: what stands behind the line belongs to somebody else.
-    for byte in file.take(MAX_SECRET as u64).bytes() {
-        match byte? {
-            b'\n' => break,
-            byte => bytes.push(byte),
-        }
+    while file.read(&mut byte)? == 1 && byte != *b"\n" {
+        bytes.extend(byte);
     }
     if bytes.last() == Some(&b'\r') {
         bytes.pop();
@@ -209,7 +208,7 @@ fn settle(path: &std::path::Path) {
     let _ = path.parent().map(|folder| std::fs::File::open(folder).and_then(|folder| folder.sync_all()));
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn exchange(a: &std::path::Path, b: &std::path::Path) -> io::Result<()> {
     use nix::errno::Errno;
     use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
@@ -224,7 +223,7 @@ fn exchange(a: &std::path::Path, b: &std::path::Path) -> io::Result<()> {
     super::macos::exchange(a, b)
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+#[cfg(not(any(all(target_os = "linux", target_env = "gnu"), target_os = "macos")))]
 fn exchange(_: &std::path::Path, _: &std::path::Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }

@@ -6,6 +6,7 @@ use crate::fix::plan::Plan;
 use crate::fix::prove::{FileLine, Proof};
 use crate::fix::sign::quote_exact;
 use crate::report::{Diagnosis, Remedy};
+use std::path::Path;
 
 /// Column of what a step says.
 const COLUMN: usize = 5;
@@ -49,8 +50,8 @@ pub fn plan(diagnosis: &Diagnosis, remedy: &Remedy, plan: &Plan, look: Look) -> 
     page.finish()
 }
 
-/// What was done, and whether it holds.
-pub fn proof(proof: &Proof, look: Look) -> String {
+/// What was done, and whether it holds. `way_back` is the folder that undoing needs.
+pub fn proof(proof: &Proof, way_back: &Path, look: Look) -> String {
     let mut page = Page::new(look);
     page.heading("Proof", &proof.app);
     let mark = |good| if good { Mark::Fine } else { Mark::Broken };
@@ -86,6 +87,9 @@ pub fn proof(proof: &Proof, look: Look) -> String {
         page.heading("Still there, and another matter", "");
         proof.other.iter().for_each(|other| page.text(2, &format!("{} ({})", other.summary, other.confidence)));
     }
+    page.heading("Way back", "");
+    page.command(2, &["temper".into(), "undo".into(), crate::fix::sign::operand(Path::new(&proof.app))]);
+    page.text(2, &format!("It needs {}. Remove that folder when you keep the fix for good.", way_back.display()));
     page.finish()
 }
 

@@ -151,7 +151,8 @@ impl Journal {
         let now = self.digest(system, &app)?;
         let restored = match &now {
             Some(now) if *now == state.before => false,
-            None if state.copied && state.stage != Stage::Done => false,
+            // Never put there, or thrown away since: before the fix there was nothing.
+            None if state.copied && [GONE, GONE_TOO].iter().all(|part| system.entry(&self.folder.join(part)).is_err()) => false,
             Some(now) if *now == state.after => {
                 let back = self.back(system, &state)?;
                 self.exchange(system, &back, &app)?;

@@ -218,6 +218,11 @@ impl Session {
         &self.after
     }
 
+    /// Folder that [`Session::undo`] needs, beside the app. Whoever keeps the fix for good may remove it.
+    pub fn way_back(&self) -> PathBuf {
+        self.journal.folder.clone()
+    }
+
     /// Folder that the commands run in while they are run. It is gone when the fix was undone.
     pub fn folder(&self) -> PathBuf {
         self.journal.work()

@@ -47,7 +47,7 @@ pub fn command_line(argv: &[String]) -> String {
 
 /// Like [`quote`]; bytes that are not UTF-8 become octal escapes in `$'…'`.
 pub fn quote_exact(argument: &OsStr) -> String {
-    let Some(bytes) = argument.to_str().is_none().then(|| argument.as_encoded_bytes()) else {
+    let Some(bytes) = argument.to_str().is_none().then_some(argument.as_encoded_bytes()) else {
         return quote(&argument.to_string_lossy());
     };
     let word: String = bytes
