@@ -9,7 +9,7 @@ use crate::Examination;
 use crate::diagnose::Change;
 use crate::evidence::{Evidence, EvidenceText};
 use crate::fix::apply::{self, Destination, Order, Session};
-use crate::fix::plan::Plan;
+use crate::fix::plan::{FOLDER_CAUTION, Plan};
 use crate::fix::prove::{Deed, Proof, Side, prove};
 use crate::fix::sign::{PLACEHOLDER, Signing, Who};
 use crate::report::{Diagnosis, Remedy, Report};
@@ -64,14 +64,16 @@ pub fn fix(system: &dyn System, subject: &Subject, options: &Options, look: Look
     let signing = options.choice.signing(system, signer)?;
     let plan = plan::made(&before, diagnosis, remedy, &signing, &options.choice)?;
     if !options.yes {
-        text::mend::plan(diagnosis, remedy, &plan, look).lines().for_each(tell);
+        // `tell` shows plain lines.
+        text::mend::plan(diagnosis, remedy, &plan, Look { color: false, ..look }).lines().for_each(tell);
         bail!("nothing was done: say --yes to do it");
     }
     if remedy.needs_new_code {
         bail!("\"{}\" needs new code first: 'temper plan' says what to do by hand", remedy.title);
     }
     refuse_what_is_missing(&plan, options)?;
-    plan.cautions.iter().for_each(|caution| tell(&format!("Note: {caution}")));
+    let cautions = plan.cautions.iter().filter(|caution| !caution.starts_with(FOLDER_CAUTION));
+    cautions.for_each(|caution| tell(&format!("Note: {caution}")));
     let deed = Planned { request: &request, before: &before, diagnosis, remedy, plan: &plan, signing: &signing };
     let (proof, way_back) = deed.run(system, options, tell)?;
     if let Some(file) = &options.proof {

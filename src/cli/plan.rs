@@ -4,7 +4,7 @@ use super::args::Subject;
 use super::clean::clean_json;
 use super::text::{self, Look};
 use super::{Answer, request};
-use crate::fix::plan::{Plan, plan_signed};
+use crate::fix::plan::{FOLDER_CAUTION, Plan, plan_signed};
 use crate::fix::sign::{self, Signer, Signing, Who, command_line_exact, quote, quote_exact};
 use crate::report::{Diagnosis, Remedy};
 use crate::scan::Request;
@@ -280,7 +280,8 @@ fn script(examination: &Examination, remedy: &Remedy, plan: &Plan) -> String {
     let mut comment = |text: &str| super::clean::clean_lines(text).for_each(|line| script.push_str(&format!("# {line}\n")));
     comment(&format!("{} ({})", remedy.title, examination.evidence.target.name()));
     plan.manual.iter().for_each(|text| comment(&format!("By hand: {text}")));
-    plan.cautions.iter().for_each(|text| comment(&format!("Note: {text}")));
+    let cautions = plan.cautions.iter().filter(|caution| !caution.starts_with(FOLDER_CAUTION));
+    cautions.for_each(|text| comment(&format!("Note: {text}")));
     script.push_str("set -eu\n");
     let folder = sign::folder(&examination.evidence);
     if !folder.as_os_str().is_empty() {

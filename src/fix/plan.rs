@@ -10,6 +10,9 @@ use crate::report::{Diagnosis, Remedy, Report, Step};
 use crate::scenario;
 use std::path::{Path, PathBuf};
 
+/// Beginning of the caution that says where the commands are run: nothing to say where Temper runs them itself.
+pub const FOLDER_CAUTION: &str = "The commands are written for the folder";
+
 /// A file that would be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileEdit {
@@ -371,11 +374,7 @@ fn cautions(evidence: &Evidence, remedy: &Remedy, job: Option<&Job>, plan: &Plan
     let folder = sign::folder(evidence);
     if !plan.sign.is_empty() && !folder.as_os_str().is_empty() {
         let files = if plan.edits.is_empty() { "" } else { ", with the entitlements files there" };
-        cautions.push(format!(
-            "The commands are written for the folder that holds {}: run them in {}{files}.",
-            evidence.target.name(),
-            folder.display()
-        ));
+        cautions.push(format!("{FOLDER_CAUTION} that holds {}: run them in {}{files}.", evidence.target.name(), folder.display()));
     }
     if !plan.info_plist.is_empty() {
         cautions.push("Info.plist is sealed: after it is changed the signature is broken until the app is signed again.".into());

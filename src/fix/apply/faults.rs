@@ -190,6 +190,26 @@ fn a_fix_writes_what_it_said() {
 }
 
 #[test]
+fn a_worker_thread_can_do_it_and_tell_how_far_it_is() {
+    let system = machine();
+    let mut session = session(&system, &Destination::InPlace).unwrap();
+    let (send, receive) = std::sync::mpsc::channel();
+    let (system, mut session) = std::thread::spawn(move || {
+        let progress = |progress: &super::session::Progress| send.send(progress.clone()).unwrap();
+        while session.run_next(&system, &progress).unwrap().is_some() {}
+        (system, session)
+    })
+    .join()
+    .unwrap();
+    let told: Vec<_> = receive.iter().collect();
+    assert!((0..session.steps().len()).all(|step| told.iter().any(|progress| progress.step == step)));
+    assert!(told.iter().any(|progress| progress.current == Path::new("Contents/MacOS/Demo")));
+    assert_eq!(session.done().len(), session.steps().len());
+    assert!(session.undo(&system).unwrap().restored);
+    assert_eq!(system.tree("/"), machine().tree("/"));
+}
+
+#[test]
 fn undo_gives_back_every_byte() {
     for (destination, place) in places() {
         for at in [Path::new(place), Path::new(place).parent().unwrap()] {
