@@ -55,6 +55,9 @@ fn closes(bench: &Bench, lab: &lab::Lab, remedy: &str) {
     let new = proof["new"].as_array().unwrap();
     assert!(new.is_empty(), "{what}: {new:?}");
 
+    // What is kept for the way back is no second app of the folder.
+    assert_eq!(bench.report_alone(&target, lab)["target"]["kind"], "app", "{what}");
+
     let undo = bench.temper(&[&["undo".as_ref(), target.as_os_str()]]);
     assert_eq!(undo.status.code(), Some(0), "{what}: {}", undo.error());
     assert_eq!(practice::tree(&copy), original, "{what}: undo is not byte-identical");
