@@ -48,6 +48,14 @@ fn face(asked: Asked) -> anyhow::Result<u8> {
             answer.misses.iter().for_each(|miss| complain(miss));
             Ok(answer.status())
         }
+        Asked::Plan(subject, options) => answer(cli::plan::plan(&*system, &subject, &options, plain())?),
+        Asked::Fix(subject, options) => {
+            let tell = |line: &str| {
+                let _ = writeln!(io::stderr(), "{}", clean::clean(line));
+            };
+            answer(cli::fix::fix(&*system, &subject, &options, plain(), &tell)?)
+        }
+        Asked::Undo(path) => answer(cli::undo::undo(&*system, &path)?),
         Asked::Verify(subject, options) => {
             let said = cli::verify::verify(&*system, &cli::request(&*system, &subject)?, options)?;
             // The paths in it come from the app.
@@ -114,6 +122,10 @@ fn face_text(system: &dyn System, subject: &Subject, format: Format, color: Colo
     let story = story.map(|story| cli::text::paragraph(&story, look)).unwrap_or_default();
     io::stdout().lock().write_all(story.as_bytes())?;
     self::answer(answer)
+}
+
+fn plain() -> Look {
+    Look { width: width(), color: colored(Color::Auto) }
 }
 
 fn width() -> usize {

@@ -18,6 +18,12 @@ pub enum Asked {
     Check(Subject, Format, Color),
     /// Pages on words.
     Explain(Ask, Color),
+    /// What a remedy would do.
+    Plan(Subject, super::plan::Options),
+    /// Does it.
+    Fix(Subject, Box<super::fix::Options>),
+    /// Takes it back.
+    Undo(PathBuf),
     /// What `codesign --verify` says.
     Verify(Subject, super::verify::Options),
     /// The report, and again after each change of the target.
@@ -166,6 +172,19 @@ enum Command {
     /// Check entitlements files (and Info.plist files) more strictly than plutil
     #[command(after_help = super::lint::EXIT_CODES)]
     Lint(super::lint::LintArgs),
+    /// Print what a remedy would do: files with their differences, commands in their order. Changes nothing
+    #[command(after_help = EXIT_CODES)]
+    Plan(super::plan::PlanArgs),
+    /// Do it, on a copy or in place, examine the app again, and print the proof
+    #[command(after_help = super::fix::EXIT_CODES)]
+    Fix(super::fix::FixArgs),
+    /// Take the last fix back: the app is what it was, byte for byte
+    #[command(after_help = super::undo::EXIT_CODES)]
+    Undo {
+        /// The app, or the folder that holds it
+        #[arg(value_name = "DIR")]
+        path: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -235,6 +254,9 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Asked, clap::Er
         Some(Command::Run(run)) => return run.asked(inner).map(|asked| Asked::Run(Box::new(asked))),
         Some(Command::Display(display)) => return Ok(display.asked()),
         Some(Command::Lint(lint)) => return Ok(Asked::Lint(lint.files, lint.format)),
+        Some(Command::Plan(plan)) => return Ok(Asked::Plan(subject(plan.subject, inner)?, plan.options)),
+        Some(Command::Fix(fix)) => return Ok(Asked::Fix(subject(fix.subject, inner)?, Box::new(fix.options))),
+        Some(Command::Undo { path }) => return Ok(Asked::Undo(path)),
         Some(Command::Check(check)) => check,
     };
     let subject = Subject { save_case: check.save_case, ..subject(check.subject, inner)? };
@@ -333,7 +355,7 @@ mod tests {
     fn subject_of(line: &str) -> Subject {
         match asked(line) {
             Ok(Asked::Open(subject, _) | Asked::Check(subject, ..) | Asked::Watch(subject, ..)) => subject,
-            Ok(Asked::Verify(subject, _) | Asked::Display(subject, _)) => subject,
+            Ok(Asked::Verify(subject, _) | Asked::Display(subject, _) | Asked::Plan(subject, _) | Asked::Fix(subject, _)) => subject,
             Ok(Asked::Run(asked)) => asked.subject,
             Ok(other) => panic!("{line}: {other:?}"),
             Err(error) => panic!("{line}: {error}"),

@@ -3,10 +3,14 @@
 pub mod args;
 pub mod display;
 pub mod explain;
+pub mod fix;
 pub mod json;
 pub mod lint;
+pub mod plan;
+pub mod proof;
 pub mod run;
 pub mod text;
+pub mod undo;
 pub mod verify;
 pub mod watch;
 

@@ -2,7 +2,7 @@
 
 use super::after::{self, After};
 use super::edit::{self, EditError, Edits, create, is_exact, unified_diff};
-use super::sign::{self, Identity, Job, SignStep, from_outside, object_of, operand};
+use super::sign::{self, Identity, Job, SignStep, Signer, Signing, Who, from_outside, object_of, operand};
 use crate::evidence::{Bundle, Evidence, Image, TargetKind};
 use crate::policy::key;
 use crate::read::cms::SignerKind;
@@ -10,6 +10,9 @@ use crate::read::entitlements::{Fault, FaultKind, Value};
 use crate::report::{Diagnosis, Remedy, Report, Step};
 use crate::scenario;
 use std::path::{Path, PathBuf};
+
+/// Beginning of the caution that says where the commands are run: nothing to say where Temper runs them itself.
+pub const FOLDER_CAUTION: &str = "The commands are written for the folder";
 
 /// A file that would be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +59,17 @@ pub fn plan(
     remedy: &Remedy,
     existing: &[(PathBuf, PathBuf, String)],
 ) -> Result<Plan, EditError> {
+    plan_signed(evidence, diagnosis, remedy, existing, &Signing::default())
+}
+
+/// Like [`plan`], signed as the user wants it.
+pub fn plan_signed(
+    evidence: &Evidence,
+    diagnosis: &Diagnosis,
+    remedy: &Remedy,
+    existing: &[(PathBuf, PathBuf, String)],
+    signing: &Signing,
+) -> Result<Plan, EditError> {
     let described = scenario::by_id(&diagnosis.scenario).and_then(|scenario| scenario.remedy_titled(&remedy.title));
     let on = subjects(evidence, diagnosis, remedy);
     let mut plan = Plan { manual: described.map(|described| described.manual.clone()).unwrap_or_default(), ..Plan::default() };
@@ -67,7 +81,7 @@ pub fn plan(
     add_usage_strings(evidence, diagnosis, remedy, &on, &mut plan);
     // New code is built and signed as ever: only a changed entitlements file is something to sign for.
     let signs = !remedy.needs_new_code || !plan.edits.is_empty();
-    let job = job(evidence, described, &on, existing, &plan).filter(|_| signs);
+    let job = job(evidence, described, &on, existing, &plan).filter(|_| signs).map(|job| Job { signing: signing.clone(), ..job });
     if let Some(job) = &job {
         plan.sign = sign::steps(evidence, job);
     }
@@ -331,7 +345,8 @@ fn job(
     if let Some(bundle) = on.first().filter(|_| !plan.info_plist.is_empty()).and_then(|executable| bundle_of(evidence, executable)) {
         also.extend(Some(bundle.path.clone()).filter(|_| !bundle.executable.as_ref().is_some_and(edited)));
     }
-    Some(Job { changed, also, runtime: signing.runtime, distribution: signing.distribution, everything: signing.everything })
+    let scenario::Signing { runtime, distribution, everything, .. } = signing;
+    Some(Job { changed, also, runtime, distribution, everything, ..Job::default() })
 }
 
 /// The whole, from the folder that holds the target; `None` without a target.
@@ -381,11 +396,7 @@ fn cautions(evidence: &Evidence, remedy: &Remedy, job: Option<&Job>, plan: &Plan
     let folder = sign::folder(evidence);
     if !plan.sign.is_empty() && !folder.as_os_str().is_empty() {
         let files = if plan.edits.is_empty() { "" } else { ", with the entitlements files there" };
-        cautions.push(format!(
-            "The commands are written for the folder that holds {}: run them in {}{files}.",
-            evidence.target.name(),
-            folder.display()
-        ));
+        cautions.push(format!("{FOLDER_CAUTION} that holds {}: run them in {}{files}.", evidence.target.name(), folder.display()));
     }
     if !plan.info_plist.is_empty() {
         cautions.push("Info.plist is sealed: after it is changed the signature is broken until the app is signed again.".into());
@@ -397,14 +408,26 @@ fn cautions(evidence: &Evidence, remedy: &Remedy, job: Option<&Job>, plan: &Plan
 /// What the identity that signs brings with it.
 fn identity_cautions(evidence: &Evidence, remedy: &Remedy, job: &Job, plan: &Plan) -> Vec<String> {
     let mut cautions = Vec::new();
-    let identity = Identity::of(evidence, job.distribution);
+    let identity = Identity::for_job(evidence, job);
     let signer = evidence.main_images().next().and_then(Image::facts).map(|facts| facts.signer.kind);
     let runtime = plan.sign.iter().any(|step| {
-        let options = step.argv.iter().skip_while(|word| *word != "--options").nth(1);
-        options.is_some_and(|options| options.split(',').any(|name| name == "runtime"))
+        let options = step.argv.windows(2).filter(|pair| matches!(pair[0].as_str(), "--options" | "--code-signature-flags"));
+        options.into_iter().any(|pair| pair[1].split(',').any(|name| name == "runtime"))
     });
     if identity.ad_hoc && runtime && !remedy.add_entitlements.iter().any(|added| added == key::LIBRARY_VALIDATION) {
-        cautions.push("An ad hoc signature has no team. With the runtime flag, library validation then refuses every library that is not Apple's, the app's own included.".into());
+        cautions.push("An ad hoc signature has no team. With the runtime flag, library validation then refuses every library that is not Apple's, the app's own included. For an experiment, sign without the flag: --no-runtime.".into());
+    }
+    if identity.ad_hoc && job.signing.who == Who::AdHoc {
+        cautions.push(
+            "An ad hoc signature is for an experiment on this Mac: another Mac does not run it, and macOS asks again for every permission."
+                .into(),
+        );
+    }
+    if job.signing.no_runtime {
+        cautions.push("Without the runtime flag nothing of what it refuses is refused, so this shows only that the app works unhardened: the notary service wants the flag.".into());
+    }
+    if job.signing.signer == Signer::Rcodesign && !matches!(job.signing.who, Who::P12(_)) && !identity.ad_hoc {
+        cautions.push("rcodesign has no keychain: give certificate and key as a file, --p12 FILE.".into());
     }
     if matches!(signer, Some(SignerKind::Apple | SignerKind::AppStore | SignerKind::TestFlight)) {
         cautions.push(

@@ -218,6 +218,8 @@ fn apps_in(system: &dyn System, root: &Path) -> Vec<PathBuf> {
                 Some(TargetKind::App) => apps.push(entry.path),
                 Some(_) => {}
                 None if entry.path.extension().is_some_and(|extension| extension == "dSYM") => {}
+                // What a fix keeps for its undoing is no other app.
+                None if entry.path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".temper-fix-")) => {}
                 None if depth < MAX_DEPTH => todo.push((entry.path, depth + 1)),
                 None => {}
             }

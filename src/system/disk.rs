@@ -3,7 +3,7 @@
 //! Regular files only: a FIFO, socket or device is never opened for reading, and a link in the last component is never followed.
 
 use super::launch::{Control, Ended, Launch, Machine, Stamp};
-use super::{Entry, EntryKind, OpenFile, System};
+use super::{Change, Command, Entry, EntryKind, OpenFile, Output, Secret, SecretSource, System, process};
 use etcetera::BaseStrategy;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -161,6 +161,18 @@ impl System for RealSystem {
 
     fn config_folder(&self) -> Option<PathBuf> {
         etcetera::choose_base_strategy().ok().map(|folders| folders.config_dir().join(FOLDER))
+    }
+
+    fn change(&self, change: Change<'_>) -> io::Result<()> {
+        process::change(change)
+    }
+
+    fn run(&self, command: &Command) -> io::Result<Output> {
+        process::run(command)
+    }
+
+    fn secret(&self, from: &SecretSource) -> io::Result<Secret> {
+        process::secret(from)
     }
 
     fn threads(&self) -> usize {

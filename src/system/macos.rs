@@ -1,4 +1,4 @@
-//! What only macOS has: extended attributes of a file, the pasteboard, why a process was killed, settings of the machine.
+//! What only macOS has: extended attributes of a file, the pasteboard, exchanging two files, why a process was killed, settings of the machine.
 //! Type-checked on Linux; never run there.
 #![allow(unsafe_code)]
 
@@ -133,4 +133,16 @@ fn number(name: &CStr) -> Option<i32> {
     // SAFETY: the name ends in NUL; the kernel writes at most `size` bytes into the number.
     let status = unsafe { libc::sysctlbyname(name.as_ptr(), (&raw mut value).cast(), &raw mut size, std::ptr::null_mut(), 0) };
     (status == 0 && size == size_of::<i32>()).then_some(value)
+}
+/// Exchanges two files or folders in one moment (`renamex_np(2)`). `Unsupported` where the file system cannot: APFS can, HFS+ and network volumes cannot.
+pub(super) fn exchange(a: &Path, b: &Path) -> io::Result<()> {
+    let (a, b) = (CString::new(a.as_os_str().as_bytes())?, CString::new(b.as_os_str().as_bytes())?);
+    // SAFETY: both strings end in NUL and outlive the call.
+    match unsafe { libc::renamex_np(a.as_ptr(), b.as_ptr(), libc::RENAME_SWAP) } {
+        0 => Ok(()),
+        _ => match io::Error::last_os_error() {
+            error if error.raw_os_error() == Some(libc::ENOTSUP) => Err(io::ErrorKind::Unsupported.into()),
+            error => Err(error),
+        },
+    }
 }

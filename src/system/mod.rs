@@ -10,7 +10,10 @@ pub mod fake;
 pub mod launch;
 #[cfg(target_os = "macos")]
 mod macos;
+mod process;
 mod pty;
+
+pub use process::{Change, Command, Output, Secret, SecretSource};
 
 /// What a path is, without following a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +91,18 @@ pub trait System: Send + Sync {
     /// Temper's folder for what the user wrote (`~/.config/temper`, or below `XDG_CONFIG_HOME`); `None` without a home.
     fn config_folder(&self) -> Option<PathBuf> {
         None
+    }
+    /// Changes the disk otherwise than by writing bytes.
+    fn change(&self, _change: Change<'_>) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    /// Runs a program to its end and keeps what it said. An error when it cannot be started; a status that is not 0 is none.
+    fn run(&self, _command: &Command) -> io::Result<Output> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    /// A password; an error when there is nobody or nothing to ask.
+    fn secret(&self, _from: &SecretSource) -> io::Result<Secret> {
+        Err(io::ErrorKind::Unsupported.into())
     }
     /// Number of threads worth starting.
     fn threads(&self) -> usize;

@@ -409,12 +409,14 @@ pub fn plan() -> Plan {
                 argv: ["codesign", "--force", "--sign", "ID", LUA].map(Into::into).into(),
                 entitlements: None,
                 why: "library of another team".into(),
+                ..SignStep::default()
             },
             SignStep {
                 object: PathBuf::new(),
                 argv: argv.map(Into::into).into(),
                 entitlements: Some("Lumaplay.entitlements".into()),
                 why: "holds a changed object".into(),
+                ..SignStep::default()
             },
         ],
         check: vec![["codesign", "--verify", "--strict", "/build/Lumaplay.app"].map(Into::into).into()],

@@ -9,6 +9,7 @@ mod cases;
 mod command_line;
 mod corpus;
 mod display;
+mod fix_loop;
 mod labs;
 mod launch;
 mod memory;

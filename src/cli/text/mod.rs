@@ -4,6 +4,7 @@
 
 mod answer;
 pub mod explain;
+pub mod mend;
 mod page;
 mod remedy;
 mod tables;
