@@ -32,6 +32,8 @@ pub struct Subject {
     pub arch: Option<Arch>,
     /// `--at`: seconds since 1970 UTC.
     pub at: Option<i64>,
+    /// `--project`.
+    pub project: Option<PathBuf>,
 }
 
 impl Subject {
@@ -163,6 +165,9 @@ struct SubjectArgs {
     /// Judge certificates as of this date instead of now: 2026-03-02, 2026-03-02T10:14:22Z
     #[arg(long, value_name = "DATE", value_parser = date)]
     at: Option<i64>,
+    /// Folder of the app's project, for the fix in the words of its build system (default: found around the app)
+    #[arg(long, value_name = "DIR")]
+    project: Option<PathBuf>,
 }
 
 /// Reads the command line, the program's name first. The error is also how `--help` and `--version` come back (`use_stderr()` is false then).
@@ -198,7 +203,7 @@ fn subject(args: SubjectArgs, matches: &clap::ArgMatches) -> Result<Subject, cla
         let why = "standard input can be read only once: give '-' once and the other texts as files";
         return Err(Line::command().error(clap::error::ErrorKind::ArgumentConflict, why));
     }
-    Ok(Subject { path, texts, anchors: args.trust_anchor, os: args.os, arch: args.arch, at: args.at })
+    Ok(Subject { path, texts, anchors: args.trust_anchor, os: args.os, arch: args.arch, at: args.at, project: args.project })
 }
 
 fn os_version(text: &str) -> Result<(u16, u16), String> {
@@ -323,6 +328,12 @@ mod tests {
         let arch = |text: &str| subject_of(&format!("temper check a --arch {text}")).arch;
         assert_eq!((arch("arm64"), arch("arm64e"), arch("x86_64")), (Some(Arch::Arm64), Some(Arch::Arm64e), Some(Arch::X86_64)));
         assert!(refused("temper check a --arch ppc").contains("arm64e"));
+    }
+
+    #[test]
+    fn a_project_folder_is_taken() {
+        assert_eq!(subject_of("temper check My.app --project ..").project, Some("..".into()));
+        assert_eq!(subject_of("temper My.app --project ../app").project, Some("../app".into()));
     }
 
     #[test]

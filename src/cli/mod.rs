@@ -48,6 +48,7 @@ pub fn request(system: &dyn System, subject: &Subject) -> anyhow::Result<Request
         os: subject.os,
         arch: subject.arch,
         at: subject.at,
+        project: subject.project.clone(),
         ..Request::default()
     })
 }

@@ -64,6 +64,11 @@ pub fn read(bytes: &[u8]) -> Result<InfoPlist, ReadError> {
     })
 }
 
+/// The whole property list, bounded as [`read`] is: to write it back with a change.
+pub fn value(bytes: &[u8]) -> Result<Value, ReadError> {
+    bounded::read(bytes)
+}
+
 fn environment(variables: &Dictionary) -> Vec<(String, String)> {
     variables.iter().filter(|(_, value)| value.as_string().is_some()).map(|(name, value)| (name.clone(), string(value))).collect()
 }

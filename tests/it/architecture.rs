@@ -18,6 +18,7 @@ const ORDER: &[&[&str]] = &[
     &["report"],
     &["diagnose"],
     &["fix"],
+    &["recipe"],
     &["whatif"],
     &["lab"],
     &["clean"],
