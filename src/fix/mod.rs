@@ -4,5 +4,5 @@ pub mod apply;
 pub mod edit;
 pub mod plan;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 pub mod sign;

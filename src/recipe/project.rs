@@ -186,7 +186,11 @@ fn read_configurations(system: &dyn System, project: &mut Project) {
 
 /// The configuration file that says where the entitlements are, its rule, and the file it names (relative to the project).
 /// The name is `None` when nothing is said; the whole is `None` when no plain file could say it.
-pub(super) fn configured<'a>(recipe: &'a Recipe, project: &Project, purpose: Purpose) -> Option<(&'a str, &'a super::EditRule, Option<String>)> {
+pub(super) fn configured<'a>(
+    recipe: &'a Recipe,
+    project: &Project,
+    purpose: Purpose,
+) -> Option<(&'a str, &'a super::EditRule, Option<String>)> {
     let rules = recipe.edits.iter().filter(|rule| rule.purpose == purpose && rule.value.is_string());
     rules.into_iter().find_map(|rule| {
         let config = rule.file.iter().find(|name| project.text(name).is_some())?;

@@ -99,7 +99,8 @@ impl Draft<'_> {
 
     /// Values in configuration files. The rule for entitlements that names a file is not one of them.
     fn settings(&mut self, recipe: &Recipe, values: &Values, purpose: Purpose) {
-        let names_a_file = |rule: &super::EditRule| matches!(purpose, Purpose::Entitlements | Purpose::HelperEntitlements) && rule.value.is_string();
+        let names_a_file =
+            |rule: &super::EditRule| matches!(purpose, Purpose::Entitlements | Purpose::HelperEntitlements) && rule.value.is_string();
         for rule in recipe.edits.iter().filter(|rule| rule.purpose == purpose && !names_a_file(rule)) {
             let Some(file) = self.file_of(rule) else { continue };
             let mut text = self.text(Path::new(&file)).unwrap_or_else(|| edit::empty(rule.format).to_owned());
@@ -141,7 +142,8 @@ impl Draft<'_> {
                 let diff = unified_diff(&before, &change.after, &name);
                 // `fix::apply::write` takes a file for one that must exist exactly when it stands in `from`.
                 let from = if change.before.is_some() { file.display().to_string() } else { "a new file".into() };
-                let edit = FileEdit { executable: change.executable, file, before, after: change.after, diff, from, warnings: change.warnings };
+                let edit =
+                    FileEdit { executable: change.executable, file, before, after: change.after, diff, from, warnings: change.warnings };
                 Proposal { edit, file: change.file }
             })
             .collect()

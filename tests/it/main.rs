@@ -10,6 +10,7 @@ mod corpus;
 mod labs;
 mod pictures;
 mod readme;
+mod recipes;
 mod samples;
 mod schema;
 mod signer;

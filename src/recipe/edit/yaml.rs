@@ -35,7 +35,8 @@ pub(super) fn set(text: &str, at: &[String], value: &Value) -> Option<String> {
             range = first..range.end;
             continue;
         }
-        let Some(found) = range.clone().find(|line| lines.get(*line).is_some_and(|line| line.column == column && is_key(line.content, key)))
+        let Some(found) =
+            range.clone().find(|line| lines.get(*line).is_some_and(|line| line.column == column && is_key(line.content, key)))
         else {
             return insert(text, &lines, range, column, at.get(depth..)?, value);
         };
@@ -76,7 +77,8 @@ fn lines(text: &str) -> Option<Vec<Line<'_>>> {
         let mut dash = None;
         if content.starts_with('#') {
             content = "";
-        } else if column == 0 && (content == "..." || content.starts_with("--- ") || content == "---" && begun || content.starts_with('%')) {
+        } else if column == 0 && (content == "..." || content.starts_with("--- ") || content == "---" && begun || content.starts_with('%'))
+        {
             return None;
         } else if content == "---" {
             content = "";
@@ -100,9 +102,10 @@ fn content(lines: &[Line<'_>], range: std::ops::Range<usize>) -> Option<usize> {
 
 fn is_key(content: &str, key: &str) -> bool {
     [key.to_owned(), format!("\"{key}\""), format!("'{key}'")].iter().any(|written| {
-        content.strip_prefix(written.as_str()).and_then(|rest| rest.trim_start().strip_prefix(':')).is_some_and(|rest| {
-            rest.is_empty() || rest.starts_with([' ', '\t'])
-        })
+        content
+            .strip_prefix(written.as_str())
+            .and_then(|rest| rest.trim_start().strip_prefix(':'))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t']))
     })
 }
 
@@ -143,14 +146,7 @@ fn block(lines: &[Line<'_>], key: usize, end: usize, column: usize) -> std::ops:
     first..last
 }
 
-fn replace(
-    text: &str,
-    lines: &[Line<'_>],
-    key: usize,
-    block: std::ops::Range<usize>,
-    present: &str,
-    value: &Value,
-) -> Option<String> {
+fn replace(text: &str, lines: &[Line<'_>], key: usize, block: std::ops::Range<usize>, present: &str, value: &Value) -> Option<String> {
     let line = lines.get(key)?;
     if content(lines, block).is_some() || present.starts_with(['|', '>', '&', '*', '!', '{']) {
         return None;

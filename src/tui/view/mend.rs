@@ -199,7 +199,7 @@ fn paste(mend: &Mend, b: &mut Build) {
             b.para(0, Role::Text, &paste.title);
             for line in paste.text.lines() {
                 for part in crate::tui::words::break_anywhere(&crate::tui::words::clean(line), b.width().saturating_sub(2)) {
-                    b.para(2, if paste.is_diff { diff_role(line) } else { Role::Quote }, &part);
+                    b.pieces(&[(Role::Text, "  "), (if paste.is_diff { diff_role(line) } else { Role::Quote }, &part)]);
                 }
             }
         });
