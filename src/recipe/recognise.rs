@@ -73,6 +73,13 @@ fn found(evidence: &Evidence, pattern: &str) -> Option<String> {
         (true, Some(main)) => pattern.replace("{main}", &main.replace('*', "?")),
         (true, None) => return None,
     };
+    if !pattern.contains('*') {
+        // Both lists are sorted.
+        let path = std::path::Path::new(&pattern);
+        let is_there =
+            evidence.files.binary_search_by(|file| file.as_path().cmp(path)).is_ok() || evidence.images_at(path).next().is_some();
+        return is_there.then_some(pattern);
+    }
     let images = evidence.images.iter().map(|image| &image.path);
     let file = evidence.files.iter().chain(images).find(|file| pattern::matches(&pattern, &file.to_string_lossy()))?;
     Some(pattern.strip_suffix("/**").map_or_else(|| file.to_string_lossy().into_owned(), str::to_owned))

@@ -116,7 +116,11 @@ fn every_text_is_rendered_for_a_plan() {
                 for (title, file, body) in rendered {
                     let all = format!("{title}\n{}\n{body}", file.unwrap_or_default());
                     assert!(!all.contains(['«', '»']), "{}: {all}", recipe.id);
-                    assert!(!body.trim().is_empty() && !body.contains("\"\"") && (text.language == Language::Shell || !body.contains("''")), "{}: {all}", recipe.id);
+                    assert!(
+                        !body.trim().is_empty() && !body.contains("\"\"") && (text.language == Language::Shell || !body.contains("''")),
+                        "{}: {all}",
+                        recipe.id
+                    );
                 }
             }
         });

@@ -15,7 +15,8 @@ pub(super) fn section(page: &mut Page, report: &Report, diagnosis: &Diagnosis) {
         if texts.is_empty() {
             continue;
         }
-        page.heading(&format!("In your build system: {}", system.name), &format!("because {}", system.why));
+        page.heading("In your build system", &system.name);
+        page.text(2, &format!("because {}", system.why));
         for text in texts {
             page.blank();
             let file = text.file.as_ref().map(|file| format!(" ({file})")).unwrap_or_default();
