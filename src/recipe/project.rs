@@ -60,9 +60,14 @@ impl Project {
         if self.texts.len() >= MOST_FILES || self.texts.contains_key(name) {
             return;
         }
-        let bytes = system.read_small(&self.folder.join(name), LARGEST_FILE);
+        let path = self.folder.join(name);
+        if system.entry(&path).is_err() {
+            return;
+        }
+        // A file that is there and cannot be read (a link, too large, no text) must not be taken for one that is to be made.
+        self.names.insert(name.to_owned());
+        let bytes = system.read_small(&path, LARGEST_FILE);
         if let Some(text) = bytes.ok().and_then(|bytes| String::from_utf8(bytes).ok()) {
-            self.names.insert(name.to_owned());
             self.texts.insert(name.to_owned(), text);
         }
     }

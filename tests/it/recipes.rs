@@ -9,6 +9,7 @@ use temper::recipe::{self, Case, Project, project};
 use temper::report::Report;
 use temper::scan::Request;
 use temper::system::disk::RealSystem;
+use temper::system::fake::FakeSystem;
 use temper::{Examination, lab};
 
 fn fixture(name: &str) -> PathBuf {
@@ -296,6 +297,28 @@ fn usage_strings_go_where_each_configuration_wants_them() {
     applied("no-usage-string", "briefcase", |folder, _| {
         assert!(read(folder, "pyproject.toml").contains(&format!("info.{KEY} = \"Cardfile uses")));
     });
+}
+
+#[test]
+fn a_link_is_not_taken_for_a_file_to_make() {
+    let json = r#"{"build": {"mac": {"entitlements": "signing/mac.plist"}}, "devDependencies": {"electron-builder": "25"}}"#;
+    let system = FakeSystem::new().file("/p/package.json", json).file("/etc/secret", "x").link("/p/signing/mac.plist", "/etc/secret");
+    let project = project::open(&system, Path::new("/p")).unwrap();
+    assert!(project.has("signing/mac.plist") && project.text("signing/mac.plist").is_none());
+    assert!(!system.opened().contains(&PathBuf::from("/etc/secret")));
+    let system = FakeSystem::new().file("/p/package.json", json.replace("signing/mac.plist", "../../etc/secret")).file("/etc/secret", "x");
+    let project = project::open(&system, Path::new("/p")).unwrap();
+    assert!(!project.has("../../etc/secret") && project.matching("*secret").is_none());
+}
+
+#[test]
+fn the_home_folder_and_what_lies_above_it_are_not_looked_at() {
+    let mut system =
+        FakeSystem::new().file("/u/me/CMakeLists.txt", "project(x)").file("/u/CMakeLists.txt", "project(x)").folder("/u/me/a/Demo.app");
+    system.variables.insert("HOME".into(), "/u/me".into());
+    assert_eq!(project::find(&system, Path::new("/u/me/a/Demo.app")), None);
+    system.variables.insert("HOME".into(), "/u/other".into());
+    assert_eq!(project::find(&system, Path::new("/u/me/a/Demo.app")).unwrap().folder, Path::new("/u/me"));
 }
 
 #[test]
