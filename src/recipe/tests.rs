@@ -134,7 +134,7 @@ fn values_are_written_as_the_language_wants_them() {
     );
     assert!(rendered("tauri", Purpose::UsageString).contains("<string>Demo's &quot;camera&quot; #1 … &lt;say&gt; what</string>"));
     assert!(rendered("pyinstaller", Purpose::UsageString).contains(r#"'NSCameraUsageDescription': 'Demo\'s "camera" #1"#));
-    assert!(rendered("fastlane", Purpose::UsageString).contains(r#"plist["NSCameraUsageDescription"] = "Demo's \"camera\" \#1"#));
+    assert!(rendered("fastlane", Purpose::UsageString).contains(r#"key: "NSCameraUsageDescription", value: "Demo's \"camera\" \#1"#));
     let shell = rendered("unity", Purpose::Entitlements);
     assert!(shell.contains("--entitlements Demo.entitlements --sign 'Developer ID Application: Ann (TEAM123456)' Demo.app"), "{shell}");
 }
