@@ -35,6 +35,8 @@ pub mod diagnose;
 pub mod report;
 // Diagnosis → exact diff, exact argv; and the one thing that writes.
 pub mod fix;
+// The fix in the words of the build system in use.
+pub mod recipe;
 // The same model on changed facts.
 pub mod whatif;
 // Practice apps.
@@ -54,6 +56,8 @@ pub struct Examination {
     pub evidence: evidence::Evidence,
     /// What they mean.
     pub report: report::Report,
+    /// The project of the app, when one was named or found around it.
+    pub project: Option<recipe::Project>,
 }
 
 impl Examination {
@@ -98,13 +102,18 @@ pub fn examine(
     progress: &(dyn Fn(&scan::Progress) + Sync),
     cancel: &std::sync::atomic::AtomicBool,
 ) -> Result<Examination, scan::ScanError> {
-    let evidence = scan::scan(system, request, progress, cancel)?;
-    Ok(decide(evidence, &diagnose::Change::default()))
+    let mut evidence = scan::scan(system, request, progress, cancel)?;
+    let project = recipe::project::of(system, request.project.as_deref(), &mut evidence);
+    let mut examination = decide(evidence, &diagnose::Change::default());
+    recipe::fill(&examination.evidence, project.as_ref(), &mut examination.report);
+    examination.project = project;
+    Ok(examination)
 }
 
-/// The second half of [`examine`]: also for a what-if, without reading anything again.
+/// The second half of [`examine`]: also for a what-if, without reading anything again. The build systems are those that the app itself shows.
 pub fn decide(evidence: evidence::Evidence, change: &diagnose::Change) -> Examination {
     let mut report = diagnose::diagnose(&evidence, change);
     fix::plan::fill(&evidence, &mut report);
-    Examination { evidence, report }
+    recipe::fill(&evidence, None, &mut report);
+    Examination { evidence, report, project: None }
 }

@@ -38,6 +38,8 @@ pub struct Report {
     pub noise: Vec<Noise>,
     /// What to get next.
     pub collect: Vec<Collect>,
+    /// Build systems that made the app or will make it again.
+    pub build_systems: Vec<BuildSystem>,
     /// What could not be looked at.
     pub gaps: Vec<GapItem>,
 }
@@ -355,6 +357,51 @@ pub struct Collect {
     pub why: String,
     /// Command; empty when it is not one.
     pub argv: Vec<String>,
+}
+
+/// A build system, and the fix in its own words.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BuildSystem {
+    /// File stem of its recipe.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// What showed it, as the end of a sentence that begins with "because".
+    pub why: String,
+    /// Where its maker says so.
+    pub sources: Vec<String>,
+    /// What to paste, for the remedies of the first diagnosis that apply.
+    pub texts: Vec<BuildText>,
+    /// Edits of the project's plain files, for the same remedies.
+    pub edits: Vec<BuildEdit>,
+}
+
+/// A text to paste.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BuildText {
+    /// Index of the remedy in the first diagnosis.
+    pub remedy: usize,
+    /// Where it goes, or what to know.
+    pub title: String,
+    /// File it goes into, when its name is known.
+    pub file: Option<String>,
+    /// plist, yaml, …
+    pub language: &'static str,
+    /// The text.
+    pub text: String,
+}
+
+/// An edit of a plain file of the project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BuildEdit {
+    /// Index of the remedy in the first diagnosis.
+    pub remedy: usize,
+    /// File.
+    pub file: String,
+    /// Unified diff.
+    pub diff: String,
+    /// Warnings, in words.
+    pub warnings: Vec<String>,
 }
 
 /// What could not be looked at.

@@ -55,6 +55,8 @@ pub struct Subject {
     pub reports: Option<Reports>,
     /// `--save-case`: file to write the case to.
     pub save_case: Option<PathBuf>,
+    /// `--project`.
+    pub project: Option<PathBuf>,
 }
 
 /// Where reports of the app are looked for.
@@ -240,6 +242,9 @@ pub(super) struct SubjectArgs {
     /// Judge certificates as of this date instead of now: 2026-03-02, 2026-03-02T10:14:22Z
     #[arg(long, value_name = "DATE", value_parser = date)]
     at: Option<i64>,
+    /// Folder of the app's project, for the fix in the words of its build system (default: found around the app)
+    #[arg(long, value_name = "DIR")]
+    project: Option<PathBuf>,
 }
 
 /// Reads the command line, the program's name first. The error is also how `--help` and `--version` come back (`use_stderr()` is false then).
@@ -298,7 +303,17 @@ pub(super) fn subject(args: SubjectArgs, matches: &clap::ArgMatches) -> Result<S
         let why = "--reports-dir looks for reports of an app: give PATH too (before it, or as --reports-dir=DIR PATH); a folder of reports alone is --crash DIR";
         return Err(Line::command().error(clap::error::ErrorKind::MissingRequiredArgument, why));
     }
-    Ok(Subject { path, texts, anchors: args.trust_anchor, os: args.os, arch: args.arch, at: args.at, reports, save_case: None })
+    Ok(Subject {
+        path,
+        texts,
+        anchors: args.trust_anchor,
+        os: args.os,
+        arch: args.arch,
+        at: args.at,
+        reports,
+        save_case: None,
+        project: args.project,
+    })
 }
 
 fn os_version(text: &str) -> Result<(u16, u16), String> {
@@ -444,6 +459,12 @@ mod tests {
         let arch = |text: &str| subject_of(&format!("temper check a --arch {text}")).arch;
         assert_eq!((arch("arm64"), arch("arm64e"), arch("x86_64")), (Some(Arch::Arm64), Some(Arch::Arm64e), Some(Arch::X86_64)));
         assert!(refused("temper check a --arch ppc").contains("arm64e"));
+    }
+
+    #[test]
+    fn a_project_folder_is_taken() {
+        assert_eq!(subject_of("temper check My.app --project ..").project, Some("..".into()));
+        assert_eq!(subject_of("temper My.app --project ../app").project, Some("../app".into()));
     }
 
     #[test]

@@ -63,6 +63,7 @@ pub fn request(system: &dyn System, subject: &Subject) -> anyhow::Result<Request
         arch: subject.arch,
         at: subject.at,
         reports: report_folders(system, subject.reports.as_ref())?,
+        project: subject.project.clone(),
         ..Request::default()
     })
 }

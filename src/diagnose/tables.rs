@@ -30,6 +30,7 @@ pub(super) fn report(case: &Case<'_>, verdict: Verdict, diagnoses: Vec<Diagnosis
         noise: noise(case),
         collect: if verdict == Verdict::Undetermined { collect(case) } else { Vec::new() },
         findings: case.detected.iter().map(finding).collect(),
+        build_systems: Vec::new(),
         gaps: evidence.gaps.iter().map(gap).collect(),
         diagnoses,
     }

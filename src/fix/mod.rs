@@ -6,5 +6,5 @@ pub mod edit;
 pub mod plan;
 pub mod prove;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 pub mod sign;

@@ -61,6 +61,8 @@ pub struct Request {
     pub arch: Option<Arch>,
     /// `--at`: seconds since 1970 UTC instead of the clock.
     pub at: Option<i64>,
+    /// `--project`: the folder of the app's project.
+    pub project: Option<PathBuf>,
 }
 
 /// Progress of a scan.

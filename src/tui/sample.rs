@@ -135,6 +135,7 @@ fn report(verdict: Verdict) -> Report {
         notary: Vec::new(),
         noise: Vec::new(),
         collect: Vec::new(),
+        build_systems: vec![],
         gaps: vec![GapItem { path: String::new(), path_bytes: None, why: "notarization needs a Mac".into() }],
     }
 }
@@ -169,7 +170,7 @@ fn without_texts(report: Report) -> Examination {
         executable: Some(APP.into()),
     };
     evidence.gaps = vec![Gap { path: PathBuf::new(), why: "notarization needs a Mac".into() }];
-    Examination { evidence, report }
+    Examination { evidence, report, project: None }
 }
 
 fn diagnosis(cause: &'static str, summary: &str, findings: Vec<usize>, remedies: Vec<Remedy>) -> Diagnosis {

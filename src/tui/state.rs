@@ -228,8 +228,23 @@ pub struct Mend {
     pub planning: Planning,
     /// What became of each edit of the plan.
     pub outcomes: Vec<Outcome>,
+    /// What to paste into the project, for the chosen remedy.
+    pub paste: Vec<Paste>,
     /// Place.
     pub place: Place,
+}
+
+/// A text to paste into the project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paste {
+    /// Build system, and what showed it: only at its first text.
+    pub system: Option<(String, String)>,
+    /// Where it goes.
+    pub title: String,
+    /// The text; a diff for a change of a file.
+    pub text: String,
+    /// It is a diff.
+    pub is_diff: bool,
 }
 
 /// A stage of the walk.
@@ -239,6 +254,8 @@ pub enum Stage {
     Remedy,
     /// Write one entitlements file; index of the edit.
     Write(usize),
+    /// The same in the words of the build system.
+    Build,
     /// Things to do by hand.
     ByHand,
     /// Signing commands.
@@ -664,6 +681,9 @@ impl Mend {
         let mut stages = vec![Stage::Remedy];
         let Planning::Ready(plan) = &self.planning else { return stages };
         stages.extend((0..plan.edits.len()).map(Stage::Write));
+        if !self.paste.is_empty() {
+            stages.push(Stage::Build);
+        }
         if !plan.manual.is_empty() || !plan.info_plist.is_empty() {
             stages.push(Stage::ByHand);
         }

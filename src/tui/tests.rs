@@ -400,6 +400,34 @@ fn a_file_is_written_only_after_a_yes_to_the_shown_diff() {
 }
 
 #[test]
+fn the_build_system_has_a_step_and_its_texts_are_copied() {
+    use crate::report::{BuildSystem, BuildText};
+    let mut examination = sample::jit();
+    let remedy = examination.report.diagnoses[0].remedies.iter().position(|remedy| remedy.least).unwrap();
+    let paste = |remedy, text: &str| BuildText { remedy, title: "In the options".into(), file: None, language: "yaml", text: text.into() };
+    examination.report.build_systems = vec![BuildSystem {
+        id: "electron-builder".into(),
+        name: "electron-builder".into(),
+        why: "electron-builder.yml is in /p".into(),
+        sources: vec![],
+        texts: vec![paste(remedy, "mac:\n  entitlements: x"), paste(remedy + 1, "other"), paste(remedy, "second")],
+        edits: vec![],
+    }];
+    let mut state = examined(examination, (80, 24));
+    press(&mut state, "m enter right");
+    assert_eq!(walk(&state).stage, Stage::Build);
+    let shown = text(&state);
+    assert!(shown.contains("because electron-builder.yml is in /p") && shown.contains("    entitlements: x"), "{shown}");
+    assert!(!shown.contains("other"), "{shown}");
+    let effects = press(&mut state, "down y");
+    assert!(matches!(&effects[..], [Effect::Copy(text)] if text == "second"), "{effects:?}");
+    let effects = press(&mut state, "Y");
+    assert!(matches!(&effects[..], [Effect::Copy(text)] if text == "mac:\n  entitlements: x\nsecond"), "{effects:?}");
+    press(&mut state, "enter");
+    assert_eq!(walk(&state).stage, Stage::Sign);
+}
+
+#[test]
 fn a_failed_write_is_told_and_can_be_tried_again() {
     let mut state = examined(sample::jit(), (80, 24));
     let effects = press(&mut state, "m enter enter y");

@@ -416,6 +416,7 @@ fn mend(state: &mut State) -> Vec<Effect> {
         stage: Stage::Remedy,
         planning: super::state::Planning::Open,
         outcomes: Vec::new(),
+        paste: Vec::new(),
         place,
     };
     push(state, Screen::Mend(Box::new(mend)));

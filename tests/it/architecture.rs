@@ -22,6 +22,7 @@ const ORDER: &[&[&str]] = &[
     &["report"],
     &["diagnose"],
     &["fix"],
+    &["recipe"],
     &["whatif"],
     &["lab"],
     &["clean"],

@@ -15,6 +15,7 @@ mod launch;
 mod memory;
 mod pictures;
 mod readme;
+mod recipes;
 mod reports;
 mod robustness;
 mod run;

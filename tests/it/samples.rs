@@ -39,6 +39,7 @@ pub fn explained() -> Report {
         noise: (3..16)
             .map(|line| Noise { source: "log.txt".into(), line, why: "logged for every program without a profile".into() })
             .collect(),
+        build_systems: vec![],
         gaps: vec![GapItem { path: String::new(), path_bytes: None, why: "notarization was not asked for: that needs a Mac".into() }],
         ..clear()
     }
@@ -118,6 +119,7 @@ pub fn clear() -> Report {
         notary: vec![],
         noise: vec![],
         collect: vec![],
+        build_systems: vec![],
         gaps: vec![],
     }
 }

@@ -209,7 +209,7 @@ pub fn open_path(state: &mut State, path: PathBuf) -> Vec<Effect> {
             request.texts.push(path);
         }
     } else {
-        request = Request { path: Some(path), texts: Vec::new(), pasted: Vec::new(), ..request };
+        request = Request { path: Some(path), texts: Vec::new(), pasted: Vec::new(), project: None, ..request };
     }
     examine(state, request, false)
 }

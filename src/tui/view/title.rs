@@ -142,6 +142,7 @@ fn right(state: &State) -> String {
             let what = match mend.stage {
                 Stage::Remedy => "remedy",
                 Stage::Write(_) => "entitlements",
+                Stage::Build => "build system",
                 Stage::ByHand => "by hand",
                 Stage::Sign => "sign",
                 Stage::Check => "check again",
