@@ -105,12 +105,14 @@ pub struct SignatureFacts {
     /// Slot −3 against `_CodeSignature/CodeResources`; `None` when the slot is empty. `Some(false)` too when the file is missing.
     pub resources_match: Option<bool>,
     /// What was compared for every CodeDirectory, in the order of [`Signature::directories`]; the three results above are those of the one the kernel uses.
+    #[serde(default)]
     pub directories: Vec<DirectoryCheck>,
     /// The signer's chain, followed to a root; `None` without certificates.
     pub chain: Option<TrustedChain>,
     /// The chain of the secure timestamp's signer; `None` without a token.
     pub timestamp_chain: Option<TrustedChain>,
     /// Bytes of the slice: of the whole file when it is thin.
+    #[serde(default)]
     pub slice_size: u64,
     /// Top-level values of the Info.plist that slot −1 is about, as requirements ask for them; `None` when it could not be read.
     pub info: Option<Vec<(String, crate::read::entitlements::Value)>>,
@@ -445,12 +447,14 @@ pub struct Evidence {
     pub images: Vec<Image>,
     /// Mach-O slices in zip archives of the target (jars too), which the notary looks into; `path` is the archive's with the entry's behind it. macOS runs none
     /// of them from there, so nothing but the notary verdict asks for them.
+    #[serde(default)]
     pub archived: Vec<Image>,
     /// Bundles, outermost first, then by path.
     pub bundles: Vec<Bundle>,
     /// Scripts.
     pub scripts: Vec<Script>,
     /// Seals of bundles against what is there, in the order of `bundles`; a bundle without a CodeResources file has none.
+    #[serde(default)]
     pub seals: Vec<SealCheck>,
     /// Texts in the order given.
     pub texts: Vec<EvidenceText>,

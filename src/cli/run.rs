@@ -11,7 +11,6 @@ use crate::system::launch::Control;
 use anyhow::{Context, bail};
 use clap::Args;
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -41,9 +40,6 @@ pub(super) struct RunArgs {
     /// Start it without asking
     #[arg(long)]
     yes: bool,
-    /// Folder in which crash reports appear [default on a Mac: ~/Library/Logs/DiagnosticReports]
-    #[arg(long, value_name = "DIR")]
-    reports_dir: Option<PathBuf>,
     /// Form of the report; with json the program's own output goes to standard error
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
     format: Format,
@@ -72,7 +68,12 @@ pub struct Asked {
 
 impl RunArgs {
     pub(super) fn asked(self, matches: &clap::ArgMatches) -> Result<Asked, clap::Error> {
-        let subject = args::subject(self.subject, matches)?;
+        let mut subject = args::subject(self.subject, matches)?;
+        // A run waits for the report that appears; older ones are of older runs.
+        let reports = match subject.reports.take() {
+            Some(args::Reports::In(folder)) => Some(folder),
+            _ => None,
+        };
         let Some(path) = subject.path.clone() else {
             return Err(args::usage("nothing to run: give an app, for example 'temper run MyApp.app'"));
         };
@@ -82,7 +83,7 @@ impl RunArgs {
             set: self.env,
             without_dyld: self.without_dyld,
             limit: Duration::from_secs(self.limit),
-            reports: self.reports_dir,
+            reports,
             takes_interrupts: true,
         };
         Ok(Asked { subject, order, yes: self.yes, format: self.format, color: self.color })

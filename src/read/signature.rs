@@ -158,6 +158,7 @@ pub struct Signature {
     /// digest without a blob, which Security refuses too. Positive slot numbers, ascending.
     pub bad_slots: Vec<u32>,
     /// The same for every directory, in the order of `directories`.
+    #[serde(default)]
     pub slot_faults: Vec<Vec<u32>>,
     /// The requirements of slot 2, decoded; `None` when the slot is missing, an error when it cannot be read.
     #[serde(skip)] // Names of the signer stand in it as bytes; what a report says of it is evaluated before a case is saved.

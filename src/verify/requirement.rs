@@ -33,6 +33,10 @@ fn unreadable(image: &Image, why: &str) -> Finding {
 
 /// Judges a requirement by what the files tell of one slice. A chain without a trusted root leaves `anchor apple` open: whom to trust is another finding.
 pub(super) fn evaluate(requirement: &Requirement, facts: &SignatureFacts) -> Verdict {
+    // A saved case holds no certificates, only what was read from them: what a requirement asks of one cannot be judged.
+    if facts.chain.iter().flat_map(|chain| &chain.certificates).any(|certificate| certificate.der.is_empty()) {
+        return Verdict::Unknown("the certificates themselves".into());
+    }
     let cdhashes: Vec<[u8; 20]> = facts.signature.directories.iter().map(|directory| directory.cdhash).collect();
     let directory = facts.signature.directory();
     let chain = facts.chain.as_ref();
