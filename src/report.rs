@@ -184,6 +184,9 @@ pub struct Finding {
     pub confidence: &'static str,
     pub message: String,
     pub location: Location,
+    /// Apple's code (`errSecCS…`); absent when Apple has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<i32>,
     pub proof: Vec<Proof>,
 }
 

@@ -106,6 +106,7 @@ fn finding(detected: &Detected) -> report::Finding {
         confidence: f.confidence.word(),
         message: f.message.clone(),
         location: report::Location { path: f.location.path.clone(), place: f.location.place.clone() },
+        code: f.code,
         proof: f.proof.iter().map(proof).collect(),
     }
 }
@@ -173,7 +174,7 @@ fn gap(gap: &crate::evidence::Gap) -> report::GapItem {
 fn spawn(case: &Case<'_>, image: &Image) -> report::Spawn {
     let about = |d: &&Detected| Path::new(&d.finding.subject) == image.path && d.finding.arch.is_none_or(|arch| arch == image.arch());
     let refusal = case.detected.iter().filter(about).find(|d| match &d.clue {
-        Clue::BrokenSignature => image.arch().is_arm64(),
+        Clue::BrokenSignature => image.arch().is_arm64() && d.finding.arch.is_some(),
         Clue::RestrictedKeys(_) | Clue::MalformedEntitlements => d.text.is_none(),
         _ => false,
     });

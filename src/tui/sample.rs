@@ -49,6 +49,7 @@ fn finding(id: &'static str, kind: &'static str, subject: &str, severity: &'stat
         confidence: "certain",
         message: message.into(),
         location,
+        code: None,
         proof,
     }
 }

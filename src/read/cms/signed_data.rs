@@ -297,7 +297,8 @@ fn der_set(body: &[u8]) -> Vec<u8> {
     set
 }
 
-/// Whether every cdhash attribute names directories that are there; `None` without such an attribute.
+/// Whether every cdhash attribute names all directories that are there, and no other (`StaticCode.cpp verifySignature` compares the sets); `None` without such an
+/// attribute.
 fn cdhashes_match(signed: &[Attribute<'_>], directories: &[&[u8]]) -> Option<bool> {
     let plist = find(signed, CDHASH_PLIST).map(|values| plist_matches(values, directories).unwrap_or(false));
     let set = find(signed, CDHASH_SET).map(|values| set_matches(values, directories).unwrap_or(false));
@@ -317,11 +318,13 @@ fn plist_matches(mut values: Reader<'_>, directories: &[&[u8]]) -> Option<bool> 
         let hash = hash.as_data().unwrap_or_default();
         !hash.is_empty() && present.iter().any(|digest| digest.get(..20) == Some(hash))
     };
-    Some(!hashes.is_empty() && hashes.iter().all(named))
+    let is_named = |digest: &Vec<u8>| hashes.iter().any(|hash| hash.as_data().is_some() && hash.as_data() == digest.get(..20));
+    Some(!hashes.is_empty() && hashes.iter().all(named) && present.iter().all(is_named))
 }
 
 fn set_matches(mut values: Reader<'_>, directories: &[&[u8]]) -> Option<bool> {
     let mut count = 0_usize;
+    let mut unnamed: Vec<&&[u8]> = directories.iter().collect();
     while let Some(value) = values.next().ok()? {
         if value.tag != 0x30 || count >= MAX_ATTRIBUTES {
             return None;
@@ -338,6 +341,7 @@ fn set_matches(mut values: Reader<'_>, directories: &[&[u8]]) -> Option<bool> {
         if !directories.iter().any(named) {
             return Some(false);
         }
+        unnamed.retain(|directory| !named(directory));
     }
-    Some(count > 0)
+    Some(count > 0 && unnamed.is_empty())
 }
