@@ -193,16 +193,16 @@ fn what_may_not_be_read_is_said() {
     let bench = Bench::new();
     let app = bench.practice();
     let library = app.join("Contents/Frameworks/libbrush.dylib");
-    std::fs::set_permissions(&library, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&library, std::fs::Permissions::from_mode(0o0)).unwrap();
     if std::fs::File::open(&library).is_ok() {
         println!("skipped: this user may read everything (root)");
         return;
     }
     gap(&bench.reports(&[&app]), "libbrush.dylib", "ermission denied");
     let report = bench.file("secret.ips", "x");
-    std::fs::set_permissions(&report, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&report, std::fs::Permissions::from_mode(0o0)).unwrap();
     bench.refuses(&[OsStr::new("--crash"), report.as_os_str()], "read access");
-    std::fs::set_permissions(&app, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&app, std::fs::Permissions::from_mode(0o0)).unwrap();
     bench.refuses(&[&app], "read access");
     std::fs::set_permissions(&app, std::fs::Permissions::from_mode(0o755)).unwrap();
 }

@@ -37,10 +37,7 @@ fn from_the_answer_to_the_written_file_and_out() {
     let mut session = desk.practice();
     let answer = session.shows(&["macOS killed Sketchbook", "Mends this build", UNSIGNED_MEMORY, "gives away", "Proof"]);
     assert!(title(&answer).contains("practice app") && answer.alternate_screen());
-    session.walk(&[
-        (Key::Enter, "(the least"),
-        (Key::Enter, "+    <key>com.apple.security.cs.allow-unsigned-executable-memory</key>"),
-    ]);
+    session.walk(&[(Key::Enter, "enter choose"), (Key::Enter, "+    <key>com.apple.security.cs.allow-unsigned-executable-memory</key>")]);
     let file = desk.path("work").join("Sketchbook.entitlements");
     assert!(!file.exists(), "nothing is written before the yes");
     session.walk(&[(Key::Enter, "yes, write it")]);
@@ -128,7 +125,11 @@ fn the_screen_follows_the_window() {
     for (columns, rows) in [(60, 20), (120, 40), (80, 24)] {
         session.terminal.resize(columns, rows).unwrap();
         let screen = session.until(
-            |screen| screen.size() == (columns, rows) && screen.row_text(rows - 1).contains("q quit") && screen.row_text(1) == "─".repeat(usize::from(columns)),
+            |screen| {
+                screen.size() == (columns, rows)
+                    && screen.row_text(rows - 1).contains("q quit")
+                    && screen.row_text(1) == "─".repeat(usize::from(columns))
+            },
             "the new size",
         );
         assert!(screen.contains("macOS killed Sketchbook"), "{screen}");
@@ -200,7 +201,11 @@ fn a_light_terminal_gets_dark_letters() {
     let light = heading(desk.builder(), &["--theme", "light"]);
     let dark = heading(desk.builder(), &["--theme", "dark"]);
     assert_ne!(light, dark);
-    assert_eq!(heading(desk.builder().background_rgb(255, 255, 255).foreground_rgb(0, 0, 0), &[]), light, "a white background is asked for and found");
+    assert_eq!(
+        heading(desk.builder().background_rgb(255, 255, 255).foreground_rgb(0, 0, 0), &[]),
+        light,
+        "a white background is asked for and found"
+    );
     assert_eq!(heading(desk.builder().background_rgb(0, 0, 0), &[]), dark);
     // Asked for by option, the terminal's own word does not count.
     assert_eq!(heading(desk.builder().background_rgb(255, 255, 255), &["--theme", "dark"]), dark);
@@ -217,11 +222,19 @@ fn questions_lead_to_a_documented_issue() {
         (Key::Down, "▸ Termination Reason: CODESIGNING 2"),
     ]);
     // The fifth answer: a message of an engine.
-    session.walk(&[(Key::Down, "▸ Termination Reason: CODESIGNING 4"), (Key::Down, "▸ Termination Reason: DYLD"), (Key::Down, "▸ A message of an engine")]);
+    session.walk(&[
+        (Key::Down, "▸ Termination Reason: CODESIGNING 4"),
+        (Key::Down, "▸ Termination Reason: DYLD"),
+        (Key::Down, "▸ A message of an engine"),
+    ]);
     session.press(Key::Enter);
     let beginning: String = jit.title.split(' ').take(3).collect::<Vec<_>>().join(" ");
     session.shows(&[&beginning]);
-    session.walk(&[(Key::Esc, "What does the report or the terminal say?"), (Key::Esc, "What happens?"), (Key::Esc, "macOS killed Sketchbook")]);
+    session.walk(&[
+        (Key::Esc, "What does the report or the terminal say?"),
+        (Key::Esc, "What happens?"),
+        (Key::Esc, "macOS killed Sketchbook"),
+    ]);
     session.press(Key::Char('q'));
     assert_eq!(session.ends(), Some(0));
 }
