@@ -42,6 +42,12 @@ fn face(asked: Asked) -> anyhow::Result<u8> {
         }
         Asked::Open(subject, _) => face_text(&*system, &subject, Format::Text, Color::Auto),
         Asked::Check(subject, format, color) => face_text(&*system, &subject, format, color),
+        Asked::Verify(subject, options) => {
+            let said = cli::verify::verify(&*system, &cli::request(&*system, &subject)?, options)?;
+            // The paths in it come from the app.
+            said.text.lines().try_for_each(|line| writeln!(io::stderr(), "{}", clean::clean(line)))?;
+            Ok(said.status)
+        }
     }
 }
 

@@ -15,6 +15,8 @@ pub enum Asked {
     Open(Subject, Theme),
     /// The report.
     Check(Subject, Format, Color),
+    /// What `codesign --verify` says.
+    Verify(Subject, super::verify::Options),
 }
 
 /// What is to be examined, and how.
@@ -121,6 +123,38 @@ enum Command {
     /// Print the report instead of opening the terminal face
     #[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
     Check(CheckArgs),
+    /// Verify signatures, seals and nested code as codesign does
+    #[command(after_help = VERIFY_EXIT_CODES)]
+    Verify(VerifyArgs),
+}
+
+const VERIFY_EXIT_CODES: &str = "\
+Exit status:
+  0  valid
+  1  not valid
+  2  Temper failed, or was called wrongly
+  3  valid, and does not satisfy its own designated requirement";
+
+#[derive(Debug, Args)]
+struct VerifyArgs {
+    /// App, bundle or Mach-O
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+    /// Say that it is valid too; -vvv with --deep names all code
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Refuse what Gatekeeper refuses too
+    #[arg(long)]
+    strict: bool,
+    /// Verify nested code in full, not only its signature
+    #[arg(long)]
+    deep: bool,
+    /// Root certificate (PEM or DER) to trust beside Apple's. May be repeated
+    #[arg(long, value_name = "FILE")]
+    trust_anchor: Vec<PathBuf>,
+    /// Judge certificates as of this date instead of now: 2026-03-02, 2026-03-02T10:14:22Z
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    at: Option<i64>,
 }
 
 #[derive(Debug, Args)]
@@ -169,8 +203,10 @@ struct SubjectArgs {
 pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Asked, clap::Error> {
     let matches = Line::command().try_get_matches_from(argv)?;
     let line = Line::from_arg_matches(&matches)?;
-    let Some(Command::Check(check)) = line.command else {
-        return Ok(Asked::Open(subject(line.subject, &matches)?, line.theme));
+    let check = match line.command {
+        None => return Ok(Asked::Open(subject(line.subject, &matches)?, line.theme)),
+        Some(Command::Verify(verify)) => return Ok(asked_to_verify(verify)),
+        Some(Command::Check(check)) => check,
     };
     let inner = matches.subcommand_matches("check").unwrap_or(&matches);
     let subject = subject(check.subject, inner)?;
@@ -179,6 +215,11 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Asked, clap::Er
         return Err(Line::command().error(clap::error::ErrorKind::MissingRequiredArgument, why));
     }
     Ok(Asked::Check(subject, check.format, check.color))
+}
+
+fn asked_to_verify(args: VerifyArgs) -> Asked {
+    let options = super::verify::Options { verbosity: args.verbose, strict: args.strict, deep: args.deep };
+    Asked::Verify(Subject { path: Some(args.path), anchors: args.trust_anchor, at: args.at, ..Subject::default() }, options)
 }
 
 fn subject(args: SubjectArgs, matches: &clap::ArgMatches) -> Result<Subject, clap::Error> {
@@ -254,7 +295,7 @@ mod tests {
 
     fn subject_of(line: &str) -> Subject {
         match asked(line) {
-            Ok(Asked::Open(subject, _) | Asked::Check(subject, ..)) => subject,
+            Ok(Asked::Open(subject, _) | Asked::Check(subject, ..) | Asked::Verify(subject, _)) => subject,
             Err(error) => panic!("{line}: {error}"),
         }
     }

@@ -4,6 +4,7 @@ pub mod args;
 pub mod clean;
 pub mod json;
 pub mod text;
+pub mod verify;
 
 use crate::lab;
 use crate::read::cms::{self, TrustAnchors};

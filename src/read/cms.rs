@@ -52,7 +52,7 @@ pub struct Cms {
     pub signature_verifies: bool,
     /// The messageDigest attribute equals the digest of the primary CodeDirectory.
     pub digest_matches: bool,
-    /// Every cdhash attribute (1.2.840.113635.100.9.1/.2) names all directories that are there and no other; `None` when there is no such attribute.
+    /// The cdhash attributes (1.2.840.113635.100.9.1/.2) name directories that are there, no others, and together all; `None` when there are none.
     pub cdhashes_match: Option<bool>,
     /// Time of the secure timestamp token (unsigned attribute), seconds since 1970 UTC.
     pub timestamp: Option<i64>,

@@ -6,13 +6,13 @@
 //! Left out: revocation, and whatever lies in extended attributes.
 
 pub mod codes;
-mod nested;
+pub mod nested;
 mod requirement;
 mod seal;
 mod signer;
 mod slice;
 
-use crate::evidence::{Evidence, Image};
+use crate::evidence::{Evidence, Image, SealCheck};
 use crate::finding::{Confidence, Finding, Location, Proof};
 use crate::read::macho::Arch;
 
@@ -21,6 +21,19 @@ pub fn verify(evidence: &Evidence) -> Vec<Finding> {
     let slices = evidence.images.iter().flat_map(|image| slice::verify(image, evidence.examined_at));
     let seals = evidence.seals.iter().flat_map(|check| seal::verify(check, evidence));
     slices.chain(seal::unsealed_bundles(evidence)).chain(seals).collect()
+}
+
+/// Faults of one piece of code, a file or a bundle's main executable: of its slices, and whether it is sealed at all.
+pub fn of_code(evidence: &Evidence, code: &std::path::Path) -> Vec<Finding> {
+    let images = nested::images(evidence, code);
+    let slices = images.iter().flat_map(|image| slice::verify(image, evidence.examined_at));
+    let is_own = |finding: &Finding| images.iter().any(|image| image.path == std::path::Path::new(&finding.subject));
+    slices.chain(seal::unsealed_bundles(evidence).into_iter().filter(is_own)).collect()
+}
+
+/// Faults of one bundle's seal.
+pub fn of_seal(evidence: &Evidence, check: &SealCheck) -> Vec<Finding> {
+    seal::verify(check, evidence)
 }
 
 /// The finding makes `codesign` fail, so it is an account of what was refused; anything else is only worth knowing.

@@ -46,7 +46,9 @@ pub(super) fn verify(check: &SealCheck, sealed: &SealedCode, evidence: &Evidence
     }
     let sealed_hash = sealed.cdhash?;
     let is_there = facts.iter().any(|(_, facts)| facts.signature.directories.iter().any(|directory| directory.cdhash == sealed_hash));
-    if is_there || facts.is_empty() {
+    // Some signers cut the SHA-256 of a SHA-1 directory: then the seal's cdhash is no hash that macOS knows, and says nothing.
+    let is_ambiguous = facts.iter().any(|(_, facts)| facts.signature.directories.len() > 1);
+    if is_there || is_ambiguous || facts.is_empty() {
         return None;
     }
     let words = "was signed again after its outer bundle was sealed; it still satisfies the requirement in the seal";
@@ -54,7 +56,7 @@ pub(super) fn verify(check: &SealCheck, sealed: &SealedCode, evidence: &Evidence
 }
 
 /// The slices that nested code consists of: of the file, or of the bundle's main executable.
-pub(super) fn images<'a>(evidence: &'a Evidence, path: &'a Path) -> Vec<&'a Image> {
+pub fn images<'a>(evidence: &'a Evidence, path: &'a Path) -> Vec<&'a Image> {
     let of_file: Vec<&Image> = evidence.images_at(path).collect();
     if !of_file.is_empty() {
         return of_file;

@@ -3,7 +3,7 @@
 use super::{of_slice, requirement, signer};
 use crate::evidence::{Image, SignatureFacts, Signed};
 use crate::finding::Finding;
-use crate::read::signature::{CodeDirectory, HashType};
+use crate::read::signature::{CodeDirectory, CodeSignatureFlags, HashType};
 
 /// What the special slots hold (`codedirectory.h`).
 const SLOTS: &[(u32, &str)] = &[
@@ -152,11 +152,12 @@ fn limits(image: &Image, facts: &SignatureFacts) -> Vec<Finding> {
     all
 }
 
-/// execSegBase and execSegLimit are the place of `__TEXT` in the file (`signer.cpp`).
+/// execSegBase and execSegLimit are the place of `__TEXT` in the file (`signer.cpp`); the linker counts only up to the end of its sections.
 fn exec_segment(image: &Image, facts: &SignatureFacts) -> Option<Finding> {
     let text = image.macho.segments.iter().find(|segment| segment.name == "__TEXT")?;
     let (base, limit, _) = facts.signature.directory()?.exec_segment.filter(|(base, limit, _)| (*base, *limit) != (0, 0))?;
-    if (base, limit) == (text.offset, text.file_size) {
+    let is_linked = facts.signature.directory()?.flags.contains(CodeSignatureFlags::LINKER_SIGNED);
+    if base == text.offset && (limit == text.file_size || (is_linked && limit < text.file_size)) {
         return None;
     }
     let quote = format!("executable segment {base} + {limit}, __TEXT {} + {}", text.offset, text.file_size);

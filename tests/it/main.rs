@@ -17,3 +17,4 @@ mod snippets;
 mod support;
 mod terminal;
 mod text_report;
+mod verify;
