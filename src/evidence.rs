@@ -240,8 +240,9 @@ pub enum SealFaultKind {
     LinkLeaves(String),
     /// `.DS_Store` that is a link.
     DsStoreLink,
+    /// A sealed file or code with a resource fork or Finder information: the name of the attribute. Seen on macOS only.
+    Sideband(&'static str),
 }
-
 
 /// A string that was looked for and found in `__cstring`-like sections.
 #[derive(Debug, Clone, PartialEq, Eq)]

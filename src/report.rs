@@ -260,6 +260,9 @@ pub struct Code {
     pub runtime_version: Option<String>,
     /// 40 hex digits.
     pub cdhash: Option<String>,
+    /// The designated requirement, when the signature holds one, in Apple's syntax.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requirement: Option<String>,
     /// LC_UUID.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uuid: Option<String>,

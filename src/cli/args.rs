@@ -149,6 +149,9 @@ struct VerifyArgs {
     /// Verify nested code in full, not only its signature
     #[arg(long)]
     deep: bool,
+    /// Requirement that the code must satisfy too: '=anchor apple generic'
+    #[arg(short = 'R', long = "test-requirement", value_name = "TEXT")]
+    requirement: Option<String>,
     /// Root certificate (PEM or DER) to trust beside Apple's. May be repeated
     #[arg(long, value_name = "FILE")]
     trust_anchor: Vec<PathBuf>,
@@ -218,7 +221,7 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Asked, clap::Er
 }
 
 fn asked_to_verify(args: VerifyArgs) -> Asked {
-    let options = super::verify::Options { verbosity: args.verbose, strict: args.strict, deep: args.deep };
+    let options = super::verify::Options { verbosity: args.verbose, strict: args.strict, deep: args.deep, requirement: args.requirement };
     Asked::Verify(Subject { path: Some(args.path), anchors: args.trust_anchor, at: args.at, ..Subject::default() }, options)
 }
 

@@ -5,6 +5,7 @@
 
 use crate::evidence::{Evidence, SealCheck, Signed, TargetKind};
 use crate::finding::Finding;
+use crate::read::requirement::{self, Requirement, Verdict};
 use crate::scan::{self, Request, ScanError};
 use crate::system::System;
 use crate::verify::codes::{self, Fails};
@@ -19,7 +20,7 @@ const MAX_DEPTH: usize = 16;
 const OF_EXECUTABLE: [&str; 3] = ["page-does-not-match", "code-not-covered", "code-limit-beyond-end"];
 
 /// How to verify.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
     /// Count of `-v`.
     pub verbosity: u8,
@@ -27,6 +28,8 @@ pub struct Options {
     pub strict: bool,
     /// `--deep`
     pub deep: bool,
+    /// `-R`: a requirement in Apple's syntax that the code must satisfy beside its own.
+    pub requirement: Option<String>,
 }
 
 /// What a run says.
@@ -60,7 +63,9 @@ pub fn verify(system: &dyn System, request: &Request, options: Options) -> anyho
         Err(ScanError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             return Ok(Said { text: format!("{name}: No such file or directory\n"), status: 1 });
         }
-        Err(ScanError::Refused { .. }) if matches!(system.canonical(&path).and_then(|p| system.entry(&p)), Ok(crate::system::EntryKind::File(_))) => {
+        Err(ScanError::Refused { .. })
+            if matches!(system.canonical(&path).and_then(|p| system.entry(&p)), Ok(crate::system::EntryKind::File(_))) =>
+        {
             return Ok(said(-67062));
         }
         Err(error) => return Err(anyhow::anyhow!("{error}")),
@@ -68,9 +73,16 @@ pub fn verify(system: &dyn System, request: &Request, options: Options) -> anyho
     if evidence.target.kind == TargetKind::Folder {
         return Ok(said(-67028));
     }
-    let mut judge = Judge { evidence: &evidence, options, progress: String::new() };
+    if is_signed_elsewhere(system, &path, &evidence) {
+        anyhow::bail!(
+            "{name} keeps its signature beside its code, as scripts do; Temper verifies Mach-O code only: use codesign --verify on a Mac"
+        );
+    }
+    let asked = options.requirement.as_deref().map(parse).transpose()?;
+    let mut judge = Judge { evidence: &evidence, options: &options, progress: String::new() };
     let main = evidence.target.executable.clone();
-    let code = if evidence.bundles.iter().any(|bundle| bundle.path.as_os_str().is_empty()) { PathBuf::new() } else { main.unwrap_or_default() };
+    let code =
+        if evidence.bundles.iter().any(|bundle| bundle.path.as_os_str().is_empty()) { PathBuf::new() } else { main.unwrap_or_default() };
     let failure = judge.code(&code, false, 0);
     let mut text = std::mem::take(&mut judge.progress);
     if let Some(failure) = failure {
@@ -86,7 +98,34 @@ pub fn verify(system: &dyn System, request: &Request, options: Options) -> anyho
     } else if options.verbosity > 0 {
         let _ = writeln!(text, "{name}: satisfies its Designated Requirement");
     }
-    Ok(Said { text, status: if is_satisfied { 0 } else { 3 } })
+    let is_asked = asked.map(|asked| judge.satisfies(&code, &asked)).transpose()?;
+    match is_asked {
+        Some(true) if options.verbosity > 0 => {
+            let _ = writeln!(text, "{name}: explicit requirement satisfied");
+        }
+        Some(false) => {
+            let _ = writeln!(text, "test-requirement: {}", codes::text(-67050).unwrap_or_default());
+        }
+        _ => {}
+    }
+    Ok(Said { text, status: if is_satisfied && is_asked != Some(false) { 0 } else { 3 } })
+}
+
+/// `codesign` takes a text only after a `=`; without one it wants a file.
+fn parse(text: &str) -> anyhow::Result<Requirement> {
+    requirement::parse(text.strip_prefix('=').unwrap_or(text)).map_err(|why| anyhow::anyhow!("the requirement of -R cannot be read: {why}"))
+}
+
+/// Code that is no Mach-O has its signature in files of its bundle or in extended attributes (`bundlediskrep.cpp`, `filediskrep.cpp`).
+fn is_signed_elsewhere(system: &dyn System, path: &Path, evidence: &Evidence) -> bool {
+    let main = evidence.target.executable.as_deref();
+    if evidence.images.iter().any(|image| Some(image.path.as_path()) == main) {
+        return false;
+    }
+    let has = |file: &str| evidence.files.binary_search_by(|path| path.as_path().cmp(Path::new(file))).is_ok();
+    has("Contents/_CodeSignature/CodeDirectory")
+        || has("_CodeSignature/CodeDirectory")
+        || system.has_attribute(path, "com.apple.cs.CodeDirectory")
 }
 
 fn fails(finding: &Finding) -> Fails {
@@ -120,7 +159,7 @@ impl Failure {
 
 struct Judge<'a> {
     evidence: &'a Evidence,
-    options: Options,
+    options: &'a Options,
     /// `--prepared:` and `--validated:` lines.
     progress: String,
 }
@@ -131,6 +170,21 @@ impl Judge<'_> {
         let mut all = verify::of_code(self.evidence, code);
         all.sort_by_key(order);
         all
+    }
+
+    /// Whether every slice satisfies a requirement; an error when that cannot be told here.
+    fn satisfies(&self, code: &Path, requirement: &Requirement) -> anyhow::Result<bool> {
+        let mut is_known = Ok(true);
+        for facts in nested::images(self.evidence, code).iter().filter_map(|image| image.facts()) {
+            match verify::satisfies(facts, requirement) {
+                Verdict::True => {}
+                Verdict::False(_) => return Ok(false),
+                Verdict::Unknown(term) => {
+                    is_known = Err(anyhow::anyhow!("whether the code satisfies {term} cannot be told from its files"))
+                }
+            }
+        }
+        is_known
     }
 
     fn counts(&self, finding: &Finding) -> bool {
@@ -173,8 +227,7 @@ impl Judge<'_> {
 
     /// Nested code throws at once (`validateNestedCode`); files that do not match are collected, and the first of them decides.
     fn resources(&mut self, check: &SealCheck, depth: usize) -> Option<Failure> {
-        let mut faults: Vec<Finding> =
-            verify::of_seal(self.evidence, check).into_iter().filter(|finding| self.counts(finding)).collect();
+        let mut faults: Vec<Finding> = verify::of_seal(self.evidence, check).into_iter().filter(|finding| self.counts(finding)).collect();
         faults.sort_by_key(order);
         if let Some(finding) = faults.iter().find(|finding| matches!(finding.code, Some(-67055))) {
             return Some(Failure::of(finding));
@@ -188,6 +241,12 @@ impl Judge<'_> {
                 failure.subcomponent.get_or_insert_with(|| sealed.path.clone());
                 return Some(failure);
             }
+            if let Some(finding) = faults
+                .iter()
+                .find(|finding| finding.id == "framework-version-invalid" && Path::new(&finding.subject).starts_with(&sealed.path))
+            {
+                return Some(Failure { subcomponent: Some(PathBuf::from(&finding.subject)), ..Failure::of(finding) });
+            }
             self.tell("validated", &sealed.path);
         }
         let first = faults.first()?;
@@ -199,6 +258,11 @@ impl Judge<'_> {
 
     /// The line that names a file, and its place among the kinds.
     fn detail(&self, finding: &Finding) -> Option<(u8, String)> {
+        if finding.id == "file-has-sideband-data" {
+            let name = if finding.message.contains("FinderInfo") { "FinderInfo" } else { "ResourceFork" };
+            let path = self.evidence.target.root.join(&finding.subject);
+            return Some((1, format!("file with invalid attached data: Disallowed xattr com.apple.{name} found on {}", path.display())));
+        }
         let (place, word) = match finding.id {
             "file-added-to-seal" | "nested-code-not-sealed" => (0, "added"),
             "sealed-file-modified" | "sealed-link-changed" | "sealed-file-changed-kind" | "nested-code-does-not-match" => (1, "modified"),

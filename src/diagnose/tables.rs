@@ -133,12 +133,20 @@ fn code(case: &Case<'_>, image: &Image) -> report::Code {
         authority: image.facts().and_then(|facts| facts.signer.name.clone()),
         runtime_version: directory.and_then(|d| d.runtime_version).map(|v| v.to_string()),
         cdhash: directory.map(|d| d.cdhash.iter().map(|b| format!("{b:02x}")).collect()),
+        requirement: image.facts().and_then(requirement),
         uuid: image.macho.uuid.clone(),
         entitlements: image.entitlements().map(|e| e.entries.iter().map(|(k, _)| k.clone()).collect()).unwrap_or_default(),
         hardened: image.is_hardened(),
         signature: signature_word(case, image),
         problems: problems.into_iter().collect(),
     }
+}
+
+/// A limit keeps a hostile requirement from filling the report.
+fn requirement(facts: &crate::evidence::SignatureFacts) -> Option<String> {
+    const MAX: usize = 4_000;
+    let set = facts.signature.requirement_set.as_ref()?.as_ref().ok()?;
+    Some(set.designated()?.to_string().chars().take(MAX).collect())
 }
 
 fn signature_word(case: &Case<'_>, image: &Image) -> &'static str {

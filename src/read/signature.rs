@@ -16,8 +16,8 @@ pub(in crate::read) use directory::raw_digest as directory_digest;
 use super::ReadError;
 use super::cms::Cms;
 use super::entitlements::Entitlements;
-use super::requirement::RequirementSet;
 use super::macho::Version;
+use super::requirement::RequirementSet;
 
 /// Largest signature that is read (bytes). A 1 GiB executable has about 8 MiB of page hashes.
 pub const MAX_SIGNATURE: usize = 256 << 20;

@@ -83,13 +83,7 @@ impl WholeFile {
 }
 
 /// Digests of a file that is not read for anything else. The error says why it cannot be read.
-pub(super) fn of_file(
-    system: &dyn System,
-    path: &Path,
-    wanted: Wanted,
-    cancel: &AtomicBool,
-    meter: &Meter<'_>,
-) -> Result<Digests, String> {
+pub(super) fn of_file(system: &dyn System, path: &Path, wanted: Wanted, cancel: &AtomicBool, meter: &Meter<'_>) -> Result<Digests, String> {
     let file = system.open(path).map_err(|error| format!("cannot be opened: {error}"))?;
     of_source(&FileSource::new(file, cancel, meter), wanted)
 }

@@ -147,14 +147,7 @@ impl Scanned {
         }
     }
 
-    fn slice(
-        &mut self,
-        path: &Path,
-        window: &Window<'_>,
-        macho: MachO,
-        whole: &mut Option<WholeFile>,
-        around: &Surroundings<'_>,
-    ) -> Image {
+    fn slice(&mut self, path: &Path, window: &Window<'_>, macho: MachO, whole: &mut Option<WholeFile>, around: &Surroundings<'_>) -> Image {
         let bindings = fixups::read(window, &macho);
         let calls = callsites::find(window, &macho, &bindings);
         for faults in [&macho.faults, &bindings.faults, &calls.faults] {
@@ -312,12 +305,7 @@ struct Streamed {
 
 /// Feeds the page checks of all directories, the digests of the whole file when they are wanted, and with the constant sections the string search, in file
 /// order, at most 1 MiB at once.
-fn stream(
-    window: &Window<'_>,
-    macho: &MachO,
-    directories: &[CodeDirectory],
-    mut whole: Option<WholeFile>,
-) -> (Streamed, Option<Digests>) {
+fn stream(window: &Window<'_>, macho: &MachO, directories: &[CodeDirectory], mut whole: Option<WholeFile>) -> (Streamed, Option<Digests>) {
     let mut streamed = Streamed::default();
     let mut checks: Vec<Option<PageCheck>> = directories.iter().map(PageCheck::new).collect();
     if checks.iter().any(Option::is_none) {
@@ -409,7 +397,11 @@ fn slot_matches(signature: &Signature, number: usize, path: &Path, around: &Surr
         hashers.iter_mut().flatten().for_each(|hasher| hasher.update(&bytes));
         offset += bytes.len() as u64;
     }
-    expected.into_iter().zip(hashers).map(|(slot, hasher)| slot.zip(hasher).map(|(slot, hasher)| hasher.finish().starts_with(slot))).collect()
+    expected
+        .into_iter()
+        .zip(hashers)
+        .map(|(slot, hasher)| slot.zip(hasher).map(|(slot, hasher)| hasher.finish().starts_with(slot)))
+        .collect()
 }
 
 /// What the first bytes of a file say.

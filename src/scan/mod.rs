@@ -421,11 +421,7 @@ impl Run<'_> {
         let mut work: Vec<Work> = images.into_iter().map(|(path, size)| Work { path, size, is_image: true }).collect();
         let known: std::collections::HashSet<PathBuf> = work.iter().map(|work| work.path.clone()).collect();
         let sealed = wanted.keys().filter(|path| !known.contains(*path));
-        work.extend(sealed.map(|path| Work {
-            path: path.clone(),
-            size: seen.files.get(path).copied().unwrap_or(0),
-            is_image: false,
-        }));
+        work.extend(sealed.map(|path| Work { path: path.clone(), size: seen.files.get(path).copied().unwrap_or(0), is_image: false }));
         work.sort_by(|a, b| (b.size, &a.path).cmp(&(a.size, &b.path)));
         self.meter.update(|progress| progress.images_total = total);
         let around = Surroundings {

@@ -8,6 +8,7 @@ use super::walk::Seen;
 use super::{Run, install_name};
 use crate::evidence::{Gap, MAX_SEAL_FAULTS, SealCheck, SealFault, SealFaultKind, SealedCode};
 use crate::read::code_resources::{self, Class, CodeResources, Folder, Rules, Seal};
+use crate::system::System;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,9 @@ const MAX_NESTED: usize = 10_000;
 const MAX_UNSEALED: usize = 1_000;
 /// Faults of one CodeResources file that become differences.
 const MAX_ENTRY_FAULTS: usize = 100;
+
+/// What no sealed file may carry (`StaticCode.cpp validateResource`, `singlediskrep.cpp strictValidate`).
+const SIDEBAND: [&str; 2] = ["com.apple.ResourceFork", "com.apple.FinderInfo"];
 
 /// A file whose digests decide.
 struct Sealed {
@@ -44,7 +48,7 @@ pub(super) fn plan(run: &Run<'_>, root: &Path, seen: &Seen, found: &[Found]) -> 
         let mut check = layout(found, seen);
         if found.bundle.has_seal {
             match read(run, &root.join(&found.seal)) {
-                Ok(resources) => plan.compare(check, resources, found, seen),
+                Ok(resources) => plan.compare(check, resources, found, &Disk { system: run.system, root, seen }),
                 Err(why) => {
                     check.unusable = Some(why);
                     plan.checks.push(check);
@@ -112,8 +116,17 @@ fn beside_versions(bundle: &Path, base: &Path, seen: &Seen) -> Vec<PathBuf> {
     seen.children(bundle).filter(|path| !is_allowed(path)).chain(no_current).take(MAX_UNSEALED).collect()
 }
 
+/// What is there.
+#[derive(Clone, Copy)]
+struct Disk<'a> {
+    system: &'a dyn System,
+    root: &'a Path,
+    seen: &'a Seen,
+}
+
 /// A bundle under comparison.
 struct Work<'a> {
+    disk: Disk<'a>,
     index: usize,
     check: SealCheck,
     resources: &'a CodeResources,
@@ -135,7 +148,7 @@ impl Plan {
         self.files.iter().map(|(path, sealed)| (path.clone(), wanted(sealed))).collect()
     }
 
-    fn compare(&mut self, mut check: SealCheck, mut resources: CodeResources, found: &Found, seen: &Seen) {
+    fn compare(&mut self, mut check: SealCheck, mut resources: CodeResources, found: &Found, disk: &Disk<'_>) {
         check.version = resources.version();
         check.has_weak_rules = resources.has_weak_rules();
         let relative = found.bundle.executable.as_ref().and_then(|path| path.strip_prefix(&check.base).ok());
@@ -146,13 +159,16 @@ impl Plan {
         let Some(rules) = resources.active_rules() else { return };
         let index = self.checks.len();
         let (files, gaps) = (&mut self.files, &mut self.gaps);
-        let mut work = Work { index, check, resources: &resources, rules, met: HashSet::new(), seen, files, gaps };
+        let mut work = Work { disk: *disk, index, check, resources: &resources, rules, met: HashSet::new(), seen: disk.seen, files, gaps };
         for fault in resources.faults.iter().take(MAX_ENTRY_FAULTS) {
             let seal = work.check.seal.clone();
             work.fault(seal, SealFaultKind::Malformed(fault.what.clone()));
         }
         work.walk();
         work.leftovers();
+        if let Some(executable) = &found.bundle.executable {
+            work.sideband(executable);
+        }
         self.checks.push(work.check);
     }
 
@@ -190,7 +206,7 @@ fn note(check: &mut SealCheck, path: PathBuf, kind: SealFaultKind) {
         SealFaultKind::Missing => Some(&mut counts.missing),
         SealFaultKind::Added | SealFaultKind::AddedCode => Some(&mut counts.added),
         SealFaultKind::Malformed(_) => Some(&mut counts.malformed),
-        SealFaultKind::Sha1Differs | SealFaultKind::LinkLeaves(_) | SealFaultKind::DsStoreLink => None,
+        SealFaultKind::Sha1Differs | SealFaultKind::LinkLeaves(_) | SealFaultKind::DsStoreLink | SealFaultKind::Sideband(_) => None,
     };
     if let Some(count) = count {
         *count += 1;
@@ -206,6 +222,15 @@ fn note(check: &mut SealCheck, path: PathBuf, kind: SealFaultKind) {
 impl Work<'_> {
     fn fault(&mut self, path: PathBuf, kind: SealFaultKind) {
         note(&mut self.check, path, kind);
+    }
+
+    fn sideband(&mut self, path: &Path) {
+        let full = self.disk.root.join(path);
+        for name in SIDEBAND {
+            if self.disk.system.has_attribute(&full, name) {
+                self.fault(path.to_path_buf(), SealFaultKind::Sideband(name));
+            }
+        }
     }
 
     fn entry(&self, name: &str) -> Option<usize> {
@@ -279,6 +304,7 @@ impl Work<'_> {
             Some(Seal::File { sha1, sha256 }) => {
                 let sealed = Sealed { seal: self.index, sha1: *sha1, sha256: *sha256 };
                 self.files.entry(path.to_path_buf()).or_default().push(sealed);
+                self.sideband(path);
             }
             Some(Seal::Symlink(_)) => self.fault(path.to_path_buf(), SealFaultKind::ChangedKind),
             Some(Seal::Malformed(_) | Seal::Nested { .. }) | None => {}
@@ -326,14 +352,12 @@ impl Work<'_> {
                     if is_missing && !entry.optional {
                         self.fault(path.clone(), SealFaultKind::Missing);
                     }
+                    if self.seen.has_file(&path) {
+                        self.sideband(&path);
+                    }
                     if self.check.nested.len() < MAX_NESTED {
-                        let code = SealedCode {
-                            path,
-                            cdhash: *cdhash,
-                            requirement: requirement.clone(),
-                            is_missing,
-                            optional: entry.optional,
-                        };
+                        let code =
+                            SealedCode { path, cdhash: *cdhash, requirement: requirement.clone(), is_missing, optional: entry.optional };
                         self.check.nested.push(code);
                     }
                     continue;

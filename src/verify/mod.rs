@@ -3,7 +3,7 @@
 //! Follows `Security libsecurity_codesigning/lib/StaticCode.cpp` where that decides (what `codesign` says) and `xnu bsd/kern/ubc_subr.c` where the kernel does.
 //! [`codes`] says what each finding means to `codesign`.
 //!
-//! Left out: revocation, and whatever lies in extended attributes.
+//! Left out: revocation, and signatures that lie in extended attributes or beside the seal (of scripts, of bundles whose program is a script).
 
 pub mod codes;
 pub mod nested;
@@ -12,9 +12,10 @@ mod seal;
 mod signer;
 mod slice;
 
-use crate::evidence::{Evidence, Image, SealCheck};
+use crate::evidence::{Evidence, Image, SealCheck, SignatureFacts};
 use crate::finding::{Confidence, Finding, Location, Proof};
 use crate::read::macho::Arch;
+use crate::read::requirement::{Requirement, Verdict};
 
 /// Faults of signatures and seals: of every slice, then of every bundle, in order.
 pub fn verify(evidence: &Evidence) -> Vec<Finding> {
@@ -39,6 +40,11 @@ pub fn of_seal(evidence: &Evidence, check: &SealCheck) -> Vec<Finding> {
 /// The finding makes `codesign` fail, so it is an account of what was refused; anything else is only worth knowing.
 pub fn is_broken(finding: &Finding) -> bool {
     finding.kind == crate::finding::Kind::Defect
+}
+
+/// Whether a slice satisfies a requirement, by what the files tell.
+pub fn satisfies(facts: &SignatureFacts, asked: &Requirement) -> Verdict {
+    requirement::evaluate(asked, facts)
 }
 
 /// A finding about `subject`, with kind, severity and Apple's code from the table. `proof` is what was seen in which file.

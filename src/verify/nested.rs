@@ -4,6 +4,8 @@ use super::{finding, hex, requirement, seen};
 use crate::evidence::{Evidence, Image, SealCheck, SealedCode, SignatureFacts, Signed};
 use crate::finding::{Finding, Proof};
 use crate::read::requirement::{self as code, Verdict};
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::Path;
 
 /// One sealed piece of nested code that is there.
@@ -25,7 +27,11 @@ pub(super) fn verify(check: &SealCheck, sealed: &SealedCode, evidence: &Evidence
     let requirement = match code::parse(&sealed.requirement) {
         Ok(requirement) => requirement,
         Err(why) => {
-            return one("seal-entry-malformed", &format!("is sealed with a requirement that cannot be read: {why}"), proof(&sealed.requirement));
+            return one(
+                "seal-entry-malformed",
+                &format!("is sealed with a requirement that cannot be read: {why}"),
+                proof(&sealed.requirement),
+            );
         }
     };
     let facts: Vec<(&Image, &SignatureFacts)> = images.iter().filter_map(|image| Some((*image, image.facts()?))).collect();
@@ -37,8 +43,7 @@ pub(super) fn verify(check: &SealCheck, sealed: &SealedCode, evidence: &Evidence
     let is_false = |(_, verdict): &&(&Image, Verdict)| matches!(verdict, Verdict::False(_));
     let failed = verdicts.iter().find(is_false).filter(|_| !one_is_enough || verdicts.iter().all(|verdict| is_false(&verdict)));
     if let Some((image, Verdict::False(term))) = failed {
-        let words =
-            format!("is not the nested code that was sealed: its {} slice does not satisfy {term}", image.arch().name());
+        let words = format!("is not the nested code that was sealed: its {} slice does not satisfy {term}", image.arch().name());
         let mut proof = proof(&sealed.requirement);
         let directory = image.facts().and_then(|facts| facts.signature.directory());
         proof.extend(directory.map(|directory| seen(&image.path.to_string_lossy(), &format!("cdhash {}", hex(&directory.cdhash)))));
@@ -53,6 +58,50 @@ pub(super) fn verify(check: &SealCheck, sealed: &SealedCode, evidence: &Evidence
     }
     let words = "was signed again after its outer bundle was sealed; it still satisfies the requirement in the seal";
     one("nested-code-was-signed-again", words, proof(&format!("sealed with cdhash {}", hex(&sealed_hash))))
+}
+
+/// Versions of a nested framework beside the current one (`StaticCode.cpp validateOtherVersions`): each must be signed and satisfy what the seal asks of it.
+pub(super) fn other_versions(sealed: &SealedCode, evidence: &Evidence) -> Vec<Finding> {
+    let framework = evidence.seals.iter().find(|check| check.bundle == sealed.path && check.is_framework);
+    let Some((current, program)) =
+        framework.and_then(|check| Some((check.base.file_name()?, images(evidence, &sealed.path).first()?.path.file_name()?)))
+    else {
+        return Vec::new();
+    };
+    let folder = sealed.path.join("Versions");
+    let requirement = code::parse(&sealed.requirement).ok();
+    versions(&folder, evidence)
+        .into_iter()
+        .filter(|version| *version != current)
+        .filter_map(|version| {
+            let path = folder.join(version);
+            let slices: Vec<&Image> = evidence.images.iter().filter(|image| image.path == path.join(program)).collect();
+            let fits = |image: &&Image| {
+                let facts = image.facts()?;
+                let verdict = requirement::evaluate(requirement.as_ref()?, facts);
+                Some(!matches!(verdict, Verdict::False(_)))
+            };
+            let why = if slices.is_empty() {
+                "has no program"
+            } else if slices.iter().any(|image| image.facts().is_none()) {
+                "is not signed"
+            } else if slices.iter().any(|image| fits(image) == Some(false)) {
+                "does not satisfy what the seal asks of the framework"
+            } else {
+                return None;
+            };
+            let path = path.to_string_lossy();
+            let message = format!("{path} is a further version of a framework, and {why}");
+            Some(finding("framework-version-invalid", &path, None, message, vec![seen(&path, &sealed.requirement)]))
+        })
+        .collect()
+}
+
+/// Names of the folders in `Versions` that hold anything; a link is none.
+fn versions<'a>(folder: &Path, evidence: &'a Evidence) -> BTreeSet<&'a OsStr> {
+    let start = evidence.files.partition_point(|path| path.as_path() < folder);
+    let below = evidence.files.iter().skip(start).map_while(|path| path.strip_prefix(folder).ok());
+    below.filter(|path| path.components().count() > 1).filter_map(|path| path.iter().next()).collect()
 }
 
 /// The slices that nested code consists of: of the file, or of the bundle's main executable.

@@ -19,7 +19,8 @@ pub(super) fn designated(image: &Image, facts: &SignatureFacts) -> Option<Findin
     let requirement = entry.requirement.as_ref().ok()?;
     match evaluate(requirement, facts) {
         Verdict::False(term) => {
-            let words = format!("does not satisfy its own designated requirement ({term}): it was signed again by somebody else, or damaged");
+            let words =
+                format!("does not satisfy its own designated requirement ({term}): it was signed again by somebody else, or damaged");
             Some(of_slice(image, "designated-requirement-not-satisfied", &words, &[requirement.to_string()]))
         }
         Verdict::True | Verdict::Unknown(_) => None,

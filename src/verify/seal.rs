@@ -47,14 +47,21 @@ pub(super) fn verify(check: &SealCheck, evidence: &Evidence) -> Vec<Finding> {
     let source = check.seal.to_string_lossy().into_owned();
     if let Some(why) = &check.unusable {
         if evidence.files.binary_search(&check.seal).is_ok() {
-            all.push(finding("seal-unreadable", &source, None, format!("the resource seal cannot be used: {why}"), vec![seen(&source, why)]));
+            all.push(finding(
+                "seal-unreadable",
+                &source,
+                None,
+                format!("the resource seal cannot be used: {why}"),
+                vec![seen(&source, why)],
+            ));
         }
         return all;
     }
     all.extend(weakness(check, &source));
-    let has_sha1 = mains.iter().filter_map(|image| image.facts()).any(|facts| {
-        facts.signature.directories.iter().any(|directory| directory.hash_type == HashType::Sha1)
-    });
+    let has_sha1 = mains
+        .iter()
+        .filter_map(|image| image.facts())
+        .any(|facts| facts.signature.directories.iter().any(|directory| directory.hash_type == HashType::Sha1));
     let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
     for fault in check.faults.iter().filter(|fault| has_sha1 || fault.kind != SealFaultKind::Sha1Differs) {
         let (id, words) = words(fault, evidence, check);
@@ -70,7 +77,10 @@ pub(super) fn verify(check: &SealCheck, evidence: &Evidence) -> Vec<Finding> {
         all.push(finding(id, &source, None, message, Vec::new()));
     }
     let present = check.nested.iter().filter(|sealed| !sealed.is_missing);
-    all.extend(present.filter_map(|sealed| nested::verify(check, sealed, evidence)));
+    for sealed in present {
+        all.extend(nested::verify(check, sealed, evidence));
+        all.extend(nested::other_versions(sealed, evidence));
+    }
     all
 }
 
@@ -86,21 +96,38 @@ fn words(fault: &SealFault, evidence: &Evidence, check: &SealCheck) -> (&'static
         SealFaultKind::LinkChanged(sealed, found) => {
             ("sealed-link-changed", format!("leads to {found}; it led to {sealed} when its bundle was signed"))
         }
-        SealFaultKind::ChangedKind => ("sealed-file-changed-kind", "is no longer the kind of thing that was sealed (file, link or code)".into()),
+        SealFaultKind::ChangedKind => {
+            ("sealed-file-changed-kind", "is no longer the kind of thing that was sealed (file, link or code)".into())
+        }
         SealFaultKind::Missing if check.nested.iter().any(|sealed| sealed.path == fault.path) => {
             ("nested-code-missing", "is nested code that is sealed and not there".into())
         }
         SealFaultKind::Missing => ("sealed-file-missing", "is sealed and not there".into()),
+        SealFaultKind::Added if is_apple_double(&fault.path) => {
+            let words =
+                "was added after its bundle was signed: it holds extended attributes that an archive wrote down as a file of its own";
+            ("file-added-to-seal", words.into())
+        }
         SealFaultKind::Added if evidence.images_at(&fault.path).next().is_none() => {
             ("file-added-to-seal", "was added after its bundle was signed".into())
         }
-        SealFaultKind::Added | SealFaultKind::AddedCode => {
-            ("nested-code-not-sealed", "is code in a place for code that the seal does not name: it was added after the bundle was signed".into())
-        }
+        SealFaultKind::Added | SealFaultKind::AddedCode => (
+            "nested-code-not-sealed",
+            "is code in a place for code that the seal does not name: it was added after the bundle was signed".into(),
+        ),
         SealFaultKind::Malformed(why) => ("seal-entry-malformed", format!("has an entry in the seal that makes no sense: {why}")),
         SealFaultKind::LinkLeaves(target) => ("link-leaves-bundle", format!("is a link that leads out of its bundle, to {target}")),
         SealFaultKind::DsStoreLink => ("ds-store-is-link", "is a link; macOS allows only a file of that name".into()),
+        SealFaultKind::Sideband(name) => {
+            let what = if *name == "com.apple.ResourceFork" { "a resource fork" } else { "Finder information" };
+            ("file-has-sideband-data", format!("carries {what} ({name}), which no signature covers; `xattr -c` removes it"))
+        }
     }
+}
+
+/// AppleDouble: `._NAME` beside `NAME`.
+fn is_apple_double(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("._"))
 }
 
 /// What only strict verification refuses: the form of the seal.

@@ -164,7 +164,8 @@ fn exec_segment(image: &Image, facts: &SignatureFacts) -> Option<Finding> {
     Some(of_slice(image, "exec-segment-does-not-match", "has a signature that places its code elsewhere than it is", &[quote]))
 }
 
-/// Pages against the digests of every directory; one finding, with a proof for each directory.
+/// Pages against the digests of every directory; one finding, with a proof for each directory. The kernel takes pages of 4 KiB or of its own size, which is
+/// 4 KiB on Intel Macs (`ubc_subr.c`); Security takes any.
 fn pages(image: &Image, facts: &SignatureFacts) -> Vec<Finding> {
     let mut all = Vec::new();
     let mut quotes = Vec::new();
@@ -189,6 +190,9 @@ fn pages(image: &Image, facts: &SignatureFacts) -> Vec<Finding> {
     } else if let Some(directory) = chosen.filter(|directory| !matches!(directory.page_size, 12 | 14)) {
         let words = "has a signature with a page size that macOS does not accept";
         all.push(of_slice(image, "page-size-not-accepted", words, &[format!("page size 2^{}", directory.page_size)]));
+    } else if chosen.is_some_and(|directory| directory.page_size == 14) && !image.arch().is_arm64() {
+        let words = "has a signature with pages of 16 KiB, which Intel Macs do not accept";
+        all.push(of_slice(image, "page-size-not-accepted", words, &["page size 16384".into()]));
     }
     all
 }

@@ -357,6 +357,7 @@ fn program(arch: &'static str) -> Code {
         authority: Some("Developer ID Application: Example (N4W7PXQ29K)".into()),
         runtime_version: Some("14.4.0".into()),
         cdhash: Some("0123456789abcdef0123456789abcdef01234567".into()),
+        requirement: Some("identifier \"org.example.lumaplay\" and anchor apple generic".into()),
         uuid: Some("5F3C1B7E-0000-3000-8000-A1B2C3D4E5F6".into()),
         entitlements: vec![ALLOW_JIT.into()],
         hardened: true,

@@ -14,6 +14,7 @@ use temper::lab;
 use temper::read::cms::{self, TrustAnchors};
 use temper::scan::{self, Request};
 use temper::system::disk::RealSystem;
+use temper::system::fake::FakeSystem;
 use temper::verify::verify;
 
 const MAIN: &str = "Contents/MacOS/Sketchbook";
@@ -182,7 +183,7 @@ const EXEC_LIMIT: usize = 76;
 
 const OF_CODE: &[Change] = &[
     ("a page of the second slice", |root| slice(&root.join(MAIN), |bytes| bytes[0x4100] ^= 1), &[(PAGE, MAIN)]),
-    ("a page of the first slice", |root| flip(root, MAIN, 0x5000), &[(PAGE, MAIN)]),
+    ("a page of the first slice", |root| flip(root, MAIN, 0x2000), &[(PAGE, MAIN)]),
     ("a load command", |root| slice(&root.join(HELPER), |bytes| bytes[0x3f00] ^= 1), &[(PAGE, HELPER)]),
     ("a page of a library", |root| slice(&root.join(BRUSH), |bytes| bytes[0x4100] ^= 1), &[(PAGE, BRUSH)]),
     ("a page of a framework", |root| slice(&root.join(KIT_CODE), |bytes| bytes[0x4100] ^= 1), &[(PAGE, KIT_CODE)]),
@@ -197,7 +198,11 @@ const OF_CODE: &[Change] = &[
         &[(MODIFIED, "Contents/Resources/tool")],
     ),
     ("padding between slices", |root| flip(root, MAIN, 0x800), &[]),
-    ("Info.plist", |root| write(root, "Contents/Info.plist", info("Sketchbook").replace(">1<", ">2<")), &[("info-plist-does-not-match", MAIN)]),
+    (
+        "Info.plist",
+        |root| write(root, "Contents/Info.plist", info("Sketchbook").replace(">1<", ">2<")),
+        &[("info-plist-does-not-match", MAIN)],
+    ),
     ("Info.plist gone", |root| fs::remove_file(root.join("Contents/Info.plist")).unwrap(), &[("info-plist-does-not-match", MAIN)]),
     (
         "Info.plist of a plug-in",
@@ -234,11 +239,7 @@ const OF_CODE: &[Change] = &[
         },
         &[(SLOT, MAIN)],
     ),
-    (
-        "the DER entitlements",
-        |root| slice(&root.join(MAIN), |bytes| bytes[blob(bytes, 7).end - 1] ^= 1),
-        &[(SLOT, MAIN)],
-    ),
+    ("the DER entitlements", |root| slice(&root.join(MAIN), |bytes| bytes[blob(bytes, 7).end - 1] ^= 1), &[(SLOT, MAIN)]),
     ("flags", |root| slice(&root.join(MAIN), |bytes| add(bytes, FLAGS, 0x2000)), &[(COVERS, MAIN)]),
     (
         "the identifier",
@@ -295,7 +296,7 @@ const OF_CODE: &[Change] = &[
                 put(bytes, requirements + 4, offset);
             });
         },
-        &[("two-directories-of-one-digest", MAIN), (SLOT, MAIN)],
+        &[("two-directories-of-one-digest", MAIN), ("cms-names-other-directories", MAIN), (SLOT, MAIN)],
     ),
     (
         "the cryptographic signature",
@@ -362,93 +363,189 @@ const OF_CODE: &[Change] = &[
 ];
 
 const OF_SEAL: &[Change] = &[
-    ("a digest in the seal", |root| {
-        let text = fs::read_to_string(root.join(SEAL)).unwrap();
-        write(root, SEAL, text.replacen("<data>", "<data> ", 1));
-    }, &[("seal-does-not-match", MAIN)]),
+    (
+        "a digest in the seal",
+        |root| {
+            let text = fs::read_to_string(root.join(SEAL)).unwrap();
+            write(root, SEAL, text.replacen("<data>", "<data> ", 1));
+        },
+        &[("seal-does-not-match", MAIN)],
+    ),
     ("the seal gone", |root| fs::remove_file(root.join(SEAL)).unwrap(), &[("seal-does-not-match", MAIN)]),
     ("a resource", |root| flip(root, "Contents/Resources/a.txt", 0), &[(MODIFIED, "Contents/Resources/a.txt")]),
-    ("the last byte of a long resource", |root| flip(root, "Contents/Resources/sub/c.bin", 99_999), &[(MODIFIED, "Contents/Resources/sub/c.bin")]),
+    (
+        "the last byte of a long resource",
+        |root| flip(root, "Contents/Resources/sub/c.bin", 99_999),
+        &[(MODIFIED, "Contents/Resources/sub/c.bin")],
+    ),
     ("an emptied resource", |root| write(root, "Contents/Resources/a.txt", ""), &[(MODIFIED, "Contents/Resources/a.txt")]),
-    ("a resource gone", |root| fs::remove_file(root.join("Contents/Resources/b.txt")).unwrap(), &[("sealed-file-missing", "Contents/Resources/b.txt")]),
-    ("a folder of resources gone", |root| fs::remove_dir_all(root.join("Contents/Resources/sub")).unwrap(), &[("sealed-file-missing", "Contents/Resources/sub/c.bin")]),
-    ("two resources exchanged", |root| {
-        write(root, "Contents/Resources/a.txt", "other");
-        write(root, "Contents/Resources/b.txt", "first");
-    }, &[(MODIFIED, "Contents/Resources/a.txt"), (MODIFIED, "Contents/Resources/b.txt")]),
-    ("a renamed resource", |root| fs::rename(root.join("Contents/Resources/a.txt"), root.join("Contents/Resources/z.txt")).unwrap(), &[
-        ("sealed-file-missing", "Contents/Resources/a.txt"), (ADDED, "Contents/Resources/z.txt"),
-    ]),
-    ("an added resource", |root| write(root, "Contents/Resources/__pycache__/m.pyc", "x"), &[(ADDED, "Contents/Resources/__pycache__/m.pyc")]),
+    (
+        "a resource gone",
+        |root| fs::remove_file(root.join("Contents/Resources/b.txt")).unwrap(),
+        &[("sealed-file-missing", "Contents/Resources/b.txt")],
+    ),
+    (
+        "a folder of resources gone",
+        |root| fs::remove_dir_all(root.join("Contents/Resources/sub")).unwrap(),
+        &[("sealed-file-missing", "Contents/Resources/sub/c.bin")],
+    ),
+    (
+        "two resources exchanged",
+        |root| {
+            write(root, "Contents/Resources/a.txt", "other");
+            write(root, "Contents/Resources/b.txt", "first");
+        },
+        &[(MODIFIED, "Contents/Resources/a.txt"), (MODIFIED, "Contents/Resources/b.txt")],
+    ),
+    (
+        "a renamed resource",
+        |root| fs::rename(root.join("Contents/Resources/a.txt"), root.join("Contents/Resources/z.txt")).unwrap(),
+        &[("sealed-file-missing", "Contents/Resources/a.txt"), (ADDED, "Contents/Resources/z.txt")],
+    ),
+    (
+        "an added resource",
+        |root| write(root, "Contents/Resources/__pycache__/m.pyc", "x"),
+        &[(ADDED, "Contents/Resources/__pycache__/m.pyc")],
+    ),
     ("an optional resource gone", |root| fs::remove_file(root.join("Contents/Resources/en.lproj/x.strings")).unwrap(), &[]),
-    ("an optional resource changed", |root| flip(root, "Contents/Resources/en.lproj/x.strings", 0), &[(MODIFIED, "Contents/Resources/en.lproj/x.strings")]),
-    ("a resource of Base.lproj gone", |root| fs::remove_file(root.join("Contents/Resources/Base.lproj/y.nib")).unwrap(), &[("sealed-file-missing", "Contents/Resources/Base.lproj/y.nib")]),
+    (
+        "an optional resource changed",
+        |root| flip(root, "Contents/Resources/en.lproj/x.strings", 0),
+        &[(MODIFIED, "Contents/Resources/en.lproj/x.strings")],
+    ),
+    (
+        "a resource of Base.lproj gone",
+        |root| fs::remove_file(root.join("Contents/Resources/Base.lproj/y.nib")).unwrap(),
+        &[("sealed-file-missing", "Contents/Resources/Base.lproj/y.nib")],
+    ),
     ("an omitted file", |root| write(root, "Contents/Resources/en.lproj/locversion.plist", "x"), &[]),
     ("PkgInfo", |root| flip(root, "Contents/PkgInfo", 0), &[]),
     (".DS_Store", |root| write(root, "Contents/Resources/.DS_Store", "x"), &[]),
-    (".DS_Store that is a link", |root| symlink("a.txt", root.join("Contents/Resources/.DS_Store")).unwrap(), &[("ds-store-is-link", "Contents/Resources/.DS_Store")]),
+    (
+        ".DS_Store that is a link",
+        |root| symlink("a.txt", root.join("Contents/Resources/.DS_Store")).unwrap(),
+        &[("ds-store-is-link", "Contents/Resources/.DS_Store")],
+    ),
     ("a receipt of the App Store", |root| write(root, "Contents/_MASReceipt/receipt", "x"), &[]),
     ("a stapled ticket", |root| write(root, "Contents/CodeResources", "x"), &[]),
     ("a profile", |root| write(root, "Contents/embedded.provisionprofile", "x"), &[(ADDED, "Contents/embedded.provisionprofile")]),
-    ("a link elsewhere", |root| {
-        fs::remove_file(root.join("Contents/Resources/link")).unwrap();
-        symlink("b.txt", root.join("Contents/Resources/link")).unwrap();
-    }, &[("sealed-link-changed", "Contents/Resources/link")]),
-    ("a link gone", |root| fs::remove_file(root.join("Contents/Resources/link")).unwrap(), &[("sealed-file-missing", "Contents/Resources/link")]),
-    ("a file for a link", |root| {
-        fs::remove_file(root.join("Contents/Resources/link")).unwrap();
-        write(root, "Contents/Resources/link", "first");
-    }, &[("sealed-file-changed-kind", "Contents/Resources/link")]),
-    ("a link for a file", |root| {
-        fs::remove_file(root.join("Contents/Resources/a.txt")).unwrap();
-        symlink("b.txt", root.join("Contents/Resources/a.txt")).unwrap();
-    }, &[("sealed-file-changed-kind", "Contents/Resources/a.txt")]),
+    (
+        "a link elsewhere",
+        |root| {
+            fs::remove_file(root.join("Contents/Resources/link")).unwrap();
+            symlink("b.txt", root.join("Contents/Resources/link")).unwrap();
+        },
+        &[("sealed-link-changed", "Contents/Resources/link")],
+    ),
+    (
+        "a link gone",
+        |root| fs::remove_file(root.join("Contents/Resources/link")).unwrap(),
+        &[("sealed-file-missing", "Contents/Resources/link")],
+    ),
+    (
+        "a file for a link",
+        |root| {
+            fs::remove_file(root.join("Contents/Resources/link")).unwrap();
+            write(root, "Contents/Resources/link", "first");
+        },
+        &[("sealed-file-changed-kind", "Contents/Resources/link")],
+    ),
+    (
+        "a link for a file",
+        |root| {
+            fs::remove_file(root.join("Contents/Resources/a.txt")).unwrap();
+            symlink("b.txt", root.join("Contents/Resources/a.txt")).unwrap();
+        },
+        &[("sealed-file-changed-kind", "Contents/Resources/a.txt")],
+    ),
     ("an added link", |root| symlink("a.txt", root.join("Contents/Resources/more")).unwrap(), &[(ADDED, "Contents/Resources/more")]),
-    ("an added link that leads out", |root| symlink("../../../x", root.join("Contents/Resources/more")).unwrap(), &[
-        (ADDED, "Contents/Resources/more"), ("link-leaves-bundle", "Contents/Resources/more"),
-    ]),
+    (
+        "an added link that leads out",
+        |root| symlink("../../../x", root.join("Contents/Resources/more")).unwrap(),
+        &[(ADDED, "Contents/Resources/more"), ("link-leaves-bundle", "Contents/Resources/more")],
+    ),
     ("data among the libraries", |root| write(root, "Contents/Frameworks/notes.txt", "x"), &[(ADDED, "Contents/Frameworks/notes.txt")]),
     ("a script among the programs", |root| write(root, "Contents/MacOS/run.sh", "#!/bin/sh\n"), &[(ADDED, "Contents/MacOS/run.sh")]),
-    ("an added library", |root| { fs::copy(root.join(BRUSH), root.join("Contents/Frameworks/libmore.dylib")).unwrap(); }, &[
-        ("nested-code-not-sealed", "Contents/Frameworks/libmore.dylib"),
-    ]),
-    ("an added plug-in", |root| copy(&root.join(PLUG_IN), &root.join("Contents/PlugIns/More.bundle")), &[("nested-code-not-sealed", "Contents/PlugIns/More.bundle")]),
+    (
+        "an added library",
+        |root| {
+            fs::copy(root.join(BRUSH), root.join("Contents/Frameworks/libmore.dylib")).unwrap();
+        },
+        &[("nested-code-not-sealed", "Contents/Frameworks/libmore.dylib")],
+    ),
+    (
+        "an added plug-in",
+        |root| copy(&root.join(PLUG_IN), &root.join("Contents/PlugIns/More.bundle")),
+        &[("nested-code-not-sealed", "Contents/PlugIns/More.bundle")],
+    ),
     ("a library gone", |root| fs::remove_file(root.join(BRUSH)).unwrap(), &[("nested-code-missing", BRUSH)]),
     ("a framework gone", |root| fs::remove_dir_all(root.join(KIT)).unwrap(), &[("nested-code-missing", KIT)]),
-    ("a library of another team", |root| {
-        sign::sign_bundle(root, &[(BRUSH, options("brush").by(Identity::OtherTeam))]).unwrap();
-    }, &[("nested-code-does-not-match", BRUSH)]),
-    ("a library with another identifier", |root| {
-        sign::sign_bundle(root, &[(BRUSH, options("pencil"))]).unwrap();
-    }, &[("nested-code-does-not-match", BRUSH)]),
-    ("a plug-in signed ad hoc", |root| {
-        sign::sign_bundle(root, &[(PLUG_IN, SignOptions::ad_hoc("org.example.reverb"))]).unwrap();
-    }, &[("nested-code-does-not-match", PLUG_IN)]),
-    ("a library signed again", |root| {
-        sign::sign_bundle(root, &[(BRUSH, SignOptions { flags: 0, ..options("brush") })]).unwrap();
-    }, &[("nested-code-was-signed-again", BRUSH)]),
-    ("a resource of the framework", |root| flip(root, &format!("{KIT}/Versions/A/Resources/data.txt"), 0), &[
-        (MODIFIED, "Contents/Frameworks/Kit.framework/Versions/A/Resources/data.txt"),
-    ]),
-    ("a resource of the plug-in gone", |root| fs::remove_file(root.join(PLUG_IN).join("Contents/Resources/preset.txt")).unwrap(), &[
-        ("sealed-file-missing", "Contents/PlugIns/Reverb.bundle/Contents/Resources/preset.txt"),
-    ]),
+    (
+        "a library of another team",
+        |root| {
+            sign::sign_bundle(root, &[(BRUSH, options("brush").by(Identity::OtherTeam))]).unwrap();
+        },
+        &[("nested-code-does-not-match", BRUSH)],
+    ),
+    (
+        "a library with another identifier",
+        |root| {
+            sign::sign_bundle(root, &[(BRUSH, options("pencil"))]).unwrap();
+        },
+        &[("nested-code-does-not-match", BRUSH)],
+    ),
+    (
+        "a plug-in signed ad hoc",
+        |root| {
+            sign::sign_bundle(root, &[(PLUG_IN, SignOptions::ad_hoc("org.example.reverb"))]).unwrap();
+        },
+        &[("nested-code-does-not-match", PLUG_IN)],
+    ),
+    (
+        "a library signed again",
+        |root| {
+            sign::sign_bundle(root, &[(BRUSH, SignOptions { flags: 0, ..options("brush") })]).unwrap();
+        },
+        &[("nested-code-was-signed-again", BRUSH)],
+    ),
+    (
+        "a resource of the framework",
+        |root| flip(root, &format!("{KIT}/Versions/A/Resources/data.txt"), 0),
+        &[(MODIFIED, "Contents/Frameworks/Kit.framework/Versions/A/Resources/data.txt")],
+    ),
+    (
+        "a resource of the plug-in gone",
+        |root| fs::remove_file(root.join(PLUG_IN).join("Contents/Resources/preset.txt")).unwrap(),
+        &[("sealed-file-missing", "Contents/PlugIns/Reverb.bundle/Contents/Resources/preset.txt")],
+    ),
     ("a file beside Contents", |root| write(root, "notes.txt", "x"), &[("unsealed-contents-in-bundle-root", "notes.txt")]),
     (".DS_Store beside Contents", |root| write(root, ".DS_Store", "x"), &[]),
-    ("a file beside Versions", |root| write(root, &format!("{KIT}/notes.txt"), "x"), &[
-        ("unsealed-contents-in-framework-root", "Contents/Frameworks/Kit.framework/notes.txt"),
-    ]),
-    ("a flattened link of a framework", |root| {
-        fs::remove_file(root.join(KIT).join("Kit")).unwrap();
-        fs::copy(root.join(KIT_CODE), root.join(KIT).join("Kit")).unwrap();
-    }, &[("unsealed-contents-in-framework-root", "Contents/Frameworks/Kit.framework/Kit")]),
-    ("a framework without Current", |root| fs::remove_file(root.join(KIT).join("Versions/Current")).unwrap(), &[
-        ("unsealed-contents-in-framework-root", "Contents/Frameworks/Kit.framework/Versions/Current"),
-    ]),
-    ("the layouts of an app and a framework", |root| {
-        fs::create_dir_all(root.join("Versions/A")).unwrap();
-        symlink("A", root.join("Versions/Current")).unwrap();
-    }, &[("bundle-layout-ambiguous", ""), ("unsealed-contents-in-bundle-root", "Versions")]),
+    (
+        "a file beside Versions",
+        |root| write(root, &format!("{KIT}/notes.txt"), "x"),
+        &[("unsealed-contents-in-framework-root", "Contents/Frameworks/Kit.framework/notes.txt")],
+    ),
+    (
+        "a flattened link of a framework",
+        |root| {
+            fs::remove_file(root.join(KIT).join("Kit")).unwrap();
+            fs::copy(root.join(KIT_CODE), root.join(KIT).join("Kit")).unwrap();
+        },
+        &[("unsealed-contents-in-framework-root", "Contents/Frameworks/Kit.framework/Kit")],
+    ),
+    (
+        "a framework without Current",
+        |root| fs::remove_file(root.join(KIT).join("Versions/Current")).unwrap(),
+        &[("unsealed-contents-in-framework-root", "Contents/Frameworks/Kit.framework/Versions/Current")],
+    ),
+    (
+        "the layouts of an app and a framework",
+        |root| {
+            fs::create_dir_all(root.join("Versions/A")).unwrap();
+            symlink("A", root.join("Versions/Current")).unwrap();
+        },
+        &[("bundle-layout-ambiguous", ""), ("unsealed-contents-in-bundle-root", "Versions")],
+    ),
 ];
 
 fn pem(text: &str) -> Vec<u8> {
@@ -497,4 +594,178 @@ fn each_change_of_code_is_found_and_nothing_else() {
 fn each_change_of_what_is_sealed_is_found_and_nothing_else() {
     check(OF_SEAL);
     assert!(OF_CODE.len() + OF_SEAL.len() >= 40);
+}
+
+#[test]
+fn a_further_version_of_a_framework_must_be_the_frameworks_own() {
+    let library = |root: &Path| root.join(KIT).join("Versions/B/Kit");
+    let add = |root: &Path, options: SignOptions| {
+        fs::create_dir_all(root.join(KIT).join("Versions/B")).unwrap();
+        fs::write(library(root), sign::sign(&fs::read(root.join(KIT_CODE)).unwrap(), &options)).unwrap();
+    };
+    let found = |options: SignOptions| {
+        let (_folder, app) = changed(|_| {});
+        add(&app, options);
+        found(&evidence(&app)).into_iter().map(|(id, _)| id).collect::<Vec<_>>()
+    };
+    assert_eq!(found(options("kit")), Vec::<String>::new());
+    assert_eq!(found(options("kit").by(Identity::OtherTeam)), ["framework-version-invalid"]);
+    assert_eq!(found(SignOptions::ad_hoc("org.example.kit")), ["framework-version-invalid"]);
+}
+
+/// What `temper verify` says of a changed copy, with the folder of the copy left out; and its status.
+fn said(change: fn(&Path), options: Options) -> (String, u8) {
+    let (_folder, app) = changed(change);
+    let said = face::verify(&RealSystem, &request(&app, DAY), options).unwrap();
+    let root = fs::canonicalize(&app).unwrap();
+    (said.text.replace(root.to_str().unwrap(), "APP").replace(app.to_str().unwrap(), "APP"), said.status)
+}
+
+fn plain() -> Options {
+    Options::default()
+}
+
+fn strict() -> Options {
+    Options { strict: true, ..plain() }
+}
+
+fn asked(requirement: &str) -> Options {
+    Options { requirement: Some(requirement.into()), verbosity: 1, ..plain() }
+}
+
+#[test]
+fn the_face_says_nothing_of_what_is_valid_unless_asked() {
+    assert_eq!(said(|_| {}, plain()), (String::new(), 0));
+    assert_eq!(said(|_| {}, Options { strict: true, deep: true, ..plain() }), (String::new(), 0));
+    let verbose = "APP: valid on disk\nAPP: satisfies its Designated Requirement\n";
+    assert_eq!(said(|_| {}, Options { verbosity: 1, ..plain() }), (verbose.into(), 0));
+    let (deep, status) = said(|_| {}, Options { verbosity: 3, deep: true, ..plain() });
+    assert_eq!(status, 0);
+    assert!(
+        deep.contains("--prepared:APP/Contents/Frameworks/libbrush.dylib\n--validated:APP/Contents/Frameworks/libbrush.dylib\n"),
+        "{deep}"
+    );
+    assert!(deep.contains("--validated:APP/Contents/Frameworks/Kit.framework/Versions/Current/.\n"), "{deep}");
+    assert!(deep.ends_with(verbose), "{deep}");
+}
+
+#[test]
+fn the_face_names_every_file_that_does_not_match() {
+    let many: fn(&Path) = |root| {
+        flip(root, "Contents/Resources/a.txt", 0);
+        fs::remove_file(root.join("Contents/Resources/b.txt")).unwrap();
+        write(root, "Contents/Resources/new.txt", "x");
+    };
+    let expected = "APP: a sealed resource is missing or invalid\nfile added: APP/Contents/Resources/new.txt\n\
+                    file modified: APP/Contents/Resources/a.txt\nfile missing: APP/Contents/Resources/b.txt\n";
+    assert_eq!(said(many, plain()), (expected.into(), 1));
+}
+
+#[test]
+fn the_face_says_what_codesign_says_of_broken_code() {
+    let main: fn(&Path) = |root| slice(&root.join(MAIN), |bytes| bytes[0x4100] ^= 1);
+    let expected = "APP: invalid signature (code or signature have been modified)\nIn architecture: arm64\n";
+    assert_eq!(said(main, plain()), (expected.into(), 1));
+    let info_plist: fn(&Path) = |root| write(root, "Contents/Info.plist", info("Sketchbook").replace(">1<", ">2<"));
+    let (text, status) = said(info_plist, plain());
+    assert!(text.starts_with("APP: invalid Info.plist (plist or signature have been modified)\n") && status == 1, "{text}");
+    let other_team: fn(&Path) = |root| {
+        sign::sign_bundle(root, &[(BRUSH, options("brush").by(Identity::OtherTeam))]).unwrap();
+    };
+    let (text, status) = said(other_team, plain());
+    assert!(text.starts_with("APP: nested code is modified or invalid\nfile modified: APP/Contents/Frameworks/libbrush.dylib\n"), "{text}");
+    assert_eq!(status, 1);
+}
+
+#[test]
+fn the_face_looks_into_nested_code_only_with_deep() {
+    let page: fn(&Path) = |root| slice(&root.join(BRUSH), |bytes| bytes[0x4100] ^= 1);
+    assert_eq!(said(page, plain()), (String::new(), 0));
+    let (text, status) = said(page, Options { deep: true, ..plain() });
+    assert!(
+        text.starts_with(
+            "APP: invalid signature (code or signature have been modified)\nIn subcomponent: APP/Contents/Frameworks/libbrush.dylib\n"
+        ),
+        "{text}"
+    );
+    assert_eq!(status, 1);
+}
+
+#[test]
+fn the_face_refuses_more_when_strict() {
+    let root: fn(&Path) = |root| write(root, "notes.txt", "x");
+    assert_eq!(said(root, plain()), (String::new(), 0));
+    assert_eq!(said(root, strict()), ("APP: unsealed contents present in the bundle root\n".into(), 1));
+}
+
+#[test]
+fn the_face_judges_requirements() {
+    let good = asked("=identifier \"org.example.sketchbook\"");
+    let text = "APP: valid on disk\nAPP: satisfies its Designated Requirement\nAPP: explicit requirement satisfied\n";
+    assert_eq!(said(|_| {}, good), (text.into(), 0));
+    let (text, status) = said(|_| {}, asked("=identifier \"org.example.other\""));
+    assert!(text.ends_with("test-requirement: code failed to satisfy specified code requirement(s)\n") && status == 3, "{text}");
+    let (_folder, app) = changed(|_| {});
+    assert!(face::verify(&RealSystem, &request(&app, DAY), asked("=nonsense (")).is_err());
+}
+
+#[test]
+fn the_face_tells_unsigned_code_and_missing_paths() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("text");
+    fs::write(&path, "no code").unwrap();
+    let say = |path: &Path| face::verify(&RealSystem, &request(path, DAY), plain()).unwrap();
+    assert_eq!(say(&path).text, format!("{}: code object is not signed at all\n", path.display()));
+    let gone = folder.path().join("gone");
+    assert_eq!(say(&gone).text, format!("{}: No such file or directory\n", gone.display()));
+}
+
+/// A bundle as the fake system has it.
+fn fake(root: &Path, folder: &Path, mut system: FakeSystem) -> FakeSystem {
+    for entry in fs::read_dir(root.join(folder)).unwrap().map(Result::unwrap) {
+        let path = folder.join(entry.file_name());
+        let there = Path::new("/Sketchbook.app").join(&path);
+        let there = there.to_str().unwrap();
+        let kind = entry.file_type().unwrap();
+        system = if kind.is_dir() {
+            fake(root, &path, system)
+        } else if kind.is_symlink() {
+            system.link(there, fs::read_link(entry.path()).unwrap().to_str().unwrap())
+        } else {
+            system.file(there, fs::read(entry.path()).unwrap())
+        };
+    }
+    system
+}
+
+#[test]
+fn resource_forks_and_finder_information_are_found_on_what_is_sealed() {
+    let found = |paths: &[(&str, &str)]| {
+        let mut system = fake(original(), Path::new(""), FakeSystem::new());
+        for (path, name) in paths {
+            system.attributes.insert((Path::new("/Sketchbook.app").join(path), (*name).to_owned()), b"x".to_vec());
+        }
+        let evidence = scan::scan(&system, &request(Path::new("/Sketchbook.app"), DAY), &|_| {}, &AtomicBool::new(false)).unwrap();
+        let said = face::verify(&system, &request(Path::new("/Sketchbook.app"), DAY), strict()).unwrap();
+        (found(&evidence), said)
+    };
+    assert_eq!(
+        found(&[("Contents/Info.plist", "com.apple.quarantine"), (MAIN, "com.apple.provenance")]),
+        (BTreeSet::new(), face::Said::default())
+    );
+    let (ids, said) =
+        found(&[(MAIN, "com.apple.FinderInfo"), (BRUSH, "com.apple.ResourceFork"), ("Contents/Resources/a.txt", "com.apple.ResourceFork")]);
+    let expected = [BRUSH, MAIN, "Contents/Resources/a.txt"].map(|path| ("file-has-sideband-data".to_owned(), path.to_owned()));
+    assert_eq!(ids, BTreeSet::from(expected));
+    assert_eq!(said.status, 1);
+    assert!(
+        said.text.starts_with("/Sketchbook.app: resource fork, Finder information, or similar detritus not allowed\n"),
+        "{}",
+        said.text
+    );
+    assert!(
+        said.text.contains("Disallowed xattr com.apple.FinderInfo found on /Sketchbook.app/Contents/MacOS/Sketchbook\n"),
+        "{}",
+        said.text
+    );
 }
