@@ -48,7 +48,7 @@ fn main() -> ExitCode {
 /// What `temper verify --deep --strict` does, in this process.
 fn child(path: &Path) -> ExitCode {
     let request = Request { path: Some(path.to_path_buf()), ..Request::default() };
-    let options = Options { verbosity: 1, strict: true, deep: true };
+    let options = Options { verbosity: 1, strict: true, deep: true, ..Options::default() };
     match temper::cli::verify::verify(&RealSystem, &request, options) {
         Ok(said) => {
             eprint!("{}", said.text);

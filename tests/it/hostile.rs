@@ -131,7 +131,7 @@ fn scanned(system: &dyn System) -> Evidence {
 }
 
 fn said(system: &dyn System) -> Said {
-    face::verify(system, &request(), Options { verbosity: 1, strict: true, deep: true }).unwrap()
+    face::verify(system, &request(), Options { verbosity: 1, strict: true, deep: true, ..Options::default() }).unwrap()
 }
 
 /// Everything that Temper does with a target; it must not panic, also where a worker would catch it.
@@ -146,7 +146,7 @@ fn examined(system: &dyn System) {
         }
         Err(error) => assert_eq!(error.to_string().lines().count(), 1, "{error}"),
     }
-    let _ = face::verify(system, &request(), Options { verbosity: 4, strict: true, deep: true });
+    let _ = face::verify(system, &request(), Options { verbosity: 4, strict: true, deep: true, ..Options::default() });
     assert!(begin.elapsed() < TOO_LONG, "{:?}", begin.elapsed());
 }
 
@@ -267,7 +267,7 @@ fn what_may_not_be_read_is_never_called_valid() {
     let (_folder, app) = app();
     for path in ["Contents/MacOS/Main", "Contents/Frameworks/libbrush.dylib", "Contents/Info.plist", "Contents/_CodeSignature/CodeResources", "Contents/Resources/a.txt"] {
         let system = in_memory(&app).unreadable(&format!("{APP}/{path}"));
-        let outcome = face::verify(&system, &request(), Options { verbosity: 1, strict: true, deep: true });
+        let outcome = face::verify(&system, &request(), Options { verbosity: 1, strict: true, deep: true, ..Options::default() });
         assert!(outcome.as_ref().map_or(true, |said| said.status != 0), "{path}: {outcome:?}");
         examined(&system);
     }
@@ -299,7 +299,7 @@ fn a_sparse_file_of_4_gib_takes_no_memory() {
     let (_folder, app) = app();
     for path in ["Contents/Resources/huge", "Contents/Info.plist", "Contents/_CodeSignature/CodeResources", "Contents/embedded.provisionprofile"] {
         let system = in_memory(&app).sparse(&format!("{APP}/{path}"), INFO, 4 << 30);
-        let said = face::verify(&system, &request(), Options { verbosity: 1, strict: true, deep: true });
+        let said = face::verify(&system, &request(), Options { verbosity: 1, strict: true, deep: true, ..Options::default() });
         assert!(said.as_ref().map_or(true, |said| said.status != 0), "{path}: {said:?}");
         examined(&system);
     }
@@ -382,7 +382,7 @@ fn a_plist_nested_a_hundred_thousand_deep_is_an_error() {
     for plist in deep() {
         for path in ["Contents/Info.plist", "Contents/_CodeSignature/CodeResources", "Contents/embedded.provisionprofile"] {
             let system = in_memory(&app).file(&format!("{APP}/{path}"), plist.clone());
-            let said = face::verify(&system, &request(), Options { verbosity: 1, strict: true, deep: true });
+            let said = face::verify(&system, &request(), Options { verbosity: 1, strict: true, deep: true, ..Options::default() });
             assert!(said.as_ref().map_or(true, |said| said.status != 0), "{path}: {said:?}");
             examined(&system);
         }
@@ -537,7 +537,7 @@ fn a_bundle_that_changes_while_it_is_read_is_never_called_valid() {
         for change in changes {
             let moving = || Moving { still: in_memory(&app), path: Path::new(APP).join(path), change, reads: Arc::default() };
             examined(&moving());
-            let outcome = face::verify(&moving(), &request(), Options { verbosity: 1, strict: true, deep: true });
+            let outcome = face::verify(&moving(), &request(), Options { verbosity: 1, strict: true, deep: true, ..Options::default() });
             if outcome.as_ref().is_ok_and(|said| said.status == 0) && !(matches!(change, Change::Fails) && path.ends_with("a.txt")) {
                 wrong.push(format!("{path} {change:?}: {outcome:?}"));
             }
