@@ -190,6 +190,13 @@ pub struct Finding {
     pub proof: Vec<Proof>,
 }
 
+impl Finding {
+    /// The message, with Apple's code where there is one: what to search for.
+    pub fn said(&self) -> String {
+        self.code.map_or_else(|| self.message.clone(), |code| format!("{} (Apple's code {code})", self.message))
+    }
+}
+
 /// Where a finding belongs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[allow(missing_docs)]

@@ -275,7 +275,7 @@ fn killed() -> Finding {
         confidence: "certain",
         message: "killed by CODESIGNING 2 while executing anonymous r-x memory".into(),
         location: Location { path: "report.crash".into(), place: "line 9".into() },
-        code: None,
+        code: Some(-67061),
         proof: vec![
             proof(9, "Termination Reason:    Namespace CODESIGNING, Code 0x2"),
             proof(31, "VM_ALLOCATE   000000010a2f1000-000000010a2f5000 [   16K] r-x/rwx SM=PRV"),
