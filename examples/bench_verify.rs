@@ -79,7 +79,11 @@ fn bench(path: &Path, rounds: usize, cores: usize) {
         let runs = [Some(run(floor())), Some(run(temper())), has_rcodesign.then(|| run(rcodesign()))];
         for (best, run) in best.iter_mut().zip(runs) {
             *best = match (*best, run) {
-                (Some(one), Some(other)) => Some(Run { time: one.time.min(other.time), processor: one.processor.min(other.processor), peak: one.peak.max(other.peak) }),
+                (Some(one), Some(other)) => Some(Run {
+                    time: one.time.min(other.time),
+                    processor: one.processor.min(other.processor),
+                    peak: one.peak.max(other.peak),
+                }),
                 (one, other) => one.or(other),
             };
         }

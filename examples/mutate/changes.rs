@@ -105,7 +105,8 @@ fn plist_byte(random: &mut Random, bundle: &mut Bundle, coverage: &Coverage) -> 
 /// Sealed files that are neither code nor a plist of a bundle.
 fn resources<'a>(bundle: &Bundle, coverage: &'a Coverage, entry: Entry) -> Vec<(&'a String, bool)> {
     let is_there = |path: &str| bundle.nodes.contains_key(path) || entry == Entry::Nested;
-    let sealed = coverage.sealed.iter().filter(|(path, (kind, _))| *kind == entry && is_there(path) && !coverage.plists.contains_key(*path));
+    let sealed =
+        coverage.sealed.iter().filter(|(path, (kind, _))| *kind == entry && is_there(path) && !coverage.plists.contains_key(*path));
     sealed.map(|(path, (_, is_optional))| (path, *is_optional)).collect()
 }
 
@@ -152,7 +153,8 @@ fn below(bundle: &Bundle, path: &str) -> Vec<String> {
 fn delete(random: &mut Random, bundle: &mut Bundle, coverage: &Coverage) -> Option<Change> {
     let mut choices: Vec<(&String, bool, &str)> = Vec::new();
     for entry in [Entry::File, Entry::Link, Entry::Nested] {
-        choices.extend(resources(bundle, coverage, entry).into_iter().map(|(path, is_optional)| (path, is_optional, "a sealed thing gone")));
+        choices
+            .extend(resources(bundle, coverage, entry).into_iter().map(|(path, is_optional)| (path, is_optional, "a sealed thing gone")));
     }
     choices.extend(coverage.plists.keys().map(|path| (path, false, "Info.plist or CodeResources gone")));
     choices.extend(coverage.bundles.values().map(|path| (path, false, "a main executable gone")));
@@ -221,7 +223,9 @@ fn rename(random: &mut Random, bundle: &mut Bundle, coverage: &Coverage) -> Opti
 }
 
 fn link(random: &mut Random, bundle: &mut Bundle, coverage: &Coverage) -> Option<Change> {
-    let files = [resources(bundle, coverage, Entry::File), resources(bundle, coverage, Entry::Link), resources(bundle, coverage, Entry::Nested)].concat();
+    let files =
+        [resources(bundle, coverage, Entry::File), resources(bundle, coverage, Entry::Link), resources(bundle, coverage, Entry::Nested)]
+            .concat();
     let (path, _) = *random.pick(&files)?;
     let (words, node) = match bundle.nodes.get(path) {
         Some(Node::Link(_)) if random.below(2) == 0 => ("leads elsewhere", Node::Link("elsewhere.txt".into())),
@@ -239,12 +243,7 @@ fn ignored(random: &mut Random, bundle: &mut Bundle, coverage: &Coverage) -> Opt
     let root = base.strip_suffix("Contents").map(|root| root.trim_end_matches('/').to_owned());
     let mut places = vec![join(&base, "Resources/.DS_Store"), join(&base, "Resources/en.lproj/locversion.plist"), join(&base, ".DS_Store")];
     if let Some(root) = root {
-        places.extend([
-            join(&base, "PkgInfo"),
-            join(&base, "_MASReceipt/receipt"),
-            join(&base, "CodeResources"),
-            join(&root, ".DS_Store"),
-        ]);
+        places.extend([join(&base, "PkgInfo"), join(&base, "_MASReceipt/receipt"), join(&base, "CodeResources"), join(&root, ".DS_Store")]);
     }
     let path = random.pick(&places)?.clone();
     let length = 1 + random.below(32);

@@ -38,7 +38,10 @@ pub enum Part {
 impl Part {
     /// A change here must be reported.
     pub fn is_covered(self) -> bool {
-        matches!(self, Part::Code | Part::LoadCommands | Part::Directory | Part::SlotContent | Part::SignedAttributes | Part::SignatureValue)
+        matches!(
+            self,
+            Part::Code | Part::LoadCommands | Part::Directory | Part::SlotContent | Part::SignedAttributes | Part::SignatureValue
+        )
     }
 }
 
@@ -90,11 +93,14 @@ pub fn of(bundle: &Bundle) -> Option<Coverage> {
             Some(base) => base.trim_end_matches('/').to_owned(),
             None => continue,
         };
-        let root = base.strip_suffix("Contents").or_else(|| base.strip_suffix("Versions/A")).unwrap_or(&base).trim_end_matches('/').to_owned();
-        let info = [join(&base, "Info.plist"), join(&base, "Resources/Info.plist")].into_iter().find(|path| bundle.nodes.contains_key(path))?;
+        let root =
+            base.strip_suffix("Contents").or_else(|| base.strip_suffix("Versions/A")).unwrap_or(&base).trim_end_matches('/').to_owned();
+        let info =
+            [join(&base, "Info.plist"), join(&base, "Resources/Info.plist")].into_iter().find(|path| bundle.nodes.contains_key(path))?;
         let values = Value::from_reader(std::io::Cursor::new(file(bundle, &info)?)).ok()?;
         let name = values.as_dictionary()?.get("CFBundleExecutable")?.as_string()?.to_owned();
-        let executable = [join(&base, &format!("MacOS/{name}")), join(&base, &name)].into_iter().find(|path| file(bundle, path).is_some())?;
+        let executable =
+            [join(&base, &format!("MacOS/{name}")), join(&base, &name)].into_iter().find(|path| file(bundle, path).is_some())?;
         let directory = first_directory(file(bundle, &executable)?)?;
         for (slot, path) in [(1, &info), (3, path)] {
             if has_slot(directory, slot) {
@@ -106,7 +112,8 @@ pub fn of(bundle: &Bundle) -> Option<Coverage> {
         coverage.bundles.insert(root, executable);
         coverage.bases.push(base);
     }
-    let nested: Vec<String> = coverage.sealed.iter().filter(|(_, (entry, _))| *entry == Entry::Nested).map(|(path, _)| path.clone()).collect();
+    let nested: Vec<String> =
+        coverage.sealed.iter().filter(|(_, (entry, _))| *entry == Entry::Nested).map(|(path, _)| path.clone()).collect();
     let mut code: BTreeMap<String, bool> = BTreeMap::new();
     for path in nested {
         let executable = coverage.bundles.get(&path).cloned().or_else(|| file(bundle, &path).map(|_| path.clone()))?;
@@ -173,7 +180,11 @@ fn parts(bytes: &[u8], is_by_hash: bool) -> Option<Vec<(Range<usize>, Part)>> {
         if !is_64(range.start) || range.end > bytes.len() {
             return None;
         }
-        marks.extend(slice(&bytes[range.clone()], is_by_hash)?.into_iter().map(|(part, kind)| (part.start + range.start..part.end + range.start, kind)));
+        marks.extend(
+            slice(&bytes[range.clone()], is_by_hash)?
+                .into_iter()
+                .map(|(part, kind)| (part.start + range.start..part.end + range.start, kind)),
+        );
     }
     let end = slices.iter().map(|range| range.end).max()?;
     marks.retain(|(range, _)| !range.is_empty());
@@ -217,7 +228,8 @@ fn slice(slice: &[u8], is_by_hash: bool) -> Option<Vec<(Range<usize>, Part)>> {
             marks.push((place, Part::Directory));
             continue;
         }
-        let (hashes, special, count, size) = (word(directory, 16)?, word(directory, 24)?, word(directory, 28)?, usize::from(*directory.get(36)?));
+        let (hashes, special, count, size) =
+            (word(directory, 16)?, word(directory, 24)?, word(directory, 28)?, usize::from(*directory.get(36)?));
         let mut at = place.start;
         for number in (1..=special).rev().filter(|number| has_slot(directory, *number)) {
             let digest = place.start + hashes - number * size;

@@ -101,7 +101,10 @@ fn main() -> ExitCode {
         if !is_right || !is_face_right || only.is_some() {
             wrong += 1;
             if wrong <= SHOWN {
-                println!("--only {index}: {}: {} ({})\n  expected {:?}\n  found {new:?}", bundle.name, change.words, change.class, change.expected);
+                println!(
+                    "--only {index}: {}: {} ({})\n  expected {:?}\n  found {new:?}",
+                    bundle.name, change.words, change.class, change.expected
+                );
                 if let Some((status, text)) = &said {
                     println!("  `temper verify` said, with status {status}: {}", text.trim_end());
                 }
@@ -223,7 +226,8 @@ fn table(lines: &BTreeMap<String, Line>) {
     println!("\n| Change | Tried | Reported | Must be right | Right | of these by `temper verify` only |\n|---|---:|---:|---:|---:|---:|");
     let mut sum = Line::default();
     for (class, line) in lines {
-        let (must, right) = if line.must == 0 { ("–".into(), "only counted".into()) } else { (line.must.to_string(), line.right.to_string()) };
+        let (must, right) =
+            if line.must == 0 { ("–".into(), "only counted".into()) } else { (line.must.to_string(), line.right.to_string()) };
         println!("| {class} | {} | {} | {must} | {right} | {} |", line.tried, line.reported, line.by_face);
         sum.by_face += line.by_face;
         sum.tried += line.tried;

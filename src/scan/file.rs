@@ -41,6 +41,8 @@ pub(super) struct Scanned {
     pub(super) gaps: Vec<Gap>,
     /// Digests of the whole file, when a seal asks for them and it could be read.
     pub(super) whole: Option<Digests>,
+    /// The file, or a slice of it, could not be read.
+    pub(super) is_unread: bool,
 }
 
 /// An open file as the readers take it. After a cancel every read fails, so that no reader goes on.
@@ -85,28 +87,29 @@ pub(super) fn scan(path: &Path, wanted: Option<Wanted>, around: &Surroundings<'_
     let source = match around.system.open(&full) {
         Ok(file) => FileSource::new(file, around.cancel, around.meter),
         Err(error) => {
-            scanned.gap(path, format!("cannot be opened: {error}"));
+            scanned.unread(path, format!("cannot be opened: {error}"));
             return scanned;
         }
     };
     let slices = match macho::slices(&source) {
         Ok(slices) => slices,
         Err(error) => {
-            scanned.gap(path, format!("begins like a Mach-O file, but cannot be read as one: {error}"));
+            scanned.unread(path, format!("begins like a Mach-O file, but cannot be read as one: {error}"));
             scanned.hash(path, &source, wanted);
             return scanned;
         }
     };
     scanned.faults(path, None, &slices.faults);
+    scanned.is_unread = !slices.faults.is_empty();
     if slices.slices.len() > MAX_SLICES {
-        scanned.gap(path, format!("{} slices: only the first {MAX_SLICES} were read", slices.slices.len()));
+        scanned.unread(path, format!("{} slices: only the first {MAX_SLICES} were read", slices.slices.len()));
     }
     let quarantine = around.system.attribute(&full, "com.apple.quarantine").map(|value| crate::read::lossy(&value));
     let is_thin = matches!(slices.slices.as_slice(), [slice] if slice.offset == 0 && slice.size == source.len());
     let mut whole = wanted.filter(|_| is_thin).map(WholeFile::new);
     for (index, slice) in slices.slices.iter().enumerate().take(MAX_SLICES) {
         let Some(window) = Window::new(&source, slice.offset, slice.size) else {
-            scanned.gap(path, format!("slice {index} leaves the file"));
+            scanned.unread(path, format!("slice {index} leaves the file"));
             continue;
         };
         match macho::read(&window) {
@@ -119,7 +122,7 @@ pub(super) fn scan(path: &Path, wanted: Option<Wanted>, around: &Surroundings<'_
                 image.quarantine.clone_from(&quarantine);
                 scanned.images.push(image);
             }
-            Err(error) => scanned.gap(path, format!("slice {index} cannot be read: {error}")),
+            Err(error) => scanned.unread(path, format!("slice {index} cannot be read: {error}")),
         }
     }
     if scanned.whole.is_none() {
@@ -133,6 +136,11 @@ impl Scanned {
         self.gaps.push(Gap { path: path.to_path_buf(), why });
     }
 
+    fn unread(&mut self, path: &Path, why: String) {
+        self.is_unread = true;
+        self.gap(path, why);
+    }
+
     fn faults(&mut self, path: &Path, macho: Option<&MachO>, faults: &[ReadError]) {
         let prefix = macho.map(|macho| format!("{}: ", macho.arch.name())).unwrap_or_default();
         faults.iter().take(MAX_FAULTS).for_each(|fault| self.gap(path, format!("{prefix}{fault}")));
@@ -142,7 +150,7 @@ impl Scanned {
     fn hash(&mut self, path: &Path, source: &dyn Source, wanted: Option<Wanted>) {
         match wanted.map(|wanted| digest::of_source(source, wanted)) {
             Some(Ok(digests)) => self.whole = Some(digests),
-            Some(Err(why)) => self.gap(path, why),
+            Some(Err(why)) => self.unread(path, why),
             None => {}
         }
     }
@@ -381,19 +389,20 @@ fn special_slot(directory: &CodeDirectory, number: usize) -> Option<&[u8]> {
 /// `Some(false)` when it is missing.
 fn slot_matches(signature: &Signature, number: usize, path: &Path, around: &Surroundings<'_>) -> Vec<Option<bool>> {
     let expected: Vec<Option<&[u8]>> = signature.directories.iter().map(|directory| special_slot(directory, number)).collect();
-    let none = vec![None; expected.len()];
     if expected.iter().all(Option::is_none) {
-        return none;
+        return vec![None; expected.len()];
     }
     let file = match around.system.open(path) {
         Ok(file) => FileSource::new(file, around.cancel, around.meter),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return expected.iter().map(|slot| slot.map(|_| false)).collect(),
-        Err(_) => return none,
+        // Gone, a FIFO, a loop of links, not allowed to be read: whatever it is, it is not what was signed.
+        Err(_) => return expected.iter().map(|slot| slot.map(|_| false)).collect(),
     };
     let mut hashers: Vec<Option<Hasher>> = signature.directories.iter().map(|directory| Hasher::new(directory.hash_type)).collect();
     let mut offset = 0;
     while offset < file.len() {
-        let Ok(bytes) = file.read_vec(offset, STEP.min(file.len() - offset), usize::MAX) else { return none };
+        let Ok(bytes) = file.read_vec(offset, STEP.min(file.len() - offset), usize::MAX) else {
+            return expected.iter().map(|slot| slot.map(|_| false)).collect();
+        };
         hashers.iter_mut().flatten().for_each(|hasher| hasher.update(&bytes));
         offset += bytes.len() as u64;
     }

@@ -17,6 +17,7 @@ use temper::evidence::Evidence;
 use temper::lab;
 use temper::read::cms::{self, TrustAnchors};
 use temper::scan::{self, Request};
+use temper::system::disk::RealSystem;
 use temper::system::fake::FakeSystem;
 use temper::system::{Entry, EntryKind, OpenFile, System};
 use temper::verify::verify;
@@ -231,7 +232,11 @@ fn links_that_go_around_end() {
     for path in ["Contents/MacOS/Main", "Contents/Info.plist", "Contents/_CodeSignature/CodeResources", "Contents/MacOS"] {
         let (_folder, app) = self::app();
         let path = app.join(path);
-        if path.is_dir() { std::fs::remove_dir_all(&path).unwrap() } else { std::fs::remove_file(&path).unwrap() }
+        if path.is_dir() {
+            std::fs::remove_dir_all(&path).unwrap()
+        } else {
+            std::fs::remove_file(&path).unwrap()
+        }
         symlink(path.file_name().unwrap(), &path).unwrap();
         assert_ne!(verified(&app).status, 0, "{}", path.display());
     }
@@ -265,7 +270,13 @@ fn links_out_of_the_bundle_are_not_followed() {
 #[test]
 fn what_may_not_be_read_is_never_called_valid() {
     let (_folder, app) = app();
-    for path in ["Contents/MacOS/Main", "Contents/Frameworks/libbrush.dylib", "Contents/Info.plist", "Contents/_CodeSignature/CodeResources", "Contents/Resources/a.txt"] {
+    for path in [
+        "Contents/MacOS/Main",
+        "Contents/Frameworks/libbrush.dylib",
+        "Contents/Info.plist",
+        "Contents/_CodeSignature/CodeResources",
+        "Contents/Resources/a.txt",
+    ] {
         let system = in_memory(&app).unreadable(&format!("{APP}/{path}"));
         let outcome = face::verify(&system, &request(), Options { verbosity: 1, strict: true, deep: true, ..Options::default() });
         assert!(outcome.as_ref().map_or(true, |said| said.status != 0), "{path}: {outcome:?}");
@@ -279,25 +290,29 @@ fn what_may_not_be_read_is_never_called_valid() {
 #[test]
 fn a_hundred_thousand_files_are_counted_and_not_all_told() {
     let (_folder, app) = app();
-    let mut system = in_memory(&app);
+    let many = app.join("Contents/Resources/many");
+    std::fs::create_dir(&many).unwrap();
     for number in 0..100_000 {
-        system = system.file(&format!("{APP}/Contents/Resources/many/{number}"), "x");
+        std::fs::File::create(many.join(number.to_string())).unwrap();
     }
     let begin = Instant::now();
-    let evidence = scanned(&system);
+    let request = Request { path: Some(app.clone()), ..request() };
+    let evidence = scan::scan(&RealSystem, &request, &|_| {}, &AtomicBool::new(false)).unwrap();
     let findings = verify(&evidence);
     assert!(begin.elapsed() < TOO_LONG, "{:?}", begin.elapsed());
     assert!((2..500).contains(&findings.len()), "{}", findings.len());
     assert!(findings.iter().any(|finding| finding.id == "file-added-to-seal"));
-    let said = said(&system);
-    assert_eq!(said.status, 1);
-    assert!(said.text.lines().count() < 200_000 && said.text.len() < 16 << 20, "{}", said.text.len());
+    let run = verified(&app);
+    assert_eq!(run.status, 1);
+    assert!(run.error.len() < 1 << 20, "{}", run.error.len());
 }
 
 #[test]
 fn a_sparse_file_of_4_gib_takes_no_memory() {
     let (_folder, app) = app();
-    for path in ["Contents/Resources/huge", "Contents/Info.plist", "Contents/_CodeSignature/CodeResources", "Contents/embedded.provisionprofile"] {
+    for path in
+        ["Contents/Resources/huge", "Contents/Info.plist", "Contents/_CodeSignature/CodeResources", "Contents/embedded.provisionprofile"]
+    {
         let system = in_memory(&app).sparse(&format!("{APP}/{path}"), INFO, 4 << 30);
         let said = face::verify(&system, &request(), Options { verbosity: 1, strict: true, deep: true, ..Options::default() });
         assert!(said.as_ref().map_or(true, |said| said.status != 0), "{path}: {said:?}");
@@ -324,7 +339,11 @@ fn names_with_escape_sequences_and_broken_text_stay_text() {
     for folder in ["Contents/Resources", "Contents/Frameworks", "Contents/MacOS"] {
         for name in names {
             let path = app.join(folder).join(OsStr::from_bytes(name));
-            let written = if folder.ends_with("Resources") { std::fs::write(path, "x") } else { std::fs::copy(app.join("Contents/MacOS/Main"), path).map(drop) };
+            let written = if folder.ends_with("Resources") {
+                std::fs::write(path, "x")
+            } else {
+                std::fs::copy(app.join("Contents/MacOS/Main"), path).map(drop)
+            };
             if written.is_err() {
                 println!("skipped: this file system does not take {name:?}");
             }
@@ -345,7 +364,7 @@ fn a_line_break_in_a_name_makes_no_line() {
     std::fs::write(app.join("Contents/Resources").join(name), "x").unwrap();
     let run = verified(&app);
     assert_eq!(run.status, 1, "{run:?}");
-    assert!(!run.error.lines().any(|line| line == "Hostile.app: valid on disk"), "{run:?}");
+    assert!(!run.error.lines().any(|line| line.starts_with("Hostile.app") || line.starts_with("file added: nothing")), "{run:?}");
 }
 
 /// A plist nested 100,000 deep, as XML and as a binary plist.
@@ -416,7 +435,11 @@ fn counts_and_offsets_at_the_extremes_are_only_numbers() {
             let begin = Instant::now();
             match scan::scan(&system, &request(), &|_| {}, &AtomicBool::new(false)) {
                 Ok(evidence) => {
-                    assert!(!evidence.gaps.iter().any(|gap| gap.why.contains("overflow") || gap.why.contains("panic")), "{at}: {:?}", evidence.gaps);
+                    assert!(
+                        !evidence.gaps.iter().any(|gap| gap.why.contains("overflow") || gap.why.contains("panic")),
+                        "{at}: {:?}",
+                        evidence.gaps
+                    );
                     // Room behind the SuperBlob belongs to nothing.
                     assert!(is_big || !verify(&evidence).is_empty() || !evidence.gaps.is_empty(), "word at {at}");
                 }
@@ -468,12 +491,13 @@ impl OpenFile for MovingFile {
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         let reads = self.reads.fetch_add(1, Ordering::Relaxed);
-        match self.change {
-            Change::Shrinks if offset >= self.still.len() / 2 => return Ok(0),
-            Change::Fails if reads > 0 => return Err(io::Error::other("the disk is gone")),
-            _ => {}
-        }
-        let read = self.still.read_at(offset, buf)?;
+        let half = self.still.len() / 2;
+        let end = match self.change {
+            Change::Shrinks => usize::try_from(half.saturating_sub(offset)).unwrap_or(0).min(buf.len()),
+            Change::Fails if offset + buf.len() as u64 > half => return Err(io::Error::other("the disk is gone")),
+            _ => buf.len(),
+        };
+        let read = self.still.read_at(offset, &mut buf[..end])?;
         if matches!(self.change, Change::Flickers)
             && let Some(byte) = buf[..read].last_mut()
         {
@@ -531,14 +555,21 @@ impl System for Moving {
 fn a_bundle_that_changes_while_it_is_read_is_never_called_valid() {
     let (_folder, app) = app();
     let changes = [Change::Flickers, Change::Shrinks, Change::Vanishes, Change::Fails, Change::Grows, Change::BecomesLink];
-    let paths = ["Contents/MacOS/Main", "Contents/Frameworks/libbrush.dylib", "Contents/Info.plist", "Contents/_CodeSignature/CodeResources", "Contents/Resources/a.txt"];
+    let paths = [
+        "Contents/MacOS/Main",
+        "Contents/Frameworks/libbrush.dylib",
+        "Contents/Info.plist",
+        "Contents/_CodeSignature/CodeResources",
+        "Contents/Resources/a.txt",
+    ];
     let mut wrong = Vec::new();
     for path in paths {
         for change in changes {
             let moving = || Moving { still: in_memory(&app), path: Path::new(APP).join(path), change, reads: Arc::default() };
             examined(&moving());
             let outcome = face::verify(&moving(), &request(), Options { verbosity: 1, strict: true, deep: true, ..Options::default() });
-            if outcome.as_ref().is_ok_and(|said| said.status == 0) && !(matches!(change, Change::Fails) && path.ends_with("a.txt")) {
+            // What grows while it is read is read as far as it went when it was opened: the bytes that were signed.
+            if outcome.as_ref().is_ok_and(|said| said.status == 0) && !matches!(change, Change::Grows) {
                 wrong.push(format!("{path} {change:?}: {outcome:?}"));
             }
         }

@@ -33,7 +33,8 @@ fn by_temper(bytes: &Vec<u8>) -> Option<Vec<(u64, u64, Facts)>> {
     let Slices { slices, .. } = own::slices(bytes).ok()?;
     let one = |slice: &own::SliceRange| {
         let window = Window::new(bytes, slice.offset, slice.size)?;
-        let facts = own::read(&window).map_or_else(|_| vec!["no Mach-O".to_owned()], |macho| facts(&macho, &bytes[slice.offset as usize..]));
+        let facts =
+            own::read(&window).map_or_else(|_| vec!["no Mach-O".to_owned()], |macho| facts(&macho, &bytes[slice.offset as usize..]));
         Some((slice.offset, slice.size, facts))
     };
     slices.iter().map(one).collect()
@@ -70,7 +71,9 @@ fn facts(macho: &own::MachO, slice: &[u8]) -> Facts {
         all.push("signature: unreadable".into());
         return all;
     };
-    all.extend(signature.blobs.iter().map(|blob| format!("blob {:#x} {:#x} at {:#x}+{:#x}", blob.slot, blob.magic, blob.offset, blob.length)));
+    all.extend(
+        signature.blobs.iter().map(|blob| format!("blob {:#x} {:#x} at {:#x}+{:#x}", blob.slot, blob.magic, blob.offset, blob.length)),
+    );
     for directory in &signature.directories {
         let hash = match directory.hash_type {
             HashType::Sha1 => 1,
@@ -81,7 +84,13 @@ fn facts(macho: &own::MachO, slice: &[u8]) -> Facts {
         };
         all.push(format!(
             "directory {:#x} version {:#x} flags {:#x} hash {hash} of {} page 2^{} platform {} limit {:#x} length {}",
-            directory.slot, directory.version, directory.flags.0, directory.hash_size, directory.page_size, directory.platform, directory.code_limit,
+            directory.slot,
+            directory.version,
+            directory.flags.0,
+            directory.hash_size,
+            directory.page_size,
+            directory.platform,
+            directory.code_limit,
             directory.length
         ));
         all.push(format!("identifier {} team {:?} executable {:x?}", directory.identifier, directory.team, directory.exec_segment));
@@ -89,7 +98,11 @@ fn facts(macho: &own::MachO, slice: &[u8]) -> Facts {
             let digest = digest.clone().unwrap_or_else(|| vec![0; usize::from(directory.hash_size)]);
             format!("slot -{} {}", index + 1, hex(&digest))
         }));
-        all.push(format!("pages {} {}", directory.code_slots.len(), directory.code_slots.iter().map(|digest| hex(digest)).collect::<String>()));
+        all.push(format!(
+            "pages {} {}",
+            directory.code_slots.len(),
+            directory.code_slots.iter().map(|digest| hex(digest)).collect::<String>()
+        ));
     }
     all
 }
@@ -105,7 +118,11 @@ fn by_object(bytes: &[u8]) -> Option<Vec<(u64, u64, Facts)>> {
     let one = |(offset, size): &(u64, u64)| {
         let slice = bytes.get(*offset as usize..(*offset + *size) as usize)?;
         let is_64 = matches!(slice.get(..4)?, [0xcf, 0xfa, 0xed, 0xfe] | [0xfe, 0xed, 0xfa, 0xcf]);
-        let facts = if is_64 { objects_facts::<macho::MachHeader64<Endianness>>(slice) } else { objects_facts::<macho::MachHeader32<Endianness>>(slice) };
+        let facts = if is_64 {
+            objects_facts::<macho::MachHeader64<Endianness>>(slice)
+        } else {
+            objects_facts::<macho::MachHeader32<Endianness>>(slice)
+        };
         Some((*offset, *size, facts.unwrap_or_else(|_| vec!["no Mach-O".to_owned()])))
     };
     ranges.iter().map(one).collect()
@@ -138,7 +155,9 @@ fn objects_facts<M: MachHeader<Endian = Endianness>>(slice: &[u8]) -> object::Re
     while let Some(command) = commands.next()? {
         match command.variant()? {
             LoadCommandVariant::Uuid(command) => id = uuid(command.uuid),
-            LoadCommandVariant::BuildVersion(build, _) => built = (Some(build.platform.get(endian).0), build.minos.get(endian).0, build.sdk.get(endian).0),
+            LoadCommandVariant::BuildVersion(build, _) => {
+                built = (Some(build.platform.get(endian).0), build.minos.get(endian).0, build.sdk.get(endian).0)
+            }
             LoadCommandVariant::VersionMin(minimum) if built.0.is_none() => {
                 // macOS, iOS, tvOS, watchOS in the numbers of LC_BUILD_VERSION.
                 let platform = match command.cmd() {
@@ -161,7 +180,9 @@ fn objects_facts<M: MachHeader<Endian = Endianness>>(slice: &[u8]) -> object::Re
                 libraries.push(format!("library {} {kind}", text(command.string(endian, dylib.dylib.name)?)));
             }
             LoadCommandVariant::Rpath(path) => rpaths.push(format!("rpath {}", text(command.string(endian, path.path)?))),
-            LoadCommandVariant::DyldEnvironment(value) => environment.push(format!("environment {}", text(command.string(endian, value.name)?))),
+            LoadCommandVariant::DyldEnvironment(value) => {
+                environment.push(format!("environment {}", text(command.string(endian, value.name)?)))
+            }
             LoadCommandVariant::Segment64(segment, _) => segments.push(format!(
                 "segment {} {:#x}+{:#x} at {:#x}+{:#x} max {} initial {}",
                 name(&segment.segname),
@@ -224,7 +245,11 @@ fn objects_signature(signature: &CodeSignature<'_>) -> object::Result<Facts> {
         let executable = directory
             .exec_seg()
             .map(|one| (one.exec_seg_base.get(BigEndian), one.exec_seg_limit.get(BigEndian), one.exec_seg_flags.get(BigEndian).0));
-        directories.push(format!("identifier {} team {:?} executable {executable:x?}", text(directory.ident()?), directory.team_id()?.map(text)));
+        directories.push(format!(
+            "identifier {} team {:?} executable {executable:x?}",
+            text(directory.ident()?),
+            directory.team_id()?.map(text)
+        ));
         for slot in 1..=header.n_special_slots.get(BigEndian) {
             directories.push(format!("slot -{slot} {}", hex(directory.special_hash(macho::CsSlot(slot))?)));
         }

@@ -104,12 +104,28 @@ pub fn written() -> Vec<(&'static str, Vec<u8>)> {
         "# designated => a\nlegacy /* c */ or identifier a.b.c",
     ];
     let bomb = format!("<plist><dict><key>a</key>{}<true/>", "<array>".repeat(2_000));
+    let profile = "<?xml version=\"1.0\"?><plist version=\"1.0\"><dict><key>Name</key><string>a</string><key>TeamIdentifier</key><array><string>TEAM</string></array>\
+         <key>ExpirationDate</key><date>2030-01-01T00:00:00Z</date><key>ProvisionedDevices</key><array><string>00008103-0000000000000000</string></array>\
+         <key>Entitlements</key><dict><key>com.apple.application-identifier</key><string>TEAM.*</string></dict></dict></plist>";
     let mut all: Vec<(&'static str, Vec<u8>)> = requirements.iter().map(|text| ("requirement", text.as_bytes().to_vec())).collect();
     all.extend(["plist", "entitlements", "code_resources"].map(|reader| (reader, bomb.as_bytes().to_vec())));
+    all.push(("profile", unsigned_profile(profile.as_bytes())));
     all.push(("plist", binary_plist()));
     all.push(("code_resources", binary_plist()));
     all.push(("der", [0x70, 14, 2, 1, 1, 0xb0, 9, 0x30, 7, 0x0c, 1, b'a', 0xb0, 0x02, 0x30, 0].to_vec()));
     all
+}
+
+/// A profile as a CMS without a signer: what is around it is read, and its plist.
+fn unsigned_profile(content: &[u8]) -> Vec<u8> {
+    let element = |tag: u8, body: &[u8]| {
+        let length = u16::try_from(body.len()).unwrap_or(u16::MAX).to_be_bytes();
+        [&[tag, 0x82], &length[..], body].concat()
+    };
+    let oid = |last: u8| vec![6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, last];
+    let content = element(0x30, &[oid(1), element(0xa0, &element(4, content))].concat());
+    let signed = element(0x30, &[vec![2, 1, 1], element(0x31, &[]), content, element(0x31, &[])].concat());
+    element(0x30, &[oid(2), element(0xa0, &signed)].concat())
 }
 
 /// A dictionary with a value of every kind.
