@@ -58,6 +58,7 @@ pub fn verify(system: &dyn System, request: &Request, options: Options) -> anyho
     let path = request.path.clone().unwrap_or_default();
     let name = path.to_string_lossy().into_owned();
     let said = |code: i32| Said { text: format!("{name}: {}\n", codes::text(code).unwrap_or_default()), status: 1 };
+    let request = &Request { signatures_only: true, ..request.clone() };
     let evidence = match scan::scan(system, request, &|_| {}, &AtomicBool::new(false)) {
         Ok(evidence) => evidence,
         Err(ScanError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
@@ -287,6 +288,10 @@ impl Judge<'_> {
             "sealed-file-missing" | "nested-code-missing" => (2, "missing"),
             _ => return None,
         };
+        // What is beyond the number of files that are named has the seal for its subject.
+        if self.evidence.seals.iter().any(|check| check.seal == Path::new(&finding.subject)) {
+            return Some((place, finding.message.clone()));
+        }
         Some((place, format!("file {word}: {}", self.evidence.target.root.join(&finding.subject).display())))
     }
 

@@ -30,6 +30,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) root: &'a Path,
     pub(super) bundles: &'a [Found],
     pub(super) anchors: &'a TrustAnchors,
+    /// See [`super::Request::signatures_only`].
+    pub(super) signatures_only: bool,
     pub(super) cancel: &'a AtomicBool,
     pub(super) meter: &'a Meter<'a>,
 }
@@ -156,15 +158,20 @@ impl Scanned {
     }
 
     fn slice(&mut self, path: &Path, window: &Window<'_>, macho: MachO, whole: &mut Option<WholeFile>, around: &Surroundings<'_>) -> Image {
-        let bindings = fixups::read(window, &macho);
-        let calls = callsites::find(window, &macho, &bindings);
+        let (bindings, calls) = if around.signatures_only {
+            Default::default()
+        } else {
+            let bindings = fixups::read(window, &macho);
+            let calls = callsites::find(window, &macho, &bindings);
+            (bindings, calls)
+        };
         for faults in [&macho.faults, &bindings.faults, &calls.faults] {
             self.faults(path, Some(&macho), faults);
         }
         let main_of = around.bundles.iter().rposition(|found| found.bundle.executable.as_deref() == Some(path));
         let bundle = around.bundles.iter().rposition(|found| path.starts_with(&found.bundle.path));
         let mut signed = sign(window, &macho, around.anchors);
-        let (streamed, digests) = stream(window, &macho, directories(&signed), whole.take());
+        let (streamed, digests) = stream(window, &macho, directories(&signed), whole.take(), around.signatures_only);
         self.whole = self.whole.or(digests);
         self.gaps
             .extend(streamed.gaps.into_iter().map(|why| Gap { path: path.to_path_buf(), why: format!("{}: {why}", macho.arch.name()) }));
@@ -313,7 +320,13 @@ struct Streamed {
 
 /// Feeds the page checks of all directories, the digests of the whole file when they are wanted, and with the constant sections the string search, in file
 /// order, at most 1 MiB at once.
-fn stream(window: &Window<'_>, macho: &MachO, directories: &[CodeDirectory], mut whole: Option<WholeFile>) -> (Streamed, Option<Digests>) {
+fn stream(
+    window: &Window<'_>,
+    macho: &MachO,
+    directories: &[CodeDirectory],
+    mut whole: Option<WholeFile>,
+    signatures_only: bool,
+) -> (Streamed, Option<Digests>) {
     let mut streamed = Streamed::default();
     let mut checks: Vec<Option<PageCheck>> = directories.iter().map(PageCheck::new).collect();
     if checks.iter().any(Option::is_none) {
@@ -322,8 +335,8 @@ fn stream(window: &Window<'_>, macho: &MachO, directories: &[CodeDirectory], mut
     let compared = directories.iter().zip(&checks).filter(|(_, check)| check.is_some());
     let pages_end = compared.map(|(directory, _)| directory.code_limit.min(window.len())).max().unwrap_or(0);
     let pages_end = if whole.is_some() { window.len() } else { pages_end };
-    let sections: Vec<(u64, u64)> =
-        strings::sections(macho).into_iter().map(|(at, size)| (at, at.saturating_add(size).min(window.len()))).collect();
+    let searched = if signatures_only { Vec::new() } else { strings::sections(macho) };
+    let sections: Vec<(u64, u64)> = searched.into_iter().map(|(at, size)| (at, at.saturating_add(size).min(window.len()))).collect();
     let mut search = StringSearch::new();
     let rest = sections.iter().map(|&(start, end)| (start.max(pages_end), end));
     let mut buffer = vec![0; usize::try_from(STEP.min(window.len())).unwrap_or(0)];

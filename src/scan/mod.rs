@@ -57,6 +57,8 @@ pub struct Request {
     pub arch: Option<Arch>,
     /// `--at`: seconds since 1970 UTC instead of the clock.
     pub at: Option<i64>,
+    /// Signatures and seals only: calls, bindings and strings are not looked for, which is most of the work.
+    pub signatures_only: bool,
 }
 
 /// Progress of a scan.
@@ -438,6 +440,7 @@ impl Run<'_> {
             root,
             bundles: found,
             anchors: &self.request.anchors,
+            signatures_only: self.request.signatures_only,
             cancel: self.cancel,
             meter: self.meter,
         };
