@@ -61,7 +61,7 @@ pub fn verify(system: &dyn System, request: &Request, options: Options) -> anyho
     let request = &Request { signatures_only: true, ..request.clone() };
     let evidence = match scan::scan(system, request, &|_| {}, &AtomicBool::new(false)) {
         Ok(evidence) => evidence,
-        Err(ScanError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+        Err(ScanError::Io { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => {
             return Ok(Said { text: format!("{name}: No such file or directory\n"), status: 1 });
         }
         Err(ScanError::Refused { .. })

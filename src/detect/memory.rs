@@ -8,9 +8,11 @@ use crate::evidence::Image;
 use crate::finding::{Confidence, Kind, Proof, Severity};
 use crate::read::callsites::{CallSite, Value};
 
-/// PROT_WRITE, PROT_EXEC, MAP_ANON, MAP_JIT (XNU bsd/sys/mman.h); VM_PROT_COPY (osfmk/mach/vm_prot.h).
+/// PROT_WRITE, PROT_EXEC, MAP_SHARED, MAP_FIXED, MAP_ANON, MAP_JIT (XNU bsd/sys/mman.h); VM_PROT_COPY (osfmk/mach/vm_prot.h).
 const WRITE: u64 = 2;
 const EXECUTE: u64 = 4;
+const SHARED: u64 = 1;
+const FIXED: u64 = 0x10;
 const ANONYMOUS: u64 = 0x1000;
 const JIT: u64 = 0x800;
 const COPY: u64 = 0x10;
@@ -24,9 +26,21 @@ enum Holds {
     Unknown,
 }
 
-fn holds(value: Option<&Value>, test: impl Fn(u64) -> bool) -> Holds {
+/// Most bits that may be either for an unknown one of them to say anything: more are a value that came from anywhere.
+const MOST_OPEN_BITS: u32 = 8;
+
+/// Whether all bits of `mask` are set in the value.
+fn holds(value: Option<&Value>, mask: u64) -> Holds {
+    match value {
+        Some(Value::Bits { ones, .. }) if ones & mask == mask => return Holds::Always,
+        Some(Value::Bits { zeros, .. }) if zeros & mask != 0 => return Holds::Never,
+        Some(Value::Bits { zeros, ones }) if (!(zeros | ones)).count_ones() <= MOST_OPEN_BITS => {
+            return Holds::Sometimes;
+        }
+        _ => {}
+    }
     let Some(values) = value.and_then(Value::candidates) else { return Holds::Unknown };
-    let hits = values.iter().filter(|v| test(**v)).count();
+    let hits = values.iter().filter(|v| **v & mask == mask).count();
     match hits {
         0 => Holds::Never,
         n if n == values.len() => Holds::Always,
@@ -47,14 +61,18 @@ fn meaning(call: &CallSite) -> Option<(MemoryUse, Confidence)> {
 
 fn map_meaning(call: &CallSite) -> Option<(MemoryUse, Confidence)> {
     let (protection, flags) = (call.arguments.get(2), call.arguments.get(3));
-    match holds(flags, |f| f & JIT != 0) {
+    if holds(flags, JIT) != Holds::Never && [FIXED, SHARED].iter().any(|&flag| holds(flags, flag) == Holds::Always) {
+        // EINVAL whatever the entitlements (XNU bsd/kern/kern_mman.c).
+        return None;
+    }
+    match holds(flags, JIT) {
         Holds::Always => return Some((MemoryUse::MapJit, Confidence::Certain)),
         Holds::Sometimes => return Some((MemoryUse::MapJit, Confidence::Likely)),
         Holds::Never => {}
         Holds::Unknown => return None,
     }
-    let anonymous = holds(flags, |f| f & ANONYMOUS != 0);
-    match holds(protection, |p| p & (WRITE | EXECUTE) == WRITE | EXECUTE) {
+    let anonymous = holds(flags, ANONYMOUS);
+    match holds(protection, WRITE | EXECUTE) {
         Holds::Always if anonymous == Holds::Always => Some((MemoryUse::WriteExecute, Confidence::Certain)),
         Holds::Always => Some((MemoryUse::WriteExecute, Confidence::Likely)),
         Holds::Sometimes => Some((MemoryUse::WriteExecute, Confidence::Possible)),
@@ -62,16 +80,28 @@ fn map_meaning(call: &CallSite) -> Option<(MemoryUse, Confidence)> {
     }
 }
 
+/// An executable view of shared memory that another view writes: `shm_open` and `mmap(PROT_READ|PROT_EXEC, MAP_SHARED)`.
+fn second_view(call: &CallSite, image: &Image) -> Option<(MemoryUse, Confidence)> {
+    let opens = image.calls.calls.iter().any(|other| other.callee == "_shm_open");
+    let (protection, flags) = (call.arguments.get(2), call.arguments.get(3));
+    let is_view = call.callee == "_mmap" && holds(flags, SHARED) == Holds::Always && holds(flags, ANONYMOUS) == Holds::Never;
+    match holds(protection, EXECUTE) {
+        Holds::Always if is_view && opens => Some((MemoryUse::FlipsPages, Confidence::Likely)),
+        Holds::Sometimes if is_view && opens => Some((MemoryUse::FlipsPages, Confidence::Possible)),
+        _ => None,
+    }
+}
+
 fn protect_meaning(protection: Option<&Value>, copy: Option<&Value>) -> Option<(MemoryUse, Confidence)> {
-    if holds(copy, |p| p & COPY != 0) == Holds::Always {
+    if holds(copy, COPY) == Holds::Always {
         return Some((MemoryUse::PatchesCode, Confidence::Certain));
     }
-    match holds(protection, |p| p & (WRITE | EXECUTE) == WRITE | EXECUTE) {
+    match holds(protection, WRITE | EXECUTE) {
         Holds::Always => return Some((MemoryUse::WriteExecute, Confidence::Certain)),
         Holds::Sometimes => return Some((MemoryUse::WriteExecute, Confidence::Possible)),
         _ => {}
     }
-    match holds(protection, |p| p & EXECUTE != 0) {
+    match holds(protection, EXECUTE) {
         Holds::Always => Some((MemoryUse::FlipsPages, Confidence::Certain)),
         Holds::Sometimes => Some((MemoryUse::FlipsPages, Confidence::Possible)),
         _ => None,
@@ -138,7 +168,7 @@ fn of_image(image: &Image) -> Vec<Detected> {
 fn from_calls(image: &Image) -> Vec<Detected> {
     let mut uses: Vec<(MemoryUse, Confidence, Vec<&CallSite>)> = Vec::new();
     for call in &image.calls.calls {
-        let Some((kind, confidence)) = meaning(call) else { continue };
+        let Some((kind, confidence)) = meaning(call).or_else(|| second_view(call, image)) else { continue };
         match uses.iter_mut().find(|(known, ..)| *known == kind) {
             Some((_, best, calls)) => {
                 *best = (*best).max(confidence);
@@ -151,10 +181,12 @@ fn from_calls(image: &Image) -> Vec<Detected> {
     let maps_plain = image.calls.calls.iter().any(|call| call.callee == "_mmap" && plain_writable(call));
     uses.sort_by_key(|(kind, ..)| *kind);
     uses.into_iter()
-        .map(|(kind, confidence, calls)| {
-            // An mprotect to executable says nothing of the memory it is about: beside MAP_JIT it may be that region.
+        .map(|(kind, confidence, mut calls)| {
+            // An engine switches the protection in a hundred places; where it maps says more.
+            calls.sort_by_key(|call| call.callee.starts_with("_pthread_jit"));
+            // A change to executable says nothing of the memory it is about: beside MAP_JIT it may be that region.
             let confidence = match kind {
-                MemoryUse::FlipsPages if maps_jit => Confidence::Possible,
+                MemoryUse::FlipsPages if maps_jit || calls.iter().all(|call| is_of_remapped(call, image)) => Confidence::Possible,
                 MemoryUse::FlipsPages if !maps_plain => confidence.min(Confidence::Likely),
                 _ => confidence,
             };
@@ -163,12 +195,22 @@ fn from_calls(image: &Image) -> Vec<Detected> {
         .collect()
 }
 
+/// `vm_protect` beside `vm_remap` in one function: a second view of written memory, or libffi's trampolines, which are signed code mapped
+/// again and need nothing. The call does not tell which.
+fn is_of_remapped(call: &CallSite, image: &Image) -> bool {
+    let beside = |other: &CallSite| other.callee.ends_with("vm_remap") && other.function.is_some() && other.function == call.function;
+    call.callee.ends_with("vm_protect") && image.calls.calls.iter().any(beside)
+}
+
 fn plain_writable(call: &CallSite) -> bool {
-    holds(call.arguments.get(3), |f| f & JIT == 0) == Holds::Always && holds(call.arguments.get(2), |p| p & WRITE != 0) == Holds::Always
+    holds(call.arguments.get(3), JIT) == Holds::Never && holds(call.arguments.get(2), WRITE) == Holds::Always
 }
 
 fn need(image: &Image, kind: MemoryUse, confidence: Confidence, calls: &[&CallSite]) -> Detected {
-    let (id, what) = words(kind);
+    let (id, what) = match (kind, confidence) {
+        (MemoryUse::MapJit, Confidence::Possible | Confidence::Likely) => (words(kind).0, "may map memory with MAP_JIT"),
+        _ => words(kind),
+    };
     let name = image.path.file_name().unwrap_or_default().to_string_lossy();
     let message = format!("{name} ({}) {what}", image.arch().name());
     let mut detected = Detected::of_code(id, Kind::Need, Severity::Note, confidence, message, Clue::Memory(kind))
@@ -178,7 +220,7 @@ fn need(image: &Image, kind: MemoryUse, confidence: Confidence, calls: &[&CallSi
         detected = detected.seen(Proof {
             source: image.path.to_string_lossy().into_owned(),
             address: Some(call.address),
-            quote: call_text(call),
+            quote: format!("{}{}", call_text(call), followed_text(call)),
             ..Proof::default()
         });
     }
@@ -202,6 +244,12 @@ pub(super) fn call_text(call: &CallSite) -> String {
     format!("{name}({})", arguments.join(", "))
 }
 
+/// What was followed for the arguments, in brackets; nothing when they stand at the call.
+fn followed_text(call: &CallSite) -> String {
+    let shown: Vec<String> = call.via.iter().take(8).map(|at| format!("{at:#x}")).collect();
+    if shown.is_empty() { String::new() } else { format!(" [by {}]", shown.join(", ")) }
+}
+
 fn argument_text(function: &str, index: usize, value: &Value) -> String {
     let one = |v: u64| match (function, index) {
         ("mmap" | "mprotect", 2) | ("vm_protect" | "mach_vm_protect", 4) => protection_text(v),
@@ -214,6 +262,11 @@ fn argument_text(function: &str, index: usize, value: &Value) -> String {
         Value::Known(v) => one(*v),
         Value::OneOf(values) => values.iter().map(|v| one(*v)).collect::<Vec<_>>().join(" or "),
         Value::Text(text) => format!("{text:?}"),
+        Value::Bits { zeros, ones } => match !(zeros | ones) & 0xffff_ffff {
+            open if open.count_ones() <= MOST_OPEN_BITS => format!("{} and any of {}", one(*ones), one(open)),
+            _ if *ones != 0 => format!("{}|?", one(*ones)),
+            _ => "?".into(),
+        },
     }
 }
 

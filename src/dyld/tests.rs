@@ -60,6 +60,7 @@ fn opens(mut image: Image, names: &[&str]) -> Image {
         symbol: None,
         arguments: vec![Value::Text((*name).to_owned()), Value::Known(1)],
         is_tail: false,
+        via: Vec::new(),
     };
     image.calls.calls = names.iter().map(call).collect();
     image

@@ -182,7 +182,7 @@ pub fn jit() -> Examination {
     let mut report = report(Verdict::Explained);
     report.findings = vec![
         finding(
-            "killed-executing-anonymous-memory",
+            "ran-anonymous-page",
             "symptom",
             APP,
             "error",
@@ -193,7 +193,7 @@ pub fn jit() -> Examination {
             ],
         ),
         finding(
-            "jit-flips-pages",
+            "makes-written-pages-executable",
             "need",
             LUA,
             "error",

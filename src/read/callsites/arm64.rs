@@ -4,6 +4,7 @@
 
 use super::flow::{Flow, Goal, Machine, Step};
 use super::image::Image;
+use super::limits::{Compared, Condition};
 use super::state::State;
 use super::value::{Abs, Table, sign_extend};
 
@@ -58,6 +59,11 @@ pub(super) fn offset19(at: u64, word: u32) -> u64 {
     at.wrapping_add(sign_extend(u64::from((word >> 5) & 0x7_ffff), 19).wrapping_mul(4))
 }
 
+/// The target of `tbz`: 14 bits of words.
+fn offset14(at: u64, word: u32) -> u64 {
+    at.wrapping_add(sign_extend(u64::from((word >> 5) & 0x3fff), 14).wrapping_mul(4))
+}
+
 /// The address that `adr` or `adrp` makes.
 pub(super) fn adr(at: u64, word: u32) -> u64 {
     let offset = sign_extend(u64::from(((word >> 5) & 0x7_ffff) << 2 | (word >> 29) & 3), 21);
@@ -71,20 +77,46 @@ impl Machine for Arm64<'_> {
 
     fn step(&self, at: u64, state: &mut State) -> Option<Step> {
         let word = word_at(self.code, at.checked_sub(self.start)?)?;
+        if state.pending().is_some_and(|register| hands_on(word, register)) {
+            state.release();
+        }
         let mut flow = Flow::Next;
         match (word >> 25) & 0xf {
             0b1000 | 0b1001 => immediate(at, word, state),
             0b1010 | 0b1011 => flow = control(at, word, state),
             0b0100 | 0b0110 | 0b1100 | 0b1110 => self.memory(at, word, state),
-            0b0101 | 0b1101 => register(word, state),
+            0b0101 | 0b1101 => register(at, word, state),
             // Permanently undefined: compilers put it where control cannot come.
             _ if word <= 0xffff => flow = Flow::Leave,
-            _ => set(state, rd(word), Abs::Top, true),
+            _ => {
+                state.set_flags(None);
+                set(state, rd(word), Abs::Top, true);
+            }
         }
         Some(Step { length: 4, flow })
     }
 
+    fn shape(&self, at: u64) -> Option<Step> {
+        let word = word_at(self.code, at.checked_sub(self.start)?)?;
+        let jump = |goal| Flow::Jump { goal, leaves: false };
+        let flow = match word >> 24 {
+            0x14..=0x17 => jump(Goal::Direct(branch26(at, word))),
+            0x54 | 0x34 | 0x35 | 0xb4 | 0xb5 => Flow::Branch(offset19(at, word), None),
+            0x36 | 0x37 | 0xb6 | 0xb7 => Flow::Branch(offset14(at, word), None),
+            0xd4 if word & 0xe0_001f != 1 => Flow::Leave,
+            0xd6 | 0xd7 if (word >> 21) & 7 == 0 => jump(Goal::Value(Abs::Top)),
+            0xd6 | 0xd7 if (word >> 21) & 7 != 1 => Flow::Leave,
+            _ if word <= 0xffff => Flow::Leave,
+            _ => Flow::Next,
+        };
+        Some(Step { length: 4, flow })
+    }
+
     fn after_call(&self, goal: &Goal, state: &mut State) {
+        // Only a function of this image can be made to take more than the convention says.
+        if !matches!(goal, Goal::Direct(target) if self.image.code_at(*target).is_none()) {
+            state.release();
+        }
         let odd = matches!(goal, Goal::Direct(target) if self.image.breaks_convention(*target));
         // Swift passes its error and its context in x20 to x22 and lets the callee change them.
         let last_swift = if self.image.is_swift { 22 } else { 18 };
@@ -102,8 +134,8 @@ impl Machine for Arm64<'_> {
         self.image.constant(at, width)
     }
 
-    fn sought(&self, goal: &Goal) -> Option<usize> {
-        self.image.sought(goal)
+    fn sought(&self, goal: &Goal, state: &State) -> Option<usize> {
+        self.image.sought(goal).or_else(|| self.image.message(goal, &state.get(1)))
     }
 }
 
@@ -111,6 +143,11 @@ impl Machine for Arm64<'_> {
 pub(super) fn value(state: &State, n: usize, wide: bool) -> Abs {
     let value = if n == 31 { Abs::Const(0) } else { state.get(n) };
     if wide { value } else { value.narrow() }
+}
+
+/// The same for arithmetic: a parameter is no longer itself afterwards, so what comparisons told of it counts.
+fn operand(state: &State, n: usize, wide: bool) -> Abs {
+    if n == 31 { Abs::Const(0) } else { state.operand(n, !wide) }
 }
 
 /// Sets a register where 31 is zero and writing it does nothing.
@@ -125,7 +162,30 @@ pub(super) fn set_from_sp(state: &mut State, n: usize, from: usize, value: Abs, 
     if from == SP && n != SP && n != FP && !matches!(value, Abs::Stack(_)) {
         state.escape_all();
     }
-    state.set(n, if wide { value } else { value.narrow() });
+    let value = if wide { value } else { value.narrow() };
+    // Unoptimised code stores the arguments of `open` and the like through such a register.
+    if from == SP && (9..=15).contains(&n) && matches!(value, Abs::Stack(_)) {
+        return state.set_pending(n, value);
+    }
+    state.set(n, value);
+}
+
+/// Whether an instruction may read a register for anything but the address of a plain load or store.
+fn hands_on(word: u32, register: usize) -> bool {
+    match (word >> 25) & 0xf {
+        // `b`, `bl`, `b.cond` read none.
+        0b1010 | 0b1011 if word & 0x7c00_0000 == 0x1400_0000 || word >> 24 == 0x54 => false,
+        0b1000 | 0b1001 => match (word >> 23) & 7 {
+            // `movk` and `bfm` read what they write, `extr` reads two.
+            5 | 6 => [rd(word), rn(word)].contains(&register),
+            7 => [rn(word), rm(word)].contains(&register),
+            _ => rn(word) == register,
+        },
+        // `[x, #…]`, one or a pair.
+        _ if word & 0x3b00_0000 == 0x3900_0000 => rd(word) == register,
+        _ if word & 0x3b80_0000 == 0x2900_0000 => rd(word) == register || rt2(word) == register,
+        _ => [rd(word), rn(word), rt2(word), rm(word)].contains(&register),
+    }
 }
 
 fn immediate(at: u64, word: u32, state: &mut State) {
@@ -146,10 +206,16 @@ fn add_immediate(word: u32, state: &mut State) {
     let wide = is_wide(word);
     let shift = if word & 1 << 22 != 0 { 12 } else { 0u32 };
     let by = Abs::Const(u64::from((word >> 10) & 0xfff).wrapping_shl(shift));
-    let from = state.get(rn(word));
-    let from = if wide { from } else { from.narrow() };
+    let from = state.operand(rn(word), !wide);
     let result = if word & 1 << 30 != 0 { from.sub(&by) } else { from.add(&by) };
     if word & 1 << 29 != 0 {
+        let is_compare = word & 1 << 30 != 0 && rn(word) != 31;
+        state.set_flags(by.values().and_then(|v| v.first()).filter(|_| is_compare).map(|&with| Compared {
+            value: value(state, rn(word), wide),
+            register: Some(rn(word)),
+            with,
+            wide,
+        }));
         set(state, rd(word), result, wide);
     } else {
         set_from_sp(state, rd(word), rn(word), result, wide);
@@ -158,16 +224,17 @@ fn add_immediate(word: u32, state: &mut State) {
 
 fn logical_immediate(word: u32, state: &mut State) {
     let wide = is_wide(word);
-    let from = value(state, rn(word), wide);
+    let from = operand(state, rn(word), wide);
     let result = match bitmask((word >> 22) & 1, (word >> 10) & 63, (word >> 16) & 63, wide) {
         None => Abs::Top,
         Some(mask) => match (word >> 29) & 3 {
-            1 => from.map(|v| v | mask),
-            2 => from.map(|v| v ^ mask),
+            1 => from.or(&Abs::Const(mask)),
+            2 => from.xor(&Abs::Const(mask)),
             _ => from.and(mask),
         },
     };
     if (word >> 29) & 3 == 3 {
+        state.set_flags(None);
         set(state, rd(word), result, wide);
     } else {
         // `and sp, x9, #-16` aligns the stack.
@@ -206,7 +273,7 @@ fn move_wide(word: u32, state: &mut State) {
     let result = match (word >> 29) & 3 {
         0 => Abs::Const(!part),
         2 => Abs::Const(part),
-        3 => value(state, rd(word), wide).map(|v| v & !0xffff_u64.wrapping_shl(shift) | part),
+        3 => operand(state, rd(word), wide).replace(0xffff_u64.wrapping_shl(shift), &Abs::Const(part)),
         _ => Abs::Top,
     };
     set(state, rd(word), result, wide);
@@ -216,7 +283,7 @@ fn bitfield(word: u32, state: &mut State) {
     let wide = is_wide(word);
     let bits = if wide { 64 } else { 32u32 };
     let (rotate, last) = ((word >> 16) & 63, (word >> 10) & 63);
-    let from = value(state, rn(word), wide);
+    let from = operand(state, rn(word), wide);
     // The field's length, the shift right that brings it down and the shift left that puts it in place.
     let (length, right, left) = if last >= rotate {
         (last.wrapping_sub(rotate).wrapping_add(1), rotate, 0)
@@ -224,75 +291,110 @@ fn bitfield(word: u32, state: &mut State) {
         (last.wrapping_add(1), 0, bits.wrapping_sub(rotate))
     };
     let mask = u64::MAX.wrapping_shr(64u32.wrapping_sub(length));
-    let field = if right == 0 { from.and(mask) } else { shifted_right(&from, right).and(mask) };
+    let field = if right == 0 { from.and(mask) } else { from.shr(right).and(mask) };
     let result = match (word >> 29) & 3 {
-        0 => field.map(|v| sign_extend(v, length).wrapping_shl(left)),
-        2 => field.map(|v| v.wrapping_shl(left)),
-        1 => value(state, rd(word), wide).zip(&field, |old, new| old & !mask.wrapping_shl(left) | new.wrapping_shl(left)),
+        0 => field.sign_extended(length).shl(left),
+        // `uxtw` of a parameter and `lsl #0` keep it.
+        2 if left == 0 => field,
+        2 => field.shl(left),
+        1 => operand(state, rd(word), wide).replace(mask.wrapping_shl(left), &field.shl(left)),
         _ => Abs::Top,
     };
     set(state, rd(word), result, wide);
 }
 
-fn shifted_right(value: &Abs, by: u32) -> Abs {
-    value.map(|v| v.wrapping_shr(by))
-}
-
-fn register(word: u32, state: &mut State) {
+fn register(at: u64, word: u32, state: &mut State) {
     match (word >> 24) & 0x1f {
         0b01010 => logical_register(word, state),
         0b01011 => add_register(word, state),
-        0b11010 if (word >> 21) & 7 == 0b100 => select(word, state),
+        0b11010 if (word >> 21) & 7 == 0b100 => select(at, word, state),
         // Conditional compare writes flags only.
-        0b11010 if (word >> 21) & 7 == 0b010 => {}
-        _ => set(state, rd(word), Abs::Top, true),
+        0b11010 if (word >> 21) & 7 == 0b010 => state.set_flags(None),
+        0b11010 if word & 0x7fe0_f000 == 0x1ac0_2000 => shift_register(word, state),
+        _ => {
+            state.set_flags(None);
+            set(state, rd(word), Abs::Top, true);
+        }
     }
+}
+
+/// `lslv`, `lsrv`, `asrv`, `rorv`.
+fn shift_register(word: u32, state: &mut State) {
+    let wide = is_wide(word);
+    let bits = if wide { 64 } else { 32u32 };
+    let (from, by) = (operand(state, rn(word), wide), operand(state, rm(word), wide));
+    let mask = u64::from(bits.wrapping_sub(1));
+    let result = match (word >> 10) & 3 {
+        0 => from.shift_by(&by, mask, Abs::shl),
+        1 => from.shift_by(&by, mask, Abs::shr),
+        2 => from.sign_extended(bits).shift_by(&by, mask, Abs::sar),
+        _ => Abs::Top,
+    };
+    set(state, rd(word), result, wide);
 }
 
 fn shift_operand(operand: &Abs, kind: u32, by: u32, wide: bool) -> Abs {
     let bits = if wide { 64 } else { 32 };
     match (operand, kind, by) {
         (_, _, 0) => operand.clone(),
-        (Abs::Entry(table), 0, 1..=3) => Abs::Entry(Table { shift: by as u8, ..*table }),
-        (_, 0, _) => operand.map(|v| v.wrapping_shl(by)),
-        (_, 1, _) => shifted_right(operand, by),
-        (_, 2, _) => operand.map(|v| (sign_extend(v, bits) as i64).wrapping_shr(by) as u64),
+        (Abs::Entry(table, number), 0, 1..=3) => Abs::Entry(Table { shift: by as u8, ..*table }, Box::new(number.shl(by))),
+        (_, 0, _) => operand.shl(by),
+        (_, 1, _) => operand.shr(by),
+        (_, 2, _) => operand.sign_extended(bits).sar(by),
         _ => Abs::Top,
     }
 }
 
 fn logical_register(word: u32, state: &mut State) {
     let wide = is_wide(word);
-    let left = value(state, rn(word), wide);
-    let right = shift_operand(&value(state, rm(word), wide), (word >> 22) & 3, (word >> 10) & 63, wide);
-    let inverted = word & 1 << 21 != 0;
-    let result = match ((word >> 29) & 3, inverted) {
+    let is_move = (word >> 29) & 3 == 1 && (word >> 10) & 63 == 0 && word & 1 << 21 == 0;
+    if is_move && (rn(word) == 31 || rm(word) == 31) {
         // `mov` is `orr` with the zero register.
-        (1, false) if rn(word) == 31 => right,
-        (1, false) if rm(word) == 31 => left,
-        (0 | 3, false) => left.and_value(&right),
-        (0 | 3, true) => left.and_value(&right.map(|v| !v)),
-        (1, _) => left.zip(&right, |l, r| l | if inverted { !r } else { r }),
-        _ => left.zip(&right, |l, r| l ^ if inverted { !r } else { r }),
+        let from = if rn(word) == 31 { rm(word) } else { rn(word) };
+        return set(state, rd(word), value(state, from, wide), wide);
+    }
+    let left = operand(state, rn(word), wide);
+    let right = shift_operand(&operand(state, rm(word), wide), (word >> 22) & 3, (word >> 10) & 63, wide);
+    let right = if word & 1 << 21 != 0 { right.not() } else { right };
+    let result = match (word >> 29) & 3 {
+        1 => left.or(&right),
+        2 => left.xor(&right),
+        _ => left.and_value(&right),
     };
+    if (word >> 29) & 3 == 3 {
+        state.set_flags(None);
+    }
     set(state, rd(word), result, wide);
 }
 
 fn add_register(word: u32, state: &mut State) {
     let wide = is_wide(word);
     let extended = word & 1 << 21 != 0;
-    let operand = value(state, rm(word), wide);
+    let second = operand(state, rm(word), wide);
     let (left, right) = if extended {
-        (state.get(rn(word)), extend_operand(&operand, (word >> 13) & 7, (word >> 10) & 7))
+        (state.get(rn(word)), extend_operand(&second, (word >> 13) & 7, (word >> 10) & 7))
     } else {
-        (value(state, rn(word), wide), shift_operand(&operand, (word >> 22) & 3, (word >> 10) & 63, wide))
+        (operand(state, rn(word), wide), shift_operand(&second, (word >> 22) & 3, (word >> 10) & 63, wide))
     };
     let left = if wide { left } else { left.narrow() };
     let result = if word & 1 << 30 != 0 { left.sub(&right) } else { left.add(&right) };
+    if word & 1 << 29 != 0 {
+        state.set_flags(compared_registers(word, state, &right, wide).filter(|_| !extended));
+    }
     if extended && word & 1 << 29 == 0 {
         set_from_sp(state, rd(word), rn(word), result, wide);
     } else {
         set(state, rd(word), result, wide);
+    }
+}
+
+/// `cmp` with a register that holds a constant.
+fn compared_registers(word: u32, state: &State, right: &Abs, wide: bool) -> Option<Compared> {
+    match right {
+        Abs::Const(with) if word & 1 << 30 != 0 && rn(word) != 31 => {
+            Some(Compared { value: value(state, rn(word), wide), register: Some(rn(word)), with: *with, wide })
+        }
+        _ => None,
     }
 }
 
@@ -310,19 +412,19 @@ fn extend_operand(operand: &Abs, option: u32, by: u32) -> Abs {
 }
 
 /// `csel`, `csinc`, `csinv`, `csneg` and their aliases: either.
-fn select(word: u32, state: &mut State) {
+fn select(at: u64, word: u32, state: &mut State) {
     let wide = is_wide(word);
     let taken = value(state, rn(word), wide);
     let other = value(state, rm(word), wide);
     let other = match ((word >> 30) & 1, (word >> 10) & 3) {
         (0, 0) => other,
-        (0, 1) => other.map(|v| v.wrapping_add(1)),
-        (1, 0) => other.map(|v| !v),
-        (1, 1) => other.map(u64::wrapping_neg),
+        (0, 1) => other.add(&Abs::Const(1)),
+        (1, 0) => other.not(),
+        (1, 1) => other.neg(),
         _ => Abs::Top,
     };
     let narrowed = if wide { other } else { other.narrow() };
-    set(state, rd(word), taken.join(&narrowed), wide);
+    set(state, rd(word), taken.join(&narrowed).came_from(&[at]), wide);
 }
 
 fn control(at: u64, word: u32, state: &mut State) -> Flow {
@@ -332,8 +434,9 @@ fn control(at: u64, word: u32, state: &mut State) -> Flow {
         _ => {}
     }
     match word >> 24 {
-        0x54 | 0x34 | 0x35 | 0xb4 | 0xb5 => Flow::Branch(offset19(at, word)),
-        0x36 | 0x37 | 0xb6 | 0xb7 => Flow::Branch(at.wrapping_add(sign_extend(u64::from((word >> 5) & 0x3fff), 14).wrapping_mul(4))),
+        0x54 => Flow::Branch(offset19(at, word), condition(word & 15)),
+        0x34 | 0x35 | 0xb4 | 0xb5 => Flow::Branch(offset19(at, word), None),
+        0x36 | 0x37 | 0xb6 | 0xb7 => Flow::Branch(offset14(at, word), None),
         0xd4 if word & 0xe0_001f == 1 => {
             // A system call: x0 and x1 come back changed, and memory may be written.
             state.after_call(0..=18, 0);
@@ -346,6 +449,19 @@ fn control(at: u64, word: u32, state: &mut State) -> Flow {
             Flow::Next
         }
     }
+}
+
+/// The conditions that bound an unsigned number.
+fn condition(code: u32) -> Option<Condition> {
+    Some(match code {
+        0 => Condition::Equal,
+        1 => Condition::NotEqual,
+        2 => Condition::AboveOrEqual,
+        3 => Condition::Below,
+        8 => Condition::Above,
+        9 => Condition::BelowOrEqual,
+        _ => return None,
+    })
 }
 
 fn branch_register(word: u32, state: &mut State) -> Flow {
@@ -367,5 +483,6 @@ fn system(word: u32, state: &mut State) {
         }
         return;
     }
+    state.set_flags(None);
     set(state, rd(word), Abs::Top, true);
 }

@@ -68,17 +68,38 @@ impl Arm64<'_> {
             _ => index,
         };
         let start = place(state, base);
-        let address = start.add(&offset.map(|v| v.wrapping_shl(scale)));
-        match (&start, access.load, &address) {
-            (Abs::Address(at), true, Abs::Top) if !access.vector && access.size <= 4 => {
-                let table = Table { at: *at, width: access.size, signed: access.signed, shift: 0 };
-                let entry = if access.signed && !access.wide { Abs::Top } else { Abs::Entry(table) };
-                set(state, rd(word), entry, true);
+        let address = start.add(&offset.shl(scale));
+        let is_placed = matches!(address, Abs::Address(_) | Abs::Stack(_));
+        match (&start, access.load) {
+            _ if is_placed => self.access(access, rd(word), base, &address, state),
+            (Abs::Address(at), true) if !access.vector => {
+                let loaded = self.table_value(*at, access, word, scale, state);
+                set(state, rd(word), loaded, true);
             }
-            (_, true, Abs::Top) if !access.vector => set(state, rd(word), Abs::Top, true),
-            (Abs::Stack(_), false, Abs::Top) => state.scatter(&start),
+            (_, true) if !access.vector => set(state, rd(word), Abs::Top, true),
+            (Abs::Stack(_), false) => state.scatter(&start),
             _ => self.access(access, rd(word), base, &address, state),
         }
+    }
+
+    /// A load from a place that an index counts from: what a bounded index gives, and where an entry of a switch may come from.
+    fn table_value(&self, at: u64, access: Access, word: u32, scale: u32, state: &State) -> Abs {
+        let option = (word >> 13) & 7;
+        let indexes = match option {
+            2 | 6 => state.numbers(rm(word), true).filter(|all| option == 2 || all.iter().all(|&v| v <= 0x7fff_ffff)),
+            _ => state.numbers(rm(word), false),
+        };
+        let loaded = self.image.table(at, access.size, 1u64.wrapping_shl(scale), indexes);
+        let number = match (access.signed, access.wide) {
+            (false, _) if access.size == 4 => loaded.narrow(),
+            (false, _) => loaded,
+            (true, true) => loaded.signed(access.size),
+            (true, false) => loaded.signed(access.size).narrow(),
+        };
+        if access.size > 4 || access.signed && !access.wide {
+            return number;
+        }
+        Abs::Entry(Table { at, width: access.size, signed: access.signed, shift: 0 }, Box::new(number))
     }
 
     fn pair(&self, word: u32, state: &mut State) {
@@ -141,6 +162,7 @@ fn other_memory(word: u32, state: &mut State) {
     let base = rn(word);
     let vector_structure = word & 0xbe00_0000 == 0x0c00_0000;
     state.scatter(&place(state, base));
+    state.set_flags(None);
     if base == SP && !matches!(place(state, base), Abs::Stack(_)) {
         state.weaken();
     }

@@ -1,5 +1,6 @@
 //! Follows constants forward through one function, over all paths, until nothing changes.
 
+use super::limits::Condition;
 use super::state::State;
 use super::value::{Abs, Table, sign_extend};
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) const MOST_CODE: u64 = 80_000;
 /// Most visits of one block; a function that needs more is not followed.
 const MOST_VISITS: u32 = 50;
+/// Visits of a block after which what still changes in it counts as unknown.
+const WIDE_AFTER: u32 = 24;
 /// Most times the set of blocks may grow.
 const MOST_ROUNDS: usize = 32;
 /// Most entries read of one jump table.
@@ -27,8 +30,8 @@ pub(super) enum Goal {
 pub(super) enum Flow {
     /// Goes on.
     Next,
-    /// May jump.
-    Branch(u64),
+    /// May jump, when the condition (if it is one that bounds a value) holds.
+    Branch(u64, Option<Condition>),
     /// Calls and goes on.
     Call(Goal),
     /// Jumps. `leaves`: a jump that can only leave the function (authenticated, or through a plain pointer in memory).
@@ -57,6 +60,8 @@ pub(super) trait Machine {
     fn entry(&self) -> State;
     /// Applies the instruction at an address; `None` when it cannot be decoded or lies outside the code.
     fn step(&self, at: u64, state: &mut State) -> Option<Step>;
+    /// Only where control goes from there; a goal that is computed is any.
+    fn shape(&self, at: u64) -> Option<Step>;
     /// Applies what a call leaves behind.
     fn after_call(&self, goal: &Goal, state: &mut State);
     /// The argument registers as the callee would see them.
@@ -64,7 +69,7 @@ pub(super) trait Machine {
     /// `width` bytes of the image, little-endian, for a jump table.
     fn table_entry(&self, at: u64, width: u8) -> Option<u64>;
     /// The index of the sought function behind a goal.
-    fn sought(&self, goal: &Goal) -> Option<usize>;
+    fn sought(&self, goal: &Goal, state: &State) -> Option<usize>;
 }
 
 /// A call to a sought function.
@@ -80,6 +85,8 @@ pub(super) struct Found {
     pub is_tail: bool,
     /// Values of the argument registers; empty when they cannot be told.
     pub arguments: Vec<Abs>,
+    /// Calls of the functions in between, when the arguments come from callers.
+    pub via: Vec<u64>,
 }
 
 /// The code of one function.
@@ -106,6 +113,8 @@ struct Analysis<'a, M> {
     /// Which bytes belong to instructions that were reached.
     covered: Vec<bool>,
     work: BTreeSet<u64>,
+    /// How often each block was run.
+    visits: BTreeMap<u64, u32>,
     grown: bool,
     /// Something jumps where we cannot see: nothing is known anywhere.
     opaque: bool,
@@ -123,6 +132,7 @@ pub(super) fn follow<M: Machine>(function: &Function<M>, budget: &mut u64) -> Ve
         states: BTreeMap::new(),
         covered: vec![false; size],
         work: BTreeSet::new(),
+        visits: BTreeMap::new(),
         grown: false,
         opaque: function.end.saturating_sub(function.start) > MOST_CODE,
         budget,
@@ -136,11 +146,12 @@ impl<M: Machine> Analysis<'_, M> {
     /// Branch targets by decoding the whole function in a line. Those that only appear later (switches) are added by [`Self::flow_to`].
     fn find_leaders(&mut self) {
         let mut at = self.function.start;
-        let mut scratch = self.function.machine.entry();
-        while let Some(step) = self.step(at, &mut scratch) {
+        while self.holds(at)
+            && let Some(step) = self.function.machine.shape(at).filter(|step| step.length > 0)
+        {
             let next = at.saturating_add(step.length);
             match step.flow {
-                Flow::Branch(target) | Flow::Jump { goal: Goal::Direct(target), .. } if self.holds(target) => {
+                Flow::Branch(target, _) | Flow::Jump { goal: Goal::Direct(target), .. } if self.holds(target) => {
                     self.leaders.insert(target);
                 }
                 _ => {}
@@ -197,9 +208,9 @@ impl<M: Machine> Analysis<'_, M> {
                 self.work.insert(at);
             }
         }
-        let mut visits: BTreeMap<u64, u32> = BTreeMap::new();
+        self.visits.clear();
         while let Some(leader) = self.work.pop_first() {
-            let count = visits.entry(leader).or_default();
+            let count = self.visits.entry(leader).or_default();
             *count = count.saturating_add(1);
             if *count > MOST_VISITS || *self.budget == 0 {
                 self.opaque = true;
@@ -233,7 +244,7 @@ impl<M: Machine> Analysis<'_, M> {
             match &step.flow {
                 Flow::Next => {}
                 Flow::Call(goal) => self.function.machine.after_call(goal, &mut state),
-                Flow::Branch(target) => self.flow_to(*target, &state, found.is_some()),
+                Flow::Branch(target, condition) => self.branch(*target, *condition, &mut state, found.is_some()),
                 Flow::Jump { goal, leaves } => {
                     for target in self.targets(goal, *leaves) {
                         self.flow_to(target, &state, found.is_some());
@@ -258,6 +269,17 @@ impl<M: Machine> Analysis<'_, M> {
         usize::try_from(at.wrapping_sub(self.function.start)).ok().and_then(|i| self.covered.get(i)).copied().unwrap_or(false)
     }
 
+    /// Both ways of a branch, each with what the condition tells there.
+    fn branch(&mut self, target: u64, condition: Option<Condition>, state: &mut State, noting: bool) {
+        let Some(condition) = condition.filter(|_| state.is_compared()) else { return self.flow_to(target, state, noting) };
+        if !noting {
+            let mut taken = state.clone();
+            taken.assume(condition);
+            self.flow_to(target, &taken, noting);
+        }
+        state.assume(condition.inverted());
+    }
+
     /// Control comes to `target` with `state`.
     fn flow_to(&mut self, target: u64, state: &State, noting: bool) {
         if noting || !self.holds(target) {
@@ -267,14 +289,16 @@ impl<M: Machine> Analysis<'_, M> {
             self.grown = true;
             return;
         }
-        let mut state = state.clone();
-        if self.forced.contains(&target) {
-            state.weaken();
-        }
+        let weak = self.forced.contains(&target).then(|| {
+            let mut weak = state.clone();
+            weak.weaken();
+            weak
+        });
+        let state = weak.as_ref().unwrap_or(state);
         let changed = match self.states.get_mut(&target) {
-            Some(known) => known.join(&state),
+            Some(known) => known.join(state, self.visits.get(&target).is_some_and(|count| *count > WIDE_AFTER)),
             None => {
-                self.states.insert(target, state);
+                self.states.insert(target, state.clone());
                 true
             }
         };
@@ -321,7 +345,7 @@ impl<M: Machine> Analysis<'_, M> {
         let mut state = self.unreached();
         while self.holds(at) && !self.opaque_without(&found) {
             if self.is_covered(at) {
-                at = at.saturating_add(1);
+                at = self.next_uncovered(at);
                 state = self.unreached();
                 continue;
             }
@@ -347,6 +371,13 @@ impl<M: Machine> Analysis<'_, M> {
         }
     }
 
+    /// The first place from `at` on that was not reached.
+    fn next_uncovered(&self, at: u64) -> u64 {
+        let from = usize::try_from(at.wrapping_sub(self.function.start)).unwrap_or(usize::MAX);
+        let skipped = self.covered.get(from..).unwrap_or_default().iter().take_while(|covered| **covered).count();
+        at.saturating_add(skipped as u64)
+    }
+
     fn opaque_without(&self, found: &Option<&mut Vec<Found>>) -> bool {
         self.opaque && found.is_none()
     }
@@ -361,7 +392,7 @@ impl<M: Machine> Analysis<'_, M> {
         let mut entered = Vec::new();
         match flow {
             Flow::Next | Flow::Call(_) => entered.push(next),
-            Flow::Branch(target) => entered.extend([*target, next]),
+            Flow::Branch(target, _) => entered.extend([*target, next]),
             Flow::Jump { goal, leaves } => entered = self.targets(goal, *leaves),
             Flow::Leave => {}
         }
@@ -377,13 +408,13 @@ impl<M: Machine> Analysis<'_, M> {
         let (goal, is_tail) = match flow {
             Flow::Call(goal) => (goal.clone(), false),
             Flow::Jump { goal, .. } => (goal.clone(), true),
-            Flow::Branch(target) => (Goal::Direct(*target), true),
+            Flow::Branch(target, _) => (Goal::Direct(*target), true),
             _ => return None,
         };
-        let sought = self.function.machine.sought(&goal)?;
+        let sought = self.function.machine.sought(&goal, state)?;
         let arguments = if reached && !self.opaque { self.function.machine.arguments(state) } else { Vec::new() };
         let through = if let Goal::Direct(target) = goal { Some(target) } else { None };
-        Some(Found { sought, address: at, through, is_tail, arguments })
+        Some(Found { sought, address: at, through, is_tail, arguments, via: Vec::new() })
     }
 
     /// Notes the calls with what is known at the end.

@@ -1,5 +1,6 @@
 //! What the analysis asks of the slice: bytes at an address, constants, strings, and which function stands behind an address.
 
+use super::bits::Bits;
 use super::flow::Goal;
 use super::state::State;
 use super::value::Abs;
@@ -7,7 +8,7 @@ use crate::read::Source;
 use crate::read::fixups::Bindings;
 use crate::read::macho::{MachO, Section};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// S_ATTR_PURE_INSTRUCTIONS or S_ATTR_SOME_INSTRUCTIONS in `flags` of a section.
 const INSTRUCTIONS: u32 = 0x8000_0400;
@@ -17,6 +18,8 @@ const STUBS: u32 = 8;
 const C_STRINGS: u32 = 2;
 /// S_NON_LAZY_SYMBOL_POINTERS and S_LAZY_SYMBOL_POINTERS.
 const POINTERS: [u32; 2] = [6, 7];
+/// Bytes read of the name of a selector; none of the sought ones is longer.
+const MOST_SELECTOR: u64 = 64;
 /// Most bytes kept of a string.
 const MOST_TEXT: u64 = 1024;
 
@@ -28,6 +31,12 @@ pub(super) struct Image<'a> {
     pub targets: BTreeMap<u64, usize>,
     /// Address of a pointer that only dyld writes → index of the sought function.
     pub slots: BTreeMap<u64, usize>,
+    /// Address of a selector reference → index of the sought message.
+    pub selectors: BTreeMap<u64, usize>,
+    /// Stubs of `objc_msgSend`.
+    pub senders: BTreeSet<u64>,
+    /// Pointers to `objc_msgSend`.
+    pub sender_slots: BTreeSet<u64>,
     /// Links Swift's runtime, whose calls change more registers.
     pub is_swift: bool,
     /// Answers of [`Self::breaks_convention`].
@@ -38,8 +47,17 @@ impl<'a> Image<'a> {
     /// `index`: the number of a sought function by name.
     pub(super) fn new(source: &'a dyn Source, macho: &'a MachO, bindings: &Bindings, index: impl Fn(&str) -> Option<usize>) -> Self {
         let is_swift = macho.libraries.iter().any(|library| library.name.contains("libswiftCore"));
-        let mut image =
-            Self { source, macho, targets: BTreeMap::new(), slots: BTreeMap::new(), is_swift, unconventional: RefCell::default() };
+        let mut image = Self {
+            source,
+            macho,
+            targets: BTreeMap::new(),
+            slots: BTreeMap::new(),
+            selectors: BTreeMap::new(),
+            senders: BTreeSet::new(),
+            sender_slots: BTreeSet::new(),
+            is_swift,
+            unconventional: RefCell::default(),
+        };
         let sought = |(at, name): (&u64, &String)| index(name).map(|found| (*at, found));
         let defined = bindings.defined.iter().filter_map(sought).filter(|(at, _)| image.code_at(*at).is_some());
         image.targets = bindings.stubs.iter().filter_map(sought).chain(defined).collect();
@@ -62,6 +80,16 @@ impl<'a> Image<'a> {
         self.code().find(|section| holds(section, at))
     }
 
+    /// All sections.
+    pub(super) fn sections(&self) -> &'a [Section] {
+        &self.macho.sections
+    }
+
+    /// Address of the first byte of the image, from which some pointers in data count.
+    pub(super) fn base(&self) -> u64 {
+        self.macho.segments.iter().find(|segment| segment.name == "__TEXT").map_or(0, |segment| segment.address)
+    }
+
     fn section_at(&self, at: u64) -> Option<&'a Section> {
         self.macho.sections.iter().find(|section| holds(section, at))
     }
@@ -80,11 +108,42 @@ impl<'a> Image<'a> {
         self.source.read_vec(section.offset.checked_add(skip)?, length, usize::try_from(most).ok()?).ok()
     }
 
+    /// The same into a buffer that is used again; false when they cannot be read.
+    pub(super) fn fill(&self, section: &Section, at: u64, most: u64, bytes: &mut Vec<u8>) -> bool {
+        let range = at.checked_sub(section.address).filter(|_| section.offset != 0).and_then(|skip| {
+            let length = section.size.checked_sub(skip)?.min(most);
+            Some((section.offset.checked_add(skip)?, usize::try_from(length).ok()?))
+        });
+        let Some((offset, length)) = range else { return false };
+        if offset.checked_add(length as u64).is_none_or(|end| end > self.source.len()) {
+            return false;
+        }
+        bytes.resize(length, 0);
+        self.source.read_at(offset, bytes).is_ok()
+    }
+
+    /// Length of the slice in bytes.
+    pub(super) fn length(&self) -> u64 {
+        self.source.len()
+    }
+
+    /// Every address that stands for something sought.
+    pub(super) fn sought_addresses(&self) -> impl Iterator<Item = u64> + Clone {
+        self.targets.keys().chain(self.slots.keys()).chain(self.selectors.keys()).copied()
+    }
+
     /// `size` bytes that cannot change at run time: in `__TEXT`, which nothing relocates.
     pub(super) fn constant(&self, at: u64, size: u8) -> Option<u64> {
         let section = self.section_at(at).filter(|section| section.segment == "__TEXT")?;
         let bytes = self.bytes(section, at, u64::from(size)).filter(|bytes| bytes.len() == usize::from(size) && size <= 8)?;
         Some(bytes.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte)))
+    }
+
+    /// What a load of `size` bytes from a table gives, when every entry that the index can choose is constant.
+    pub(super) fn table(&self, at: u64, size: u8, stride: u64, indexes: Option<Vec<u64>>) -> Abs {
+        let entry = |index: u64| self.constant(at.wrapping_add(index.wrapping_mul(stride)), size);
+        let entries: Option<Vec<u64>> = indexes.and_then(|indexes| indexes.into_iter().map(entry).collect());
+        entries.filter(|entries| !entries.is_empty()).map_or(Abs::Top, |entries| Abs::of(entries).came_from(&[at]))
     }
 
     /// What a load of `size` bytes gives, zero-extended.
@@ -94,9 +153,13 @@ impl<'a> Image<'a> {
             Abs::Address(at) if size == 8 && self.slots.contains_key(at) => {
                 self.slots.get(at).map_or(Abs::Top, |&index| Abs::Import(index))
             }
+            Abs::Address(at) if size == 8 && self.sender_slots.contains(at) => Abs::Import(super::objc::SENDER),
+            Abs::Address(at) if size == 8 && self.selectors.contains_key(at) => {
+                self.selectors.get(at).map_or(Abs::Top, |&index| Abs::Selector(index))
+            }
             Abs::Address(at) => self.constant(*at, size).map_or(Abs::Loaded, Abs::Const),
             _ if size == 8 => Abs::Loaded,
-            _ => Abs::Top,
+            _ => Abs::of_bits(Bits { zeros: u64::MAX.checked_shl(u32::from(size).saturating_mul(8)).unwrap_or(0), ones: 0 }),
         }
     }
 
@@ -104,9 +167,20 @@ impl<'a> Image<'a> {
     pub(super) fn sought(&self, goal: &Goal) -> Option<usize> {
         match goal {
             Goal::Direct(at) | Goal::Value(Abs::Address(at)) => self.targets.get(at).copied(),
-            Goal::Value(Abs::Import(index)) => Some(*index),
+            Goal::Value(Abs::Import(index)) => Some(*index).filter(|index| *index != super::objc::SENDER),
             Goal::Value(_) => None,
         }
+    }
+
+    /// The message that a call sends: a call to `objc_msgSend` with a sought selector.
+    pub(super) fn message(&self, goal: &Goal, selector: &Abs) -> Option<usize> {
+        let Abs::Selector(index) = selector else { return None };
+        let sends = match goal {
+            Goal::Direct(at) | Goal::Value(Abs::Address(at)) => self.senders.contains(at),
+            Goal::Value(Abs::Import(index)) => *index == super::objc::SENDER,
+            Goal::Value(_) => false,
+        };
+        sends.then_some(*index)
     }
 
     /// The C string at an address; `None` when there is none that can be shown.
@@ -122,6 +196,15 @@ impl<'a> Image<'a> {
         let shown = text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\t'));
         let counts = !text.is_empty() || section.flags & 0xff == C_STRINGS;
         (shown && counts).then_some(text)
+    }
+
+    /// The selector whose name begins at an address.
+    pub(super) fn selector_name(&self, at: u64) -> Option<String> {
+        let section = self.section_at(at).filter(|section| section.name == "__objc_methname")?;
+        let mut bytes = self.bytes(section, at, MOST_SELECTOR)?;
+        let end = bytes.iter().position(|&byte| byte == 0)?;
+        bytes.truncate(end);
+        String::from_utf8(bytes).ok()
     }
 
     /// A function of this image that changes registers or stack slots which the calling convention keeps. The compiler's outliner makes such

@@ -5,13 +5,17 @@
 //!
 //! First `scan` goes over all code and notes where a sought function is referred to; then only the functions around the notes are decoded
 //! (`arm64`, `x86`) and constants are followed through them (`flow`). Arguments that a function only hands on are looked up in its callers
-//! (`callers`), one level. Conditions are not interpreted: both ways of a branch count.
+//! (`callers`), a few levels up. Both ways of a branch count; a comparison with a constant bounds the value on each. Of a value that is no
+//! constant and no small set, known bits are kept (`bits`). Objective-C messages with constant selectors count as calls (`objc`).
 
 mod arm64;
 mod arm64_memory;
+mod bits;
 mod callers;
 mod flow;
 mod image;
+mod limits;
+mod objc;
 mod scan;
 mod state;
 mod value;
@@ -22,6 +26,8 @@ use super::macho::{Arch, MachO};
 use super::{ReadError, Source};
 use flow::{Found, Function};
 use image::Image;
+pub use objc::MESSAGES;
+use std::collections::BTreeSet;
 use value::Abs;
 
 /// Functions whose calls are looked for, with the number of integer arguments that matter. Names with their leading underscore.
@@ -33,16 +39,26 @@ pub const WANTED: &[(&str, usize)] = &[
     ("_mach_vm_map", 11),
     ("_mach_vm_remap", 11),
     ("_vm_remap", 11),
+    ("_vm_map", 11),
     ("_pthread_jit_write_protect_np", 1),
     ("_pthread_jit_write_with_callback_np", 2),
+    ("_pthread_jit_write_freeze_callbacks_np", 0),
+    ("_shm_open", 3),
     ("_dlopen", 2),
+    ("_dlsym", 2),
     ("_setenv", 3),
     ("_putenv", 1),
     ("_posix_spawn", 6),
+    ("_posix_spawnp", 6),
     ("_NSCreateObjectFileImageFromMemory", 3),
     ("_task_for_pid", 3),
     ("_ptrace", 4),
+    ("_csops", 4),
+    ("_syscall", 1),
 ];
+
+/// How many of [`WANTED`], from the first, are about memory.
+const MEMORY: usize = 12;
 
 /// What is known of one argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,10 +72,17 @@ pub enum Value {
     OneOf(Vec<u64>),
     /// The address of this C string in the image (at most 1,024 bytes kept).
     Text(String),
+    /// A number with these bits known; no bit is in both. The others may be either. More than 16 numbers are possible.
+    Bits {
+        /// Bits that are 0.
+        zeros: u64,
+        /// Bits that are 1.
+        ones: u64,
+    },
 }
 
 impl Value {
-    /// The values it can have; `None` when unknown or text.
+    /// The values it can have; `None` when unknown, text, or known in part only.
     pub fn candidates(&self) -> Option<&[u64]> {
         match self {
             Value::Known(value) => Some(std::slice::from_ref(value)),
@@ -72,7 +95,7 @@ impl Value {
 /// One call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallSite {
-    /// Name of the called function, with its underscore.
+    /// Name of the called function, with its underscore; `-[selector]` for a message, whose arguments begin with the receiver and the selector.
     pub callee: String,
     /// Unslid address of the call instruction.
     pub address: u64,
@@ -84,6 +107,9 @@ pub struct CallSite {
     pub arguments: Vec<Value>,
     /// A tail call (`b`, `jmp`).
     pub is_tail: bool,
+    /// What was followed to tell the arguments: addresses of calls of the functions that hand them on, of conditional selects, of tables.
+    /// Ascending, at most 32. Two sites with the same address: one call, told apart by its callers (one of the two may be all unknown).
+    pub via: Vec<u64>,
 }
 
 /// The calls of one slice.
@@ -97,6 +123,8 @@ pub struct CallSites {
 
 /// Most calls kept.
 const MOST_CALLS: usize = 10_000;
+/// Most addresses in [`CallSite::via`].
+const MOST_VIA: usize = 32;
 /// Instructions that may be applied in one slice; after that arguments are unknown.
 const BUDGET: u64 = 60_000_000;
 /// Bytes looked at before and after a reference when functions are not known.
@@ -122,13 +150,17 @@ fn kind(callee: &str, index: usize) -> Kind {
         "_mmap" => b"wwiiiw",
         "_mprotect" => b"wwi",
         "_vm_protect" | "_mach_vm_protect" => b"iwwii",
-        "_mach_vm_map" => b"iwwwiiwiiii",
+        "_mach_vm_map" | "_vm_map" => b"iwwwiiwiiii",
         "_mach_vm_remap" | "_vm_remap" => b"iwwwiiwiwwi",
         "_pthread_jit_write_protect_np" => b"i",
         "_dlopen" => b"ti",
+        "_dlsym" => b"wt",
+        "_shm_open" => b"tii",
+        "_csops" => b"iiww",
+        "_syscall" => b"i",
         "_setenv" => b"tti",
         "_putenv" => b"t",
-        "_posix_spawn" => b"wtwwww",
+        "_posix_spawn" | "_posix_spawnp" => b"wtwwww",
         "_task_for_pid" => b"iiw",
         "_ptrace" => b"iiwi",
         _ => b"",
@@ -145,7 +177,8 @@ pub fn find(source: &dyn Source, macho: &MachO, bindings: &Bindings) -> CallSite
     let mut sites = CallSites::default();
     let is_arm64 = macho.arch.is_arm64();
     let mut image = Image::new(source, macho, bindings, |name| WANTED.iter().position(|(wanted, _)| *wanted == name));
-    if image.targets.is_empty() && image.slots.is_empty() {
+    objc::fill(&mut image, bindings);
+    if image.targets.is_empty() && image.slots.is_empty() && image.selectors.is_empty() {
         return sites;
     }
     if !is_arm64 && macho.arch != Arch::X86_64 {
@@ -153,18 +186,24 @@ pub fn find(source: &dyn Source, macho: &MachO, bindings: &Bindings) -> CallSite
         return sites;
     }
     let functions = function_starts(&image, bindings);
+    let references = scan::References::new(&image, &functions, &mut sites.faults);
     let mut budget = BUDGET;
     let mut located = Vec::new();
+    let mut sought: BTreeSet<u64> = image.sought_addresses().collect();
     for _ in 0..MOST_ISLANDS_IN_A_ROW {
-        located = Search { image: &image, functions: &functions, is_arm64, budget: &mut budget, faults: &mut sites.faults }.run().1;
+        let mut search = Search { image: &image, functions: &functions, references: &references, is_arm64, budget: &mut budget };
+        located = search.again(&sought, located);
         let before = image.targets.len();
-        image.targets.extend(located.iter().filter(|call| is_island(call)).filter_map(|call| Some((call.function?, call.found.sought))));
+        let islands: Vec<(u64, usize)> =
+            located.iter().filter(|call| is_island(call)).filter_map(|call| Some((call.function?, call.found.sought))).collect();
+        sought = islands.iter().map(|(at, _)| *at).filter(|at| !image.targets.contains_key(at)).collect();
+        image.targets.extend(islands);
         if image.targets.len() == before {
             break;
         }
     }
     drop_islands(&mut located, &image);
-    let mut search = Search { image: &image, functions: &functions, is_arm64, budget: &mut budget, faults: &mut sites.faults };
+    let mut search = Search { image: &image, functions: &functions, references: &references, is_arm64, budget: &mut budget };
     callers::complete(&mut located, &mut search, source, macho, bindings);
     if budget == 0 {
         sites.faults.push(ReadError::new("too much code to follow every argument", 0));
@@ -215,24 +254,34 @@ struct Located {
 struct Search<'a> {
     image: &'a Image<'a>,
     functions: &'a [u64],
+    references: &'a scan::References,
     is_arm64: bool,
     budget: &'a mut u64,
-    faults: &'a mut Vec<ReadError>,
 }
 
 impl Search<'_> {
-    /// The references to what the image seeks, and the calls among them, by address.
-    fn run(&mut self) -> (Vec<scan::Note>, Vec<Located>) {
-        let wanted = scan::Wanted::new(self.image.targets.keys().chain(self.image.slots.keys()).copied());
-        let notes = scan::references(self.image, &wanted, self.is_arm64, self.faults);
+    /// The calls in the functions that these notes lie in, by address.
+    fn run(&mut self, notes: &[scan::Note]) -> Vec<Located> {
         let mut located = Vec::new();
-        for (start, (end, guessed)) in scan::by_function(&notes, self.functions, self.image) {
+        for (start, (end, guessed)) in scan::by_function(notes, self.functions, self.image) {
             let found = self.follow(start, end, guessed);
             located.extend(found.into_iter().map(|found| Located { found, function: (!guessed).then_some(start) }));
         }
         located.sort_by_key(|call| call.found.address);
         located.dedup_by_key(|call| call.found.address);
-        (notes, located)
+        located
+    }
+
+    /// Calls found before, and those in the functions that refer to addresses which are sought since then.
+    fn again(&mut self, sought: &BTreeSet<u64>, before: Vec<Located>) -> Vec<Located> {
+        let (notes, _) = self.references.to(sought);
+        let changed = scan::by_function(&notes, self.functions, self.image);
+        let is_changed = |at: u64| changed.range(..=at).next_back().is_some_and(|(_, (end, _))| at < *end);
+        let mut located = self.run(&notes);
+        located.extend(before.into_iter().filter(|call| !is_changed(call.found.address)));
+        located.sort_by_key(|call| call.found.address);
+        located.dedup_by_key(|call| call.found.address);
+        located
     }
 
     fn follow(&mut self, start: u64, end: u64, guessed: bool) -> Vec<Found> {
@@ -252,17 +301,24 @@ impl Search<'_> {
 }
 
 fn call_site(call: &Located, image: &Image, bindings: &Bindings) -> Option<CallSite> {
-    let (callee, count) = *WANTED.get(call.found.sought)?;
+    let sought = call.found.sought;
+    let (callee, count) = match WANTED.get(sought) {
+        Some((name, count)) => ((*name).to_owned(), *count),
+        None => (objc::callee(sought)?, objc::count(sought)),
+    };
     let in_registers = if image.is_arm64() { 8 } else { 6 };
-    let argument = |index: usize| call.found.arguments.get(index).map_or(Value::Unknown, |abs| said(abs, kind(callee, index), image));
-    Some(CallSite {
-        callee: callee.to_owned(),
-        address: call.found.address,
-        function: call.function,
-        symbol: symbol(call, bindings),
-        arguments: (0..count.min(in_registers)).map(argument).collect(),
-        is_tail: call.found.is_tail,
-    })
+    let known = call.found.arguments.get(..count.min(in_registers)).unwrap_or(&call.found.arguments);
+    let mut via: Vec<u64> = known.iter().flat_map(Abs::via).chain(&call.found.via).copied().collect();
+    via.sort_unstable();
+    via.dedup();
+    via.truncate(MOST_VIA);
+    let argument = |index: usize| match (objc::selector(sought), index) {
+        (Some(selector), 1) => Value::Text(selector.to_owned()),
+        _ => known.get(index).map_or(Value::Unknown, |abs| said(abs, kind(&callee, index), image)),
+    };
+    let arguments = (0..count.min(in_registers)).map(argument).collect();
+    let (address, is_tail) = (call.found.address, call.found.is_tail);
+    Some(CallSite { address, function: call.function, symbol: symbol(call, bindings), arguments, is_tail, via, callee })
 }
 
 /// The nearest symbol at or before the call, not before its function when that is known.
@@ -276,7 +332,12 @@ fn said(value: &Abs, kind: Kind, image: &Image) -> Value {
     let value = if kind == Kind::Int { value.narrow() } else { value.clone() };
     match value {
         Abs::Const(value) => Value::Known(value),
-        Abs::Set(values) => Value::OneOf(values),
+        Abs::Set(values, _) => Value::OneOf(values),
+        Abs::Bits(bits, _) if (bits.zeros | bits.ones) & 0xffff_ffff != 0 => Value::Bits { zeros: bits.zeros, ones: bits.ones },
+        Abs::Entry(_, number) => match *number {
+            Abs::Entry(..) => Value::Unknown,
+            number => said(&number, kind, image),
+        },
         Abs::Address(at) if kind == Kind::Text => image.text(at).map_or(Value::Unknown, Value::Text),
         _ => Value::Unknown,
     }

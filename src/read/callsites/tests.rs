@@ -271,9 +271,9 @@ fn x86_writes_that_are_not_computed_make_unknown() {
     // mov edx, 5; cpuid; call
     let sites = x86(&[&[0xba, 5, 0, 0, 0, 0x0f, 0xa2][..], &call(7), &[0xc3]].concat(), "_mprotect");
     assert_eq!(argument(&sites, 2), Value::Unknown);
-    // mov edx, 5; mov dl, [rdi]; call
+    // mov edx, 5; mov dl, [rdi]; call: only what is above the byte stays
     let sites = x86(&[&[0xba, 5, 0, 0, 0, 0x8a, 0x17][..], &call(7), &[0xc3]].concat(), "_mprotect");
-    assert_eq!(argument(&sites, 2), Value::Unknown);
+    assert_eq!(argument(&sites, 2), Value::Bits { zeros: !0xff, ones: 0 });
 }
 
 #[test]

@@ -4,10 +4,12 @@
 
 use super::flow::{Flow, Goal, Machine, Step};
 use super::image::Image;
+use super::limits::{Compared, Condition};
 use super::state::State;
 use super::value::{Abs, Table};
 use iced_x86::{
     ConditionCode, Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register,
+    RflagsBits,
 };
 use std::cell::RefCell;
 
@@ -15,8 +17,9 @@ use std::cell::RefCell;
 const RAX: usize = 0;
 const RSP: usize = 4;
 const RBP: usize = 5;
+const RSI: usize = 6;
 /// rdi, rsi, rdx, rcx, r8, r9.
-const ARGUMENTS: [usize; 6] = [7, 6, 2, 1, 8, 9];
+const ARGUMENTS: [usize; 6] = [7, RSI, 2, 1, 8, 9];
 /// Registers a callee may change.
 const CLOBBERED: [usize; 9] = [0, 1, 2, 6, 7, 8, 9, 10, 11];
 /// r12 to r14: Swift's error, context and self.
@@ -46,21 +49,20 @@ impl Machine for X86<'_> {
     }
 
     fn step(&self, at: u64, state: &mut State) -> Option<Step> {
-        let from = usize::try_from(at.checked_sub(self.start)?).ok()?;
-        let bytes = self.code.get(from..from.checked_add(15)?.min(self.code.len()))?;
-        let instruction = Decoder::with_ip(64, bytes, at, DecoderOptions::NONE).iter().next()?;
-        if instruction.is_invalid() {
-            return None;
-        }
+        let instruction = self.decode(at)?;
         let flow = match instruction.flow_control() {
             FlowControl::Next | FlowControl::XbeginXabortXend => {
+                let compared = self.compared(&instruction, state);
+                if instruction.rflags_modified() != RflagsBits::NONE {
+                    state.set_flags(compared);
+                }
                 self.apply(&instruction, state);
                 Flow::Next
             }
             FlowControl::UnconditionalBranch => Flow::Jump { goal: Goal::Direct(instruction.near_branch_target()), leaves: false },
             FlowControl::ConditionalBranch => {
                 self.forget_written(&instruction, state);
-                Flow::Branch(instruction.near_branch_target())
+                Flow::Branch(instruction.near_branch_target(), condition(&instruction))
             }
             FlowControl::IndirectBranch => self.jump(&instruction, state),
             FlowControl::Call if instruction.mnemonic() == Mnemonic::Call => Flow::Call(Goal::Direct(instruction.near_branch_target())),
@@ -71,6 +73,18 @@ impl Machine for X86<'_> {
             }
             FlowControl::IndirectCall => Flow::Call(Goal::Value(self.read(&instruction, 0, state))),
             FlowControl::Return | FlowControl::Interrupt | FlowControl::Exception => Flow::Leave,
+        };
+        Some(Step { length: instruction.len() as u64, flow })
+    }
+
+    fn shape(&self, at: u64) -> Option<Step> {
+        let instruction = self.decode(at)?;
+        let flow = match instruction.flow_control() {
+            FlowControl::UnconditionalBranch => Flow::Jump { goal: Goal::Direct(instruction.near_branch_target()), leaves: false },
+            FlowControl::ConditionalBranch => Flow::Branch(instruction.near_branch_target(), None),
+            FlowControl::IndirectBranch => Flow::Jump { goal: Goal::Value(Abs::Top), leaves: false },
+            FlowControl::Return | FlowControl::Interrupt | FlowControl::Exception => Flow::Leave,
+            _ => Flow::Next,
         };
         Some(Step { length: instruction.len() as u64, flow })
     }
@@ -90,8 +104,8 @@ impl Machine for X86<'_> {
         self.image.constant(at, width)
     }
 
-    fn sought(&self, goal: &Goal) -> Option<usize> {
-        self.image.sought(goal)
+    fn sought(&self, goal: &Goal, state: &State) -> Option<usize> {
+        self.image.sought(goal).or_else(|| self.image.message(goal, &state.get(RSI)))
     }
 }
 
@@ -100,11 +114,31 @@ fn general(register: Register) -> Option<usize> {
     register.is_gpr().then(|| register.full_register().number())
 }
 
+/// The conditions that bound an unsigned number.
+fn condition(instruction: &Instruction) -> Option<Condition> {
+    Some(match instruction.condition_code() {
+        ConditionCode::e => Condition::Equal,
+        ConditionCode::ne => Condition::NotEqual,
+        ConditionCode::ae => Condition::AboveOrEqual,
+        ConditionCode::b => Condition::Below,
+        ConditionCode::a => Condition::Above,
+        ConditionCode::be => Condition::BelowOrEqual,
+        _ => return None,
+    })
+}
+
 fn is_high_byte(register: Register) -> bool {
     matches!(register, Register::AH | Register::BH | Register::CH | Register::DH)
 }
 
 impl X86<'_> {
+    fn decode(&self, at: u64) -> Option<Instruction> {
+        let from = usize::try_from(at.checked_sub(self.start)?).ok()?;
+        let bytes = self.code.get(from..from.checked_add(15)?.min(self.code.len()))?;
+        let instruction = Decoder::with_ip(64, bytes, at, DecoderOptions::NONE).iter().next()?;
+        (!instruction.is_invalid()).then_some(instruction)
+    }
+
     fn jump(&self, instruction: &Instruction, state: &State) -> Flow {
         let through_memory = instruction.op0_kind() == OpKind::Memory;
         let indexed = instruction.memory_index() != Register::None;
@@ -126,8 +160,8 @@ impl X86<'_> {
             sum = general(base).map_or(Abs::Top, |n| state.get(n)).add(&sum);
         }
         if let Some(index) = general(instruction.memory_index()) {
-            let scale = u64::from(instruction.memory_index_scale());
-            sum = sum.add(&state.get(index).map(|v| v.wrapping_mul(scale)));
+            let scale = instruction.memory_index_scale();
+            sum = sum.add(&state.get(index).shl(scale.trailing_zeros()));
         }
         let short = base.size() == 4 || instruction.memory_index().size() == 4;
         (if short { sum.narrow() } else { sum }, by_frame)
@@ -148,27 +182,64 @@ impl X86<'_> {
                 let size = instruction.memory_size().size().min(16) as u8;
                 let (address, _) = self.address(instruction, state);
                 let indexed = instruction.memory_index() != Register::None;
-                self.entry_of_table(instruction, state).unwrap_or_else(|| match self.image.load(state, &address, size) {
+                if indexed && !matches!(address, Abs::Address(_) | Abs::Stack(_)) {
                     // With an index it may be an entry of a table in the function, so it is no plain pointer.
-                    Abs::Loaded if indexed => Abs::Top,
-                    value => value,
-                })
+                    return self.table_value(instruction, size, state);
+                }
+                self.image.load(state, &address, size)
             }
             _ => instruction.try_immediate(operand).map_or(Abs::Top, Abs::Const),
         }
     }
 
-    /// A load of 4 bytes from a known table with an unknown index.
-    fn entry_of_table(&self, instruction: &Instruction, state: &State) -> Option<Abs> {
+    /// A load from a place that an index counts from: what a bounded index gives, and where an entry of a switch may come from.
+    fn table_value(&self, instruction: &Instruction, size: u8, state: &State) -> Abs {
+        let (base, index) = (general(instruction.memory_base()), general(instruction.memory_index()));
+        let short = instruction.memory_index().size() == 4;
+        let (Some(Abs::Address(base)), Some(index)) = (base.map(|n| state.get(n)), index) else { return Abs::Top };
+        let at = base.wrapping_add(instruction.memory_displacement64());
         let scale = instruction.memory_index_scale();
-        let base = general(instruction.memory_base()).map(|n| state.get(n))?;
-        let index = general(instruction.memory_index()).map(|n| state.get(n))?;
-        match base {
-            Abs::Address(at) if scale == 4 && instruction.memory_size().size() == 4 && !matches!(index, Abs::Const(_)) => {
-                let at = at.wrapping_add(instruction.memory_displacement64());
-                Some(Abs::Entry(Table { at, width: 4, signed: instruction.mnemonic() == Mnemonic::Movsxd, shift: 0 }))
+        if size > 8 {
+            return Abs::Top;
+        }
+        let number = self.image.table(at, size, u64::from(scale), state.numbers(index, short));
+        let is_signed = instruction.mnemonic() == Mnemonic::Movsxd;
+        if scale != 4 || size != 4 {
+            return number;
+        }
+        let number = if is_signed { number.signed(4) } else { number.narrow() };
+        Abs::Entry(Table { at, width: 4, signed: is_signed, shift: 0 }, Box::new(number))
+    }
+
+    /// `cmp` of a register or a slot with a constant.
+    fn compared(&self, instruction: &Instruction, state: &State) -> Option<Compared> {
+        if !matches!(instruction.mnemonic(), Mnemonic::Cmp | Mnemonic::Sub) {
+            return None;
+        }
+        let (register, size) = match instruction.op0_kind() {
+            OpKind::Register => (general(instruction.op0_register()), instruction.op0_register().size()),
+            OpKind::Memory => (None, instruction.memory_size().size()),
+            _ => return None,
+        };
+        let Abs::Const(with) = self.read(instruction, 1, state) else { return None };
+        let wide = size == 8;
+        // Of fewer bytes than a parameter has, nothing is said.
+        (wide || size == 4).then(|| Compared {
+            value: self.read(instruction, 0, state),
+            register,
+            with: if wide { with } else { with & 0xffff_ffff },
+            wide,
+        })
+    }
+
+    /// An operand for arithmetic: a parameter is no longer itself afterwards, so what comparisons told of it counts.
+    fn operand(&self, instruction: &Instruction, operand: u32, state: &State) -> Abs {
+        let value = self.read(instruction, operand, state);
+        match (&value, instruction.op_kind(operand)) {
+            (Abs::Param { narrow, .. }, OpKind::Register) => {
+                general(instruction.op_register(operand)).map_or(Abs::Top, |n| state.operand(n, *narrow))
             }
-            _ => None,
+            _ => value,
         }
     }
 
@@ -192,7 +263,8 @@ impl X86<'_> {
     }
 
     fn apply(&self, instruction: &Instruction, state: &mut State) {
-        let arithmetic = |f: fn(&Abs, &Abs) -> Abs, state: &State| f(&self.read(instruction, 0, state), &self.read(instruction, 1, state));
+        let arithmetic =
+            |f: fn(&Abs, &Abs) -> Abs, state: &State| f(&self.operand(instruction, 0, state), &self.operand(instruction, 1, state));
         let two = instruction.op_count() == 2;
         let same = two
             && instruction.op1_kind() == OpKind::Register
@@ -214,16 +286,18 @@ impl X86<'_> {
             }
             Mnemonic::Xor | Mnemonic::Sub if same => Abs::Const(0),
             Mnemonic::Sbb if same => Abs::of(vec![0, u64::MAX]),
-            Mnemonic::Xor => arithmetic(|l, r| l.zip(r, |l, r| l ^ r), state),
-            Mnemonic::Or => arithmetic(|l, r| l.zip(r, |l, r| l | r), state),
+            Mnemonic::Xor => arithmetic(Abs::xor, state),
+            Mnemonic::Or => arithmetic(Abs::or, state),
+            Mnemonic::Bts if instruction.op1_kind() == OpKind::Immediate8 => self.bit(instruction, true, state),
+            Mnemonic::Btr if instruction.op1_kind() == OpKind::Immediate8 => self.bit(instruction, false, state),
             Mnemonic::And => arithmetic(Abs::and_value, state),
             Mnemonic::Add if two => arithmetic(Abs::add, state),
             Mnemonic::Sub => arithmetic(Abs::sub, state),
             Mnemonic::Inc => self.read(instruction, 0, state).add(&Abs::Const(1)),
             Mnemonic::Dec => self.read(instruction, 0, state).sub(&Abs::Const(1)),
-            Mnemonic::Not => self.read(instruction, 0, state).map(|v| !v),
-            Mnemonic::Neg => self.read(instruction, 0, state).map(u64::wrapping_neg),
-            Mnemonic::Shl | Mnemonic::Shr if instruction.op1_kind() == OpKind::Immediate8 => self.shift(instruction, state),
+            Mnemonic::Not => self.read(instruction, 0, state).not(),
+            Mnemonic::Neg => self.read(instruction, 0, state).neg(),
+            Mnemonic::Shl | Mnemonic::Shr | Mnemonic::Sar if two => self.shift(instruction, state),
             _ => match self.conditional(instruction, state) {
                 Some(value) => value,
                 None => return self.forget_written(instruction, state),
@@ -237,8 +311,9 @@ impl X86<'_> {
 
     fn sign_extended(&self, instruction: &Instruction, state: &State) -> Abs {
         let value = self.read(instruction, 1, state);
-        if matches!(value, Abs::Entry(_)) {
-            return value;
+        if let Abs::Entry(table, number) = value {
+            // `movsxd` from the table, or of what `mov` brought from there.
+            return Abs::Entry(Table { signed: true, ..table }, Box::new(number.signed(4)));
         }
         let size = match instruction.op1_kind() {
             OpKind::Register => instruction.op1_register().size(),
@@ -252,9 +327,23 @@ impl X86<'_> {
             OpKind::Register => instruction.op0_register().size(),
             _ => instruction.memory_size().size(),
         };
-        let by = u32::from(instruction.immediate8()) & if size == 8 { 63 } else { 31 };
-        let value = self.read(instruction, 0, state);
-        if instruction.mnemonic() == Mnemonic::Shl { value.map(|v| v.wrapping_shl(by)) } else { value.map(|v| v.wrapping_shr(by)) }
+        let mask = if size == 8 { 63 } else { 31 };
+        // The amount is an immediate or `cl`.
+        let by = self.read(instruction, 1, state);
+        let value = self.operand(instruction, 0, state);
+        match instruction.mnemonic() {
+            Mnemonic::Shl => value.shift_by(&by, mask, Abs::shl),
+            Mnemonic::Shr => value.shift_by(&by, mask, Abs::shr),
+            _ => value.signed(size.min(8) as u8).shift_by(&by, mask, Abs::sar),
+        }
+    }
+
+    /// `bts` and `btr` with an immediate.
+    fn bit(&self, instruction: &Instruction, is_set: bool, state: &State) -> Abs {
+        let size = if instruction.op0_kind() == OpKind::Register { instruction.op0_register().size() } else { 4 };
+        let mask = 1u64.wrapping_shl(u32::from(instruction.immediate8()) & if size == 8 { 63 } else { 31 });
+        let value = self.operand(instruction, 0, state);
+        if is_set { value.or(&Abs::Const(mask)) } else { value.and(!mask) }
     }
 
     /// `cmovcc` and `setcc`.
@@ -264,7 +353,7 @@ impl X86<'_> {
         }
         match instruction.op_count() {
             1 => Some(Abs::of(vec![0, 1])),
-            2 => Some(self.read(instruction, 0, state).join(&self.read(instruction, 1, state))),
+            2 => Some(self.read(instruction, 0, state).join(&self.read(instruction, 1, state)).came_from(&[instruction.ip()])),
             _ => None,
         }
     }
@@ -327,8 +416,8 @@ fn write_register(register: Register, value: Abs, state: &mut State) {
         8 => value,
         4 => value.narrow(),
         _ if is_high_byte(register) => Abs::Top,
-        2 => state.get(n).zip(&value, |old, new| old & !0xffff | new & 0xffff),
-        _ => state.get(n).zip(&value, |old, new| old & !0xff | new & 0xff),
+        2 => state.get(n).replace(0xffff, &value),
+        _ => state.get(n).replace(0xff, &value),
     };
     state.set(n, whole);
 }
