@@ -114,7 +114,8 @@ pub(super) fn scan(path: &Path, wanted: Option<Wanted>, around: &Surroundings<'_
             scanned.unread(path, format!("slice {index} leaves the file"));
             continue;
         };
-        match macho::read(&window) {
+        let read = if around.signatures_only { macho::read_commands(&window) } else { macho::read(&window) };
+        match read {
             // Symbols for a debugger, never loaded as code.
             Ok(macho) if macho.file_type == FileType::Dsym => {}
             Ok(macho) => {

@@ -343,7 +343,11 @@ impl Run<'_> {
     fn tree(&self, first: &Path, main: &Path, also: &[PathBuf]) -> Result<(Evidence, PathBuf), ScanError> {
         let mut also = also.to_vec();
         for round in 1.. {
-            let mut tree = single::collect(self.system, main, &also, self.cancel, self.meter);
+            let mut tree = if self.request.signatures_only {
+                single::alone(main)
+            } else {
+                single::collect(self.system, main, &also, self.cancel, self.meter)
+            };
             if first != main {
                 tree.files.insert(first.to_path_buf());
                 tree.root = common_folder(&tree.root, first.parent().unwrap_or(Path::new("/")));
