@@ -71,7 +71,8 @@ fn collect(folders: &[String]) -> BTreeMap<&'static str, Vec<Vec<u8>>> {
     for path in files {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let Ok(bytes) = std::fs::read(&path) else { continue };
-        let found = READERS.iter().find(|(reader, _)| path.parent().is_some_and(|parent| parent.ends_with(Path::new("findings").join(reader))));
+        let found =
+            READERS.iter().find(|(reader, _)| path.parent().is_some_and(|parent| parent.ends_with(Path::new("findings").join(reader))));
         match found {
             Some((reader, _)) => all.entry(reader).or_default().push(bytes),
             None => seeds::seeds(&name, &bytes).into_iter().for_each(|(reader, bytes)| all.entry(reader).or_default().push(bytes)),
@@ -151,7 +152,11 @@ fn fuzz(reader: Reader, mut pool: Vec<Vec<u8>>, runs: usize, seed: u64) -> usize
         if let Some(words) = words {
             keep(reader, &bytes, &words, run, &mut known);
         } else if features.insert(feature(&cost)) && run >= seeds && cost.time < SLOW {
-            if pool.len() < MAX_POOL { pool.push(bytes) } else { *pool.get_mut(seeds + random.below(MAX_POOL - seeds)).unwrap_or(&mut Vec::new()) = bytes }
+            if pool.len() < MAX_POOL {
+                pool.push(bytes)
+            } else {
+                *pool.get_mut(seeds + random.below(MAX_POOL - seeds)).unwrap_or(&mut Vec::new()) = bytes
+            }
         }
     }
     watch.is_done.store(true, Ordering::Relaxed);
@@ -160,7 +165,9 @@ fn fuzz(reader: Reader, mut pool: Vec<Vec<u8>>, runs: usize, seed: u64) -> usize
     let milliseconds = longest.as_secs_f64() * 1e3;
     println!(
         "{name}: {runs} runs from {seeds} seeds ({} kept) with seed {seed} in {seconds:.0} s; at most {milliseconds:.0} ms and {:.1} MB; {} findings",
-        pool.len() - seeds, most as f64 / 1_048_576.0, known.len()
+        pool.len() - seeds,
+        most as f64 / 1_048_576.0,
+        known.len()
     );
     known.len()
 }
@@ -182,7 +189,14 @@ fn quick(reader: Reader, pool: &mut Vec<Vec<u8>>) {
 
 /// What tells runs apart: allocations and memory, coarser the more there are.
 fn feature(cost: &Cost) -> (usize, usize) {
-    let coarse = |value: usize| if value < 64 { value } else { let shift = value.ilog2() - 4; (shift as usize) << 8 | value >> shift };
+    let coarse = |value: usize| {
+        if value < 64 {
+            value
+        } else {
+            let shift = value.ilog2() - 4;
+            (shift as usize) << 8 | value >> shift
+        }
+    };
     (coarse(cost.allocations), cost.peak.checked_ilog2().unwrap_or(0) as usize)
 }
 
@@ -207,7 +221,13 @@ fn keep(reader: Reader, bytes: &[u8], words: &str, run: usize, known: &mut HashS
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("findings").join(reader.0);
     let file = folder.join(format!("{run}"));
     let written = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&file, &small));
-    println!("{}: {words}\n  {} bytes in {}{}", reader.0, small.len(), file.display(), if written.is_err() { " (not written)" } else { "" });
+    println!(
+        "{}: {words}\n  {} bytes in {}{}",
+        reader.0,
+        small.len(),
+        file.display(),
+        if written.is_err() { " (not written)" } else { "" }
+    );
 }
 
 /// Place of a panic, or the kind of another finding.
