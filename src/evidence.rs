@@ -460,6 +460,8 @@ pub struct Evidence {
     pub texts: Vec<EvidenceText>,
     /// What could not be looked at; sorted, no duplicates.
     pub gaps: Vec<Gap>,
+    /// Files, and code with a slice, that could not be read, so that nothing was compared; `gaps` says why. Relative, sorted.
+    pub unread: Vec<PathBuf>,
     /// `Apple`, or the name of the extra root that was allowed.
     pub trust_anchor: String,
     /// When it was examined (seconds since 1970 UTC); certificate expiry asks this.
@@ -484,6 +486,7 @@ impl Evidence {
             seals: Vec::new(),
             texts: Vec::new(),
             gaps: Vec::new(),
+            unread: Vec::new(),
             trust_anchor: "Apple".into(),
             examined_at: 0,
             os: None,

@@ -60,6 +60,7 @@ pub fn verify(system: &dyn System, request: &Request, options: Options) -> anyho
     let path = request.path.clone().unwrap_or_default();
     let name = path.to_string_lossy().into_owned();
     let said = |code: i32| Said { text: format!("{name}: {}\n", codes::text(code).unwrap_or_default()), status: 1 };
+    let request = &Request { signatures_only: true, ..request.clone() };
     let evidence = match scan::scan(system, request, &|_| {}, &AtomicBool::new(false)) {
         Ok(evidence) => evidence,
         Err(ScanError::Io { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -85,7 +86,7 @@ pub fn verify(system: &dyn System, request: &Request, options: Options) -> anyho
     let main = evidence.target.executable.clone();
     let code =
         if evidence.bundles.iter().any(|bundle| bundle.path.as_os_str().is_empty()) { PathBuf::new() } else { main.unwrap_or_default() };
-    let failure = judge.code(&code, false, 0);
+    let failure = judge.code(&code, false, 0).or_else(|| unread(&evidence, &code));
     let mut text = std::mem::take(&mut judge.progress);
     if let Some(failure) = failure {
         text.push_str(&failure.render(&name, &evidence.target.root));
@@ -130,6 +131,15 @@ fn is_signed_elsewhere(system: &dyn System, path: &Path, evidence: &Evidence) ->
         || system.has_attribute(path, "com.apple.cs.CodeDirectory")
 }
 
+/// What could not be read was not compared: then nothing is called valid.
+fn unread(evidence: &Evidence, code: &Path) -> Option<Failure> {
+    let is_bundle = code.as_os_str().is_empty();
+    let all: Vec<&PathBuf> = evidence.unread.iter().filter(|path| is_bundle || *path == code).collect();
+    all.first()?;
+    let details = all.iter().map(|path| format!("file not read: {}", evidence.target.root.join(path).display())).collect();
+    Some(Failure { code: Some(-67060), details, ..Failure::default() })
+}
+
 fn fails(finding: &Finding) -> Fails {
     codes::rule(finding.id).map_or(Fails::Never, |(_, rule)| rule.fails)
 }
@@ -147,7 +157,8 @@ impl Failure {
         let text = self.code.and_then(codes::text).map_or_else(|| self.words.clone(), str::to_owned);
         let mut out = format!("{name}: {text}\n");
         for line in &self.details {
-            let _ = writeln!(out, "{line}");
+            // A name may hold line breaks; what follows one must not look like words of Temper.
+            let _ = writeln!(out, "{}", line.replace(['\n', '\r'], "?"));
         }
         if let Some(path) = &self.subcomponent {
             let _ = writeln!(out, "In subcomponent: {}", root.join(path).display());
@@ -223,6 +234,13 @@ impl Judge<'_> {
         self.resources(check, depth)
     }
 
+    /// A script keeps its signature in extended attributes, and copies lose them.
+    fn is_script(&self, code: &Path) -> bool {
+        let bundle = self.evidence.bundles.iter().find(|bundle| bundle.path == code);
+        let file = bundle.and_then(|bundle| bundle.executable.as_deref()).unwrap_or(code);
+        self.evidence.scripts.iter().any(|script| script.path == file)
+    }
+
     fn is_bundle(&self, code: &Path) -> bool {
         self.evidence.bundles.iter().any(|bundle| bundle.path == code)
     }
@@ -235,7 +253,7 @@ impl Judge<'_> {
             return Some(Failure::of(finding));
         }
         for sealed in check.nested.iter().filter(|sealed| !sealed.is_missing && depth < MAX_DEPTH) {
-            if nested::images(self.evidence, &sealed.path).is_empty() {
+            if nested::images(self.evidence, &sealed.path).is_empty() && self.is_script(&sealed.path) {
                 continue;
             }
             self.tell("prepared", &sealed.path);
@@ -272,6 +290,10 @@ impl Judge<'_> {
             "sealed-file-missing" | "nested-code-missing" => (2, "missing"),
             _ => return None,
         };
+        // What is beyond the number of files that are named has the seal for its subject.
+        if self.evidence.seals.iter().any(|check| check.seal == Path::new(&finding.subject)) {
+            return Some((place, finding.message.clone()));
+        }
         Some((place, format!("file {word}: {}", self.evidence.target.root.join(&finding.subject).display())))
     }
 

@@ -309,11 +309,22 @@ pub fn slices(source: &dyn Source) -> Result<Slices, ReadError> {
 pub fn read(source: &dyn Source) -> Result<MachO, ReadError> {
     let commands::Commands { mut macho, tables } = commands::read(source)?;
     imports::fill(source, &mut macho, &tables);
+    fill_info_plist(source, &mut macho);
+    Ok(macho)
+}
+
+/// As [`read`], without the symbols, which are most of what a large slice needs in memory: `undefined` is empty and `has_symbols` false.
+pub fn read_commands(source: &dyn Source) -> Result<MachO, ReadError> {
+    let mut macho = commands::read(source)?.macho;
+    fill_info_plist(source, &mut macho);
+    Ok(macho)
+}
+
+fn fill_info_plist(source: &dyn Source, macho: &mut MachO) {
     let plist = macho.section("__TEXT", "__info_plist").filter(|section| section.size > 0);
     match plist.map(|section| source.read_vec(section.offset, section.size, MAX_INFO_PLIST)) {
         Some(Ok(bytes)) => macho.info_plist = Some(bytes),
         Some(Err(fault)) => macho.faults.push(ReadError::new(format!("__TEXT,__info_plist: {}", fault.what), fault.offset)),
         None => {}
     }
-    Ok(macho)
 }

@@ -30,6 +30,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) root: &'a Path,
     pub(super) bundles: &'a [Found],
     pub(super) anchors: &'a TrustAnchors,
+    /// See [`super::Request::signatures_only`].
+    pub(super) signatures_only: bool,
     pub(super) cancel: &'a AtomicBool,
     pub(super) meter: &'a Meter<'a>,
 }
@@ -41,6 +43,8 @@ pub(super) struct Scanned {
     pub(super) gaps: Vec<Gap>,
     /// Digests of the whole file, when a seal asks for them and it could be read.
     pub(super) whole: Option<Digests>,
+    /// The file, or a slice of it, could not be read.
+    pub(super) is_unread: bool,
 }
 
 /// An open file as the readers take it. After a cancel every read fails, so that no reader goes on.
@@ -85,31 +89,33 @@ pub(super) fn scan(path: &Path, wanted: Option<Wanted>, around: &Surroundings<'_
     let source = match around.system.open(&full) {
         Ok(file) => FileSource::new(file, around.cancel, around.meter),
         Err(error) => {
-            scanned.gap(path, format!("cannot be opened: {error}"));
+            scanned.unread(path, format!("cannot be opened: {error}"));
             return scanned;
         }
     };
     let slices = match macho::slices(&source) {
         Ok(slices) => slices,
         Err(error) => {
-            scanned.gap(path, format!("begins like a Mach-O file, but cannot be read as one: {error}"));
+            scanned.unread(path, format!("begins like a Mach-O file, but cannot be read as one: {error}"));
             scanned.hash(path, &source, wanted);
             return scanned;
         }
     };
     scanned.faults(path, None, &slices.faults);
+    scanned.is_unread = !slices.faults.is_empty();
     if slices.slices.len() > MAX_SLICES {
-        scanned.gap(path, format!("{} slices: only the first {MAX_SLICES} were read", slices.slices.len()));
+        scanned.unread(path, format!("{} slices: only the first {MAX_SLICES} were read", slices.slices.len()));
     }
     let quarantine = around.system.attribute(&full, "com.apple.quarantine").map(|value| crate::read::lossy(&value));
     let is_thin = matches!(slices.slices.as_slice(), [slice] if slice.offset == 0 && slice.size == source.len());
     let mut whole = wanted.filter(|_| is_thin).map(WholeFile::new);
     for (index, slice) in slices.slices.iter().enumerate().take(MAX_SLICES) {
         let Some(window) = Window::new(&source, slice.offset, slice.size) else {
-            scanned.gap(path, format!("slice {index} leaves the file"));
+            scanned.unread(path, format!("slice {index} leaves the file"));
             continue;
         };
-        match macho::read(&window) {
+        let read = if around.signatures_only { macho::read_commands(&window) } else { macho::read(&window) };
+        match read {
             // Symbols for a debugger, never loaded as code.
             Ok(macho) if macho.file_type == FileType::Dsym => {}
             Ok(macho) => {
@@ -119,7 +125,7 @@ pub(super) fn scan(path: &Path, wanted: Option<Wanted>, around: &Surroundings<'_
                 image.quarantine.clone_from(&quarantine);
                 scanned.images.push(image);
             }
-            Err(error) => scanned.gap(path, format!("slice {index} cannot be read: {error}")),
+            Err(error) => scanned.unread(path, format!("slice {index} cannot be read: {error}")),
         }
     }
     if scanned.whole.is_none() {
@@ -133,6 +139,11 @@ impl Scanned {
         self.gaps.push(Gap { path: path.to_path_buf(), why });
     }
 
+    fn unread(&mut self, path: &Path, why: String) {
+        self.is_unread = true;
+        self.gap(path, why);
+    }
+
     fn faults(&mut self, path: &Path, macho: Option<&MachO>, faults: &[ReadError]) {
         let prefix = macho.map(|macho| format!("{}: ", macho.arch.name())).unwrap_or_default();
         faults.iter().take(MAX_FAULTS).for_each(|fault| self.gap(path, format!("{prefix}{fault}")));
@@ -142,21 +153,26 @@ impl Scanned {
     fn hash(&mut self, path: &Path, source: &dyn Source, wanted: Option<Wanted>) {
         match wanted.map(|wanted| digest::of_source(source, wanted)) {
             Some(Ok(digests)) => self.whole = Some(digests),
-            Some(Err(why)) => self.gap(path, why),
+            Some(Err(why)) => self.unread(path, why),
             None => {}
         }
     }
 
     fn slice(&mut self, path: &Path, window: &Window<'_>, macho: MachO, whole: &mut Option<WholeFile>, around: &Surroundings<'_>) -> Image {
-        let bindings = fixups::read(window, &macho);
-        let calls = callsites::find(window, &macho, &bindings);
+        let (bindings, calls) = if around.signatures_only {
+            Default::default()
+        } else {
+            let bindings = fixups::read(window, &macho);
+            let calls = callsites::find(window, &macho, &bindings);
+            (bindings, calls)
+        };
         for faults in [&macho.faults, &bindings.faults, &calls.faults] {
             self.faults(path, Some(&macho), faults);
         }
         let main_of = around.bundles.iter().rposition(|found| found.bundle.executable.as_deref() == Some(path));
         let bundle = around.bundles.iter().rposition(|found| path.starts_with(&found.bundle.path));
         let mut signed = sign(window, &macho, around.anchors);
-        let (streamed, digests) = stream(window, &macho, directories(&signed), whole.take());
+        let (streamed, digests) = stream(window, &macho, directories(&signed), whole.take(), around.signatures_only);
         self.whole = self.whole.or(digests);
         self.gaps
             .extend(streamed.gaps.into_iter().map(|why| Gap { path: path.to_path_buf(), why: format!("{}: {why}", macho.arch.name()) }));
@@ -305,7 +321,13 @@ struct Streamed {
 
 /// Feeds the page checks of all directories, the digests of the whole file when they are wanted, and with the constant sections the string search, in file
 /// order, at most 1 MiB at once.
-fn stream(window: &Window<'_>, macho: &MachO, directories: &[CodeDirectory], mut whole: Option<WholeFile>) -> (Streamed, Option<Digests>) {
+fn stream(
+    window: &Window<'_>,
+    macho: &MachO,
+    directories: &[CodeDirectory],
+    mut whole: Option<WholeFile>,
+    signatures_only: bool,
+) -> (Streamed, Option<Digests>) {
     let mut streamed = Streamed::default();
     let mut checks: Vec<Option<PageCheck>> = directories.iter().map(PageCheck::new).collect();
     if checks.iter().any(Option::is_none) {
@@ -314,8 +336,8 @@ fn stream(window: &Window<'_>, macho: &MachO, directories: &[CodeDirectory], mut
     let compared = directories.iter().zip(&checks).filter(|(_, check)| check.is_some());
     let pages_end = compared.map(|(directory, _)| directory.code_limit.min(window.len())).max().unwrap_or(0);
     let pages_end = if whole.is_some() { window.len() } else { pages_end };
-    let sections: Vec<(u64, u64)> =
-        strings::sections(macho).into_iter().map(|(at, size)| (at, at.saturating_add(size).min(window.len()))).collect();
+    let searched = if signatures_only { Vec::new() } else { strings::sections(macho) };
+    let sections: Vec<(u64, u64)> = searched.into_iter().map(|(at, size)| (at, at.saturating_add(size).min(window.len()))).collect();
     let mut search = StringSearch::new();
     let rest = sections.iter().map(|&(start, end)| (start.max(pages_end), end));
     let mut buffer = vec![0; usize::try_from(STEP.min(window.len())).unwrap_or(0)];
@@ -381,19 +403,20 @@ fn special_slot(directory: &CodeDirectory, number: usize) -> Option<&[u8]> {
 /// `Some(false)` when it is missing.
 fn slot_matches(signature: &Signature, number: usize, path: &Path, around: &Surroundings<'_>) -> Vec<Option<bool>> {
     let expected: Vec<Option<&[u8]>> = signature.directories.iter().map(|directory| special_slot(directory, number)).collect();
-    let none = vec![None; expected.len()];
     if expected.iter().all(Option::is_none) {
-        return none;
+        return vec![None; expected.len()];
     }
     let file = match around.system.open(path) {
         Ok(file) => FileSource::new(file, around.cancel, around.meter),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return expected.iter().map(|slot| slot.map(|_| false)).collect(),
-        Err(_) => return none,
+        // Gone, a FIFO, a loop of links, not allowed to be read: whatever it is, it is not what was signed.
+        Err(_) => return expected.iter().map(|slot| slot.map(|_| false)).collect(),
     };
     let mut hashers: Vec<Option<Hasher>> = signature.directories.iter().map(|directory| Hasher::new(directory.hash_type)).collect();
     let mut offset = 0;
     while offset < file.len() {
-        let Ok(bytes) = file.read_vec(offset, STEP.min(file.len() - offset), usize::MAX) else { return none };
+        let Ok(bytes) = file.read_vec(offset, STEP.min(file.len() - offset), usize::MAX) else {
+            return expected.iter().map(|slot| slot.map(|_| false)).collect();
+        };
         hashers.iter_mut().flatten().for_each(|hasher| hasher.update(&bytes));
         offset += bytes.len() as u64;
     }

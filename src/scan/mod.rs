@@ -63,6 +63,8 @@ pub struct Request {
     pub at: Option<i64>,
     /// `--project`: the folder of the app's project.
     pub project: Option<PathBuf>,
+    /// Signatures and seals only: calls, bindings and strings are not looked for, which is most of the work.
+    pub signatures_only: bool,
 }
 
 /// Progress of a scan.
@@ -256,6 +258,8 @@ struct Sorted {
     /// Mach-O files with their sizes.
     images: Vec<(PathBuf, u64)>,
     scripts: Vec<PathBuf>,
+    /// Files whose beginning could not be read.
+    unread: Vec<PathBuf>,
 }
 
 /// A file to read.
@@ -272,6 +276,7 @@ struct Read {
     images: Vec<Image>,
     gaps: Vec<Gap>,
     digests: HashMap<PathBuf, Digests>,
+    unread: Vec<PathBuf>,
 }
 
 /// What a script is to the target.
@@ -396,7 +401,11 @@ impl Run<'_> {
     fn tree(&self, first: &Path, main: &Path, also: &[PathBuf]) -> Result<(Evidence, PathBuf), ScanError> {
         let mut also = also.to_vec();
         for round in 1.. {
-            let mut tree = single::collect(self.system, main, &also, self.cancel, self.meter);
+            let mut tree = if self.request.signatures_only {
+                single::alone(main)
+            } else {
+                single::collect(self.system, main, &also, self.cancel, self.meter)
+            };
             if first != main {
                 tree.files.insert(first.to_path_buf());
                 tree.root = common_folder(&tree.root, first.parent().unwrap_or(Path::new("/")));
@@ -426,11 +435,14 @@ impl Run<'_> {
         if seen.files.len() > MAX_FILES {
             evidence.gaps.push(Gap { path: PathBuf::new(), why: format!("more than {MAX_FILES} files: not all names were kept") });
         }
-        let Sorted { images, scripts } = self.sort_files(root, seen, &mut evidence.gaps)?;
+        let Sorted { images, scripts, unread } = self.sort_files(root, seen, &mut evidence.gaps)?;
+        evidence.unread = unread;
         let plan = seal::plan(self, root, seen, found);
-        let Read { images, gaps, digests } = self.read_files(root, images, seen, found, &plan.wanted())?;
+        let Read { images, gaps, digests, unread } = self.read_files(root, images, seen, found, &plan.wanted())?;
         evidence.images = images;
         evidence.gaps.extend(gaps);
+        evidence.unread.extend(unread);
+        evidence.unread.sort();
         let (seals, gaps) = plan.finish(&digests);
         evidence.seals = seals;
         evidence.gaps.extend(gaps);
@@ -459,7 +471,10 @@ impl Run<'_> {
                 Ok(Head::MachO) => sorted.images.push((path.clone(), size)),
                 Ok(Head::Script) => sorted.scripts.push(path.clone()),
                 Ok(Head::Other) => {}
-                Err(why) => gaps.push(Gap { path: path.clone(), why }),
+                Err(why) => {
+                    sorted.unread.push(path.clone());
+                    gaps.push(Gap { path: path.clone(), why });
+                }
             }
         }
         Ok(sorted)
@@ -487,6 +502,7 @@ impl Run<'_> {
             root,
             bundles: found,
             anchors: &self.request.anchors,
+            signatures_only: self.request.signatures_only,
             cancel: self.cancel,
             meter: self.meter,
         };
@@ -507,9 +523,13 @@ impl Run<'_> {
                 Ok(scanned) => {
                     read.images.extend(scanned.images);
                     read.gaps.extend(scanned.gaps);
+                    read.unread.extend(scanned.is_unread.then(|| work.path.clone()));
                     read.digests.extend(scanned.whole.map(|digests| (work.path, digests)));
                 }
-                Err(fault) => read.gaps.push(Gap { path: work.path, why: format!("Temper itself failed on this file: {fault}") }),
+                Err(fault) => {
+                    read.unread.push(work.path.clone());
+                    read.gaps.push(Gap { path: work.path, why: format!("Temper itself failed on this file: {fault}") });
+                }
             }
         }
         read.images.sort_by(|a, b| (&a.path, a.slice).cmp(&(&b.path, b.slice)));
@@ -535,7 +555,7 @@ impl Run<'_> {
 fn digest_only(work: &Work, wanted: Wanted, around: &Surroundings<'_>) -> Scanned {
     match digest::of_file(around.system, &around.root.join(&work.path), wanted, around.cancel, around.meter) {
         Ok(digests) => Scanned { whole: Some(digests), ..Scanned::default() },
-        Err(why) => Scanned { gaps: vec![Gap { path: work.path.clone(), why }], ..Scanned::default() },
+        Err(why) => Scanned { gaps: vec![Gap { path: work.path.clone(), why }], is_unread: true, ..Scanned::default() },
     }
 }
 

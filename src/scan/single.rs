@@ -73,6 +73,11 @@ pub(super) fn collect(system: &dyn System, main: &Path, also: &[PathBuf], cancel
     Tree { root, files }
 }
 
+/// `main` without what it loads.
+pub(super) fn alone(main: &Path) -> Tree {
+    Tree { root: main.parent().unwrap_or(Path::new("/")).to_path_buf(), files: BTreeSet::from([main.to_path_buf()]) }
+}
+
 impl Collector<'_> {
     fn libraries(&self, path: &Path, chain: &[Rpath]) -> Vec<(PathBuf, Vec<Rpath>)> {
         let folder = path.parent().and_then(|folder| folder.strip_prefix(&self.outer).ok()).unwrap_or(Path::new("")).to_path_buf();

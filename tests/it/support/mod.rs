@@ -1,6 +1,7 @@
 //! What integration tests build their inputs with.
 
 pub mod check;
+pub mod fuzz;
 pub mod practice;
 pub mod sign;
 pub mod tty;

@@ -10,9 +10,8 @@ mod macho;
 mod seal;
 
 pub use cms::Identity;
-#[allow(unused_imports, reason = "only the builder of practice apps needs it")]
-pub use macho::set_sdk;
-pub use macho::{arch_name, join, slices, uuid};
+#[allow(unused_imports, reason = "only the builder of practice apps and its tests need all")]
+pub use macho::{arch_name, join, set_sdk, slices, uuid};
 pub use seal::sign_bundle;
 
 use sha2::{Digest, Sha256};
