@@ -29,7 +29,8 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// Temper's slices: (offset, size, facts).
-fn by_temper(bytes: &[u8]) -> Option<Vec<(u64, u64, Facts)>> {
+#[allow(clippy::ptr_arg, reason = "a reader wants something with a size")]
+fn by_temper(bytes: &Vec<u8>) -> Option<Vec<(u64, u64, Facts)>> {
     let Slices { slices, .. } = own::slices(bytes).ok()?;
     let one = |slice: &own::SliceRange| {
         let window = Window::new(bytes, slice.offset, slice.size)?;
