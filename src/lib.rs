@@ -22,13 +22,19 @@ pub mod dyld;
 pub mod detect;
 // The documented issues, in words.
 pub mod scenario;
+// A page for every word.
+pub mod explain;
 // Findings and refusals → diagnoses. The only decider.
 pub mod diagnose;
 pub mod report;
 // Diagnosis → exact diff, exact argv; and the one thing that writes.
 pub mod fix;
+// The same model on changed facts.
+pub mod whatif;
 // Practice apps.
 pub mod lab;
+// Strings of an inspected file, made safe for a terminal.
+pub mod clean;
 // Faces. Neither decides anything.
 pub mod cli;
 pub mod tui;

@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use temper::cli::args::{self, Asked, Color, Format, Subject, Theme};
 use temper::cli::text::Look;
-use temper::cli::{self, clean};
 use temper::scan::Request;
 use temper::system::System;
 use temper::system::disk::RealSystem;
 use temper::tui;
+use temper::{clean, cli};
 
 /// Temper failed, or was called wrongly.
 const FAILED: u8 = 2;
@@ -42,6 +42,12 @@ fn face(asked: Asked) -> anyhow::Result<u8> {
         }
         Asked::Open(subject, _) => face_text(&*system, &subject, Format::Text, Color::Auto),
         Asked::Check(subject, format, color) => face_text(&*system, &subject, format, color),
+        Asked::Explain(ask, color) => {
+            let answer = cli::explain::answer(&ask, Look { width: width(), color: colored(color) })?;
+            io::stdout().lock().write_all(answer.text.as_bytes())?;
+            answer.misses.iter().for_each(|miss| complain(miss));
+            Ok(answer.status())
+        }
     }
 }
 
@@ -96,7 +102,11 @@ fn ended(outcome: anyhow::Result<u8>) -> ExitCode {
 }
 
 fn failed(why: &str) -> ExitCode {
-    // Nobody is left to tell when standard error is closed.
-    let _ = writeln!(io::stderr(), "temper: error: {}", clean::clean(why));
+    complain(&format!("error: {why}"));
     ExitCode::from(FAILED)
+}
+
+fn complain(what: &str) {
+    // Nobody is left to tell when standard error is closed.
+    let _ = writeln!(io::stderr(), "temper: {}", clean::clean(what));
 }

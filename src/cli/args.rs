@@ -1,5 +1,6 @@
 //! The command line: what is asked for, checked as far as that goes without a disk.
 
+use super::explain::Ask;
 use crate::read::macho::Arch;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -15,6 +16,8 @@ pub enum Asked {
     Open(Subject, Theme),
     /// The report.
     Check(Subject, Format, Color),
+    /// Pages on words.
+    Explain(Ask, Color),
 }
 
 /// What is to be examined, and how.
@@ -92,6 +95,18 @@ Examples:
   log show --last 10m | temper check MyApp.app --log -
   temper check MyApp.app --format json | jq .verdict";
 
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  temper explain allow-jit
+  temper explain CODESIGNING 2
+  temper explain -67054
+  temper explain 570503953          codeSigningFlags, bit by bit
+
+Exit status:
+  0  there is a page
+  1  there is none; the nearest words are named
+  2  Temper failed, or was called wrongly";
+
 #[derive(Debug, Parser)]
 #[command(
     name = "temper",
@@ -121,6 +136,25 @@ enum Command {
     /// Print the report instead of opening the terminal face
     #[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
     Check(CheckArgs),
+    /// Say what a word means: an entitlement, flag, code, error number, log line …
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArgs),
+}
+
+#[derive(Debug, Args)]
+struct ExplainArgs {
+    /// Word, number or pasted line; several are looked up together first, then each; none lists the topics
+    #[arg(value_name = "WORD", allow_negative_numbers = true)]
+    words: Vec<String>,
+    /// List every word that has a page
+    #[arg(long, conflicts_with = "words")]
+    list: bool,
+    /// Form of the pages
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
+    format: Format,
+    /// When to colour the text
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    color: Color,
 }
 
 #[derive(Debug, Args)]
@@ -169,8 +203,12 @@ struct SubjectArgs {
 pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Asked, clap::Error> {
     let matches = Line::command().try_get_matches_from(argv)?;
     let line = Line::from_arg_matches(&matches)?;
-    let Some(Command::Check(check)) = line.command else {
-        return Ok(Asked::Open(subject(line.subject, &matches)?, line.theme));
+    let check = match line.command {
+        None => return Ok(Asked::Open(subject(line.subject, &matches)?, line.theme)),
+        Some(Command::Explain(args)) => {
+            return Ok(Asked::Explain(Ask { words: args.words, list: args.list, format: args.format }, args.color));
+        }
+        Some(Command::Check(check)) => check,
     };
     let inner = matches.subcommand_matches("check").unwrap_or(&matches);
     let subject = subject(check.subject, inner)?;
@@ -255,6 +293,7 @@ mod tests {
     fn subject_of(line: &str) -> Subject {
         match asked(line) {
             Ok(Asked::Open(subject, _) | Asked::Check(subject, ..)) => subject,
+            Ok(Asked::Explain(..)) => panic!("{line} examines nothing"),
             Err(error) => panic!("{line}: {error}"),
         }
     }
@@ -279,6 +318,16 @@ mod tests {
         let subject = Subject { path: Some("My.app".into()), ..Subject::default() };
         assert_eq!(asked("temper check My.app"), Ok(Asked::Check(subject.clone(), Format::Text, Color::Auto)));
         assert_eq!(asked("temper check --format json --color never My.app"), Ok(Asked::Check(subject, Format::Json, Color::Never)));
+    }
+
+    #[test]
+    fn explain_takes_words_and_negative_numbers() {
+        let words = |words: &[&str]| Ask { words: words.iter().map(|w| (*w).to_owned()).collect(), ..Ask::default() };
+        assert_eq!(asked("temper explain allow-jit"), Ok(Asked::Explain(words(&["allow-jit"]), Color::Auto)));
+        assert_eq!(asked("temper explain -67054 CODESIGNING 2"), Ok(Asked::Explain(words(&["-67054", "CODESIGNING", "2"]), Color::Auto)));
+        let list = Ask { list: true, format: Format::Json, ..Ask::default() };
+        assert_eq!(asked("temper explain --list --format json"), Ok(Asked::Explain(list, Color::Auto)));
+        assert_eq!(asked("temper explain"), Ok(Asked::Explain(Ask::default(), Color::Auto)));
     }
 
     #[test]

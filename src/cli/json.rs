@@ -1,6 +1,6 @@
 //! The report for programs: [`Report`] as it stands, in `temper-report/1`. The schema is `docs/report.schema.json`.
 
-use super::clean::clean_json;
+use crate::clean::clean_json;
 use crate::report::Report;
 
 /// The document, indented, with a line break at its end. Fails only if a value cannot be serialized.

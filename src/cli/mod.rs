@@ -1,7 +1,7 @@
 //! The headless face: arguments, text, JSON. It decides nothing: it shows the report.
 
 pub mod args;
-pub mod clean;
+pub mod explain;
 pub mod json;
 pub mod text;
 

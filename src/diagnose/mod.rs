@@ -62,7 +62,9 @@ fn decide(evidence: &Evidence) -> Report {
     if case.has_reports() {
         found.iter_mut().for_each(weigh_beside_reports);
     }
-    let candidates = in_order(merge(found));
+    let mut merged = merge(found);
+    drop_rivals(&case, &mut merged);
+    let candidates = in_order(merged);
     let verdict = verdict(&case, &candidates);
     let mut diagnoses: Vec<_> = candidates.iter().map(|candidate| remedies::diagnosis(&case, candidate)).collect();
     if verdict == Verdict::OtherCause {
@@ -131,6 +133,16 @@ fn absorb(known: &mut Candidate, other: Candidate) {
         known.subject = other.subject;
         known.arch = other.arch;
     }
+}
+
+/// A failure that something certain accounts for has no second account: that the program is at fault itself was only what was left when nothing else was seen.
+fn drop_rivals(case: &Case<'_>, candidates: &mut Vec<Candidate>) {
+    let texts = |candidate: &Candidate| -> Vec<usize> {
+        candidate.findings.iter().filter_map(|&index| case.detected.get(index).and_then(|detected| detected.text)).collect()
+    };
+    let certain = candidates.iter().filter(|c| c.accounts && c.confidence == Confidence::Certain && c.cause != "not-signing");
+    let explained: Vec<usize> = certain.flat_map(texts).collect();
+    candidates.retain(|candidate| candidate.cause != "not-signing" || !texts(candidate).iter().any(|text| explained.contains(text)));
 }
 
 /// Smaller is better: what accounts for the report first, then the surer, then the order of the rules.

@@ -182,6 +182,11 @@ fn edit_existing(evidence: &Evidence, executable: &Path, file: &Path, text: &str
     Ok(FileEdit { executable: executable.into(), file: file.into(), before: text.into(), after: edited.text, diff, from: name, warnings })
 }
 
+/// The entitlements file that an edit makes of what is signed into an executable.
+pub fn edit_as_signed(evidence: &Evidence, executable: &Path, wanted: &Edits) -> Result<FileEdit, EditError> {
+    edit_signed(evidence, executable, default_file(executable, &[]), wanted)
+}
+
 fn edit_signed(evidence: &Evidence, executable: &Path, file: PathBuf, wanted: &Edits) -> Result<FileEdit, EditError> {
     let (signed, slices_differ) = signed_entitlements(evidence, executable);
     let mut warnings = Vec::new();

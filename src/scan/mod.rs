@@ -74,12 +74,12 @@ pub struct Progress {
 #[derive(Debug, Error)]
 pub enum ScanError {
     /// The path is not there or may not be read.
-    #[error("{path}: {source}", path = .path.display())]
+    #[error("{path}: {error}", path = .path.display())]
     Io {
         /// Path.
         path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
+        /// What the system said. Not called `source`: the message says it already, and a chain of errors would say it twice.
+        error: std::io::Error,
     },
     /// The path is something Temper does not open; the message names the command that does.
     #[error("{path}: {why}", path = .path.display())]
@@ -104,8 +104,8 @@ impl ScanError {
             }
             _ => "copy it to another place and try again",
         };
-        let source = std::io::Error::new(error.kind(), format!("{error}: {advice}"));
-        ScanError::Io { path: path.to_path_buf(), source }
+        let error = std::io::Error::new(error.kind(), format!("{error}: {advice}"));
+        ScanError::Io { path: path.to_path_buf(), error }
     }
 
     fn refused(path: &Path, why: &str) -> Self {

@@ -217,7 +217,7 @@ pub const TABLE: &[Binding] = &[
         keys: &[ENTER],
         label: "open",
         help: "Open the selected entry.",
-        on: &[Context::Start, Context::List, Context::Object, Context::Finding],
+        on: &[Context::Start, Context::List, Context::Object, Context::Finding, Context::Explain],
     },
     Binding {
         action: Action::Activate,
@@ -358,8 +358,18 @@ pub const TABLE: &[Binding] = &[
         action: Action::Explain,
         keys: &[key('x')],
         label: "explain",
-        help: "The documented issue: why macOS refuses, and every way to mend it.",
-        on: &[Context::Answer, Context::Mend, Context::Tell],
+        help: "What the selected thing means: a diagnosis, remedy, finding, object of code, flag, key or line of evidence.",
+        on: &[
+            Context::Answer,
+            Context::Mend,
+            Context::Tell,
+            Context::Code,
+            Context::Object,
+            Context::Text,
+            Context::List,
+            Context::Finding,
+            Context::Explain,
+        ],
     },
     Binding {
         action: Action::ShowList,
@@ -513,7 +523,11 @@ pub fn is_offered(state: &State, binding: &Binding) -> bool {
     match binding.action {
         Action::Mend => super::update::can_mend(state) && super::update::enter_label(state) != Some("mend"),
         Action::OpenProof => super::update::has_diagnosis(state) && super::update::enter_label(state) != Some("open proof"),
-        Action::Explain => super::update::has_diagnosis(state),
+        // Enter opens a related word too.
+        Action::Explain if Context::of(state) == Context::Explain => false,
+        Action::Explain if matches!(Context::of(state), Context::Answer | Context::Tell | Context::Mend) => {
+            super::update::has_diagnosis(state)
+        }
         Action::ShowText => state.examination.as_ref().is_some_and(|examination| !examination.evidence.texts.is_empty()),
         Action::ShowCode => state.report().is_some_and(|report| !report.code.is_empty()),
         Action::Next if Context::of(state) == Context::Answer => state.report().is_some_and(|report| report.diagnoses.len() > 1),

@@ -60,13 +60,14 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     screen::watch_signals(out.clone())?;
     let mut terminal = Terminal::open().context("there is no terminal to draw on")?;
     screen::watch_input(out.clone());
-    let mut worker = worker::Worker::new(options.system, library.labs, out);
+    let mut worker = worker::Worker::new(Arc::clone(&options.system), library.labs, out);
     let mut state = State::new(terminal.size()?, theme, library, home);
     let effects = update::begin(&mut state, options.request);
-    run_loop(&mut terminal, &mut worker, &mut state, &messages, effects)
+    run_loop(&*options.system, &mut terminal, &mut worker, &mut state, &messages, effects)
 }
 
 fn run_loop(
+    system: &dyn System,
     terminal: &mut Terminal,
     worker: &mut worker::Worker,
     state: &mut State,
@@ -83,7 +84,14 @@ fn run_loop(
                     state.size = terminal.size()?;
                 }
                 Effect::Redraw => terminal.clear()?,
-                Effect::Copy(text) => terminal.copy(&text)?,
+                Effect::Copy(text) => {
+                    // Where the system has no clipboard of its own, or it fails, the terminal's own way is left.
+                    let by_system = system.copy(&text).unwrap_or(false);
+                    if !by_system {
+                        terminal.copy(&text)?;
+                    }
+                    update::copied(state, &text, by_system);
+                }
                 effect => worker.start(effect),
             }
         }

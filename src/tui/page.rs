@@ -52,8 +52,8 @@ pub enum Target {
     Line,
     /// An entry of a folder.
     Entry(PathBuf, bool),
-    /// A documented issue.
-    Scenario(String),
+    /// A word with a page of explanation; a documented issue is one.
+    Word(String),
     /// A row of the key table.
     Do(Action),
     /// Text to copy.
@@ -124,6 +124,11 @@ impl Build {
         } else {
             self.blank();
         }
+    }
+
+    /// What is written now stands in the second column.
+    pub fn is_beside(&self) -> bool {
+        self.beside
     }
 
     /// Columns to write in.

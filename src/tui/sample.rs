@@ -180,7 +180,7 @@ pub fn jit() -> Examination {
     let mut report = report(Verdict::Explained);
     report.findings = vec![
         finding(
-            "killed-executing-anonymous-memory",
+            "ran-anonymous-page",
             "symptom",
             APP,
             "error",
@@ -191,7 +191,7 @@ pub fn jit() -> Examination {
             ],
         ),
         finding(
-            "jit-flips-pages",
+            "makes-written-pages-executable",
             "need",
             LUA,
             "error",

@@ -160,10 +160,10 @@ pub enum Screen {
         /// Place.
         place: Place,
     },
-    /// A documented issue.
+    /// What words mean: the page of one, a choice of several, or what can be explained when there is none.
     Explain {
-        /// Scenario id.
-        scenario: String,
+        /// Words, each with a page.
+        words: Vec<String>,
         /// The diagnosis it was opened from.
         diagnosis: Option<usize>,
         /// Place.

@@ -1,5 +1,7 @@
 //! Tests of the whole face: real state, real keys, a terminal in memory.
 
+mod explain;
+
 use super::keymap::{self, Action, Context, TABLE};
 use super::sample;
 use super::state::{Effect, JobId, Mend, Msg, Outcome, Planning, Screen, Signal, SourceId, Stage, State};
@@ -200,6 +202,11 @@ fn screens(size: (u16, u16)) -> Vec<(&'static str, State)> {
     add("finding", sample::jit(), "a down enter");
     add("interview", sample::jit(), "i");
     add("explain", sample::jit(), "x");
+    add("explain-choice", sample::jit(), "c down down x");
+    add("explain-key", sample::jit(), "m x down enter");
+    add("explain-finding", sample::jit(), "a down x");
+    add("explain-line", sample::jit(), "e x");
+    add("explain-nothing", sample::jit(), "c x");
     add("interview-reaches-a-solution", sample::jit(), "i enter enter");
     add("help", sample::jit(), "?");
     add("open", sample::jit(), "O");
@@ -246,7 +253,9 @@ fn the_frame_never_moves() {
 
 #[test]
 fn nothing_that_moves_the_cursor_or_turns_the_line_reaches_the_terminal() {
-    for keys in ["", "c", "e", "a", "a down enter", "x", "m", "c down enter", "c down down down enter"] {
+    for keys in
+        ["", "c", "e", "a", "a down enter", "x", "m", "c down enter", "c down down x", "c down down enter x", "c down down down enter"]
+    {
         let mut state = examined(sample::hostile(), (120, 40));
         press(&mut state, keys);
         for cell in &paint(&state).content {
@@ -303,9 +312,18 @@ fn escape_returns_to_exactly_where_one_was() {
     press(&mut state, "down down");
     let before = format!("{:?}", state.screen());
     let screen = text(&state);
-    for way in
-        ["m enter right esc", "o esc", "c G enter esc esc", "x pagedown esc", "a down enter esc esc", "? down esc", "e n esc", "O esc"]
-    {
+    for way in [
+        "m enter right esc",
+        "o esc",
+        "c G enter esc esc",
+        "x pagedown esc",
+        "x G enter esc esc",
+        "c x esc esc",
+        "a down enter esc esc",
+        "? down esc",
+        "e n esc",
+        "O esc",
+    ] {
         press(&mut state, way);
         assert_eq!(format!("{:?}", state.screen()), before, "{way}");
         assert_eq!(text(&state), screen, "{way}");
@@ -421,7 +439,10 @@ fn commands_are_copied_one_or_all() {
     press(&mut state, "m enter right");
     let effects = press(&mut state, "y");
     assert!(matches!(&effects[..], [Effect::Copy(text)] if text.lines().count() == 1));
-    assert!(text(&state).contains("OSC 52"));
+    super::update::copied(&mut state, "one", false);
+    assert!(text(&state).contains("sent 3 characters to the clipboard by OSC 52"));
+    super::update::copied(&mut state, "one", true);
+    assert!(text(&state).contains("copied 3 characters"));
     let effects = press(&mut state, "Y");
     assert!(matches!(&effects[..], [Effect::Copy(text)] if text.lines().count() == 2));
 }

@@ -1,6 +1,7 @@
 //! What a message changes, and what it asks for. Pure: no I/O, no clock.
 
 mod cases;
+mod explain;
 mod input;
 mod lines;
 mod mouse;
@@ -112,7 +113,7 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::ShowCode => push(state, Screen::Code(Tree::default())),
         Action::ShowText => show_text(state),
         Action::ShowList => push(state, Screen::List { place: Place::default() }),
-        Action::Explain => explain(state),
+        Action::Explain => explain::explain(state),
         Action::CheckAgain => return cases::check_again(state),
         Action::OpenPath => return input::open(state, super::state::Purpose::Examine),
         Action::Ask => push(state, Screen::Interview { question: state.library.interview.start.clone(), place: Place::default() }),
@@ -354,7 +355,7 @@ fn take(state: &mut State, target: Target) -> Vec<Effect> {
         Target::Reply(answer) => reply(state, answer),
         Target::Folder(_) => fold_or_unfold(state),
         Target::Object(path) => push(state, Screen::Object { path, place: Place::default() }),
-        Target::Scenario(scenario) => push(state, Screen::Explain { scenario, diagnosis: None, place: Place::default() }),
+        Target::Word(word) => explain::open(state, word),
         Target::Do(action) => {
             // Help is closed first: the action belongs to the screen below it.
             state.stack.pop();
@@ -410,19 +411,12 @@ fn tell(state: &mut State) {
     }
 }
 
-fn explain(state: &mut State) {
-    let found = current_diagnosis(state).and_then(|index| Some((index, state.report()?.diagnoses.get(index)?.scenario.clone())));
-    if let Some((index, scenario)) = found {
-        push(state, Screen::Explain { scenario, diagnosis: Some(index), place: Place::default() });
-    }
-}
-
 fn reply(state: &mut State, answer: usize) {
     let Screen::Interview { question, .. } = state.screen() else { return };
     let question = state.library.interview.questions.iter().find(|other| other.id == *question);
     let Some(answer) = question.and_then(|question| question.answers.get(answer)) else { return };
     if let Some(scenario) = &answer.scenario {
-        push(state, Screen::Explain { scenario: scenario.clone(), diagnosis: None, place: Place::default() });
+        explain::open(state, scenario.clone());
     } else if let Some(next) = &answer.next {
         push(state, Screen::Interview { question: next.clone(), place: Place::default() });
     }
@@ -584,11 +578,16 @@ fn copy(state: &mut State, action: Action) -> Vec<Effect> {
         state.notice = Some("there is nothing to copy here".into());
         return Vec::new();
     }
-    state.notice = Some(format!(
-        "sent {} to the clipboard by OSC 52; some terminals ignore it",
-        super::words::count(text.chars().count(), "character", "characters")
-    ));
     vec![Effect::Copy(text)]
+}
+
+/// Says what became of [`Effect::Copy`]. Whether a terminal takes what it was sent cannot be known.
+pub fn copied(state: &mut State, text: &str, by_system: bool) {
+    let amount = super::words::count(text.chars().count(), "character", "characters");
+    state.notice = Some(match by_system {
+        true => format!("copied {amount}"),
+        false => format!("sent {amount} to the clipboard by OSC 52; some terminals ignore it"),
+    });
 }
 
 /// What would be copied; empty for nothing.

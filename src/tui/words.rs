@@ -2,27 +2,7 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// A text on one line without anything that could move the cursor, reorder the line or hide: such characters are shown as `\x1b` or `\u{202e}`.
-/// A tab becomes spaces, a line break one space.
-pub fn clean(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\t' => out.push_str("    "),
-            '\n' => out.push(' '),
-            '\r' => {}
-            c if c.is_control() => out.push_str(&format!("\\x{:02x}", u32::from(c))),
-            c if is_invisible(c) => out.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// Direction marks and overrides, zero-width characters, variation selectors (they change a sign's width on some terminals), tags.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
-}
+pub use crate::clean::clean;
 
 /// Columns a cleaned text takes.
 pub fn width(text: &str) -> usize {
@@ -153,12 +133,6 @@ pub fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_escape_sequence_is_shown_and_not_sent() {
-        assert_eq!(clean("a\x1b[31mb\u{202e}c\td\ne"), "a\\x1b[31mb\\u{202e}c    d e");
-        assert_eq!(clean("\u{9b}x\u{7f}"), "\\x9bx\\x7f");
-    }
 
     #[test]
     fn wide_characters_are_cut_by_columns() {

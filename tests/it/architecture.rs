@@ -15,10 +15,13 @@ const ORDER: &[&[&str]] = &[
     &["dyld"],
     &["detect"],
     &["scenario"],
+    &["explain"],
     &["report"],
     &["diagnose"],
     &["fix"],
+    &["whatif"],
     &["lab"],
+    &["clean"],
     // The whole pipeline, in lib.rs.
     &["examine", "Examination"],
     &["cli", "tui"],
@@ -427,7 +430,7 @@ fn a_path_to_the_right_is_refused() {
     refuses("policy/mod.rs", "use super::dyld::Load;", "policy uses dyld");
     refuses("scan.rs", "use super::verify::verify;", "scan uses verify");
     refuses("cli/text.rs", "use crate::tui::theme;", "cli uses tui");
-    refuses("tui/state.rs", "use crate::cli::clean;", "tui uses cli");
+    refuses("tui/state.rs", "use crate::cli::json;", "tui uses cli");
     refuses("lab.rs", "fn f() { crate::examine(); }", "lab uses examine");
     refuses("lab.rs", "#[cfg(test)]\nmod tests { use crate::tui::run; }", "lab uses tui");
 }

@@ -233,6 +233,13 @@ fn faults(case: &Case, report: &Report) -> Vec<String> {
     let added: BTreeSet<&String> = sure.flat_map(applicable).flat_map(|remedy| &remedy.add_entitlements).collect();
     let banned = added.iter().filter(|key| case.negative || expect.never_adds.contains(key));
     wrong.extend(banned.map(|key| format!("adds {key}")));
+    let texts = |diagnosis: &Diagnosis| -> BTreeSet<String> {
+        diagnosis.findings.iter().filter_map(|&index| report.findings.get(index)).map(|finding| finding.location.path.clone()).collect()
+    };
+    let certain = top.filter(|top| top.confidence == "certain" && top.cause != "not-signing");
+    let rival =
+        |diagnosis: &&Diagnosis| diagnosis.cause == "not-signing" && certain.is_some_and(|top| !texts(top).is_disjoint(&texts(diagnosis)));
+    wrong.extend(report.diagnoses.iter().filter(rival).map(|rival| format!("explains the same twice: {}", rival.summary)));
     wrong
 }
 

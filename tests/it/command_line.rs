@@ -56,6 +56,21 @@ fn failed_with(output: &Output, said: &str) {
 }
 
 #[test]
+fn words_are_explained_and_an_unknown_one_is_status_1() {
+    let run = Run::new();
+    let found = run.output(&["explain", "CODESIGNING", "2"]);
+    assert!(found.status.success() && text(&found.stdout).starts_with("CODESIGNING 2\n"), "{found:?}");
+    assert!(text(&run.output(&["explain", "-67054"]).stdout).contains("sealed resource"));
+    let missed = run.output(&["explain", "alow-jit"]);
+    assert_eq!(missed.status.code(), Some(1));
+    let said = text(&missed.stderr);
+    assert!(said.starts_with("temper: nothing is known about 'alow-jit'; did you mean com.apple.security.cs.allow-jit"), "{said}");
+    assert!(missed.stdout.is_empty());
+    let topics = run.output(&["explain"]);
+    assert!(topics.status.success() && text(&topics.stdout).contains("code-signing flag"), "{topics:?}");
+}
+
+#[test]
 fn failures_are_one_line_and_status_2() {
     let run = Run::new();
     failed_with(&run.output(&["check"]), "nothing to examine");

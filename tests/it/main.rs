@@ -18,3 +18,4 @@ mod snippets;
 mod support;
 mod terminal;
 mod text_report;
+mod what_if;

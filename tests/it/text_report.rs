@@ -1,9 +1,10 @@
 //! The report for people: what it says, and that nothing in it breaks a terminal.
 
 use super::samples;
-use temper::cli::clean::is_unsafe;
+use temper::clean::is_unsafe;
 use temper::cli::json;
 use temper::cli::text::{Look, render};
+use temper::report::Diagnosis;
 use unicode_width::UnicodeWidthStr;
 
 const PIPE: Look = Look { width: 80, color: false };
@@ -106,6 +107,20 @@ fn the_answer_comes_first() {
         let at = rest.find(&wanted).unwrap_or_else(|| panic!("{wanted:?} is missing or stands too early in\n{text}"));
         rest = &rest[at + wanted.len()..];
     }
+}
+
+#[test]
+fn leads_that_rest_on_the_same_proof_are_shown_once() {
+    let mut report = samples::at_risk();
+    let lead = Diagnosis { confidence: "possible", ..report.diagnoses[1].clone() };
+    let elsewhere = Diagnosis { subject: "Contents/Helpers/Other".into(), ..lead.clone() };
+    report.diagnoses = vec![report.diagnoses[0].clone(), lead.clone(), elsewhere.clone()];
+    let text = render(&report, PIPE);
+    assert_eq!(text.matches("may not load libfx.dylib").count(), 1, "{text}");
+    assert!(text.contains("the same on Contents/Helpers/Other"), "{text}");
+    let sure = |lead: &Diagnosis| Diagnosis { confidence: "likely", ..lead.clone() };
+    report.diagnoses = vec![report.diagnoses[0].clone(), sure(&lead), sure(&elsewhere)];
+    assert!(!render(&report, PIPE).contains("the same on"), "what is sure stands by itself");
 }
 
 #[test]

@@ -228,13 +228,21 @@ fn proof_place(proof: &Proof) -> String {
     }
 }
 
-/// A diagnosis that is not the first.
-pub(super) fn short(page: &mut Page, report: &Report, diagnosis: &Diagnosis) {
+/// The decisive proof: where, and what stands there.
+pub(super) fn first_proof<'a>(report: &'a Report, diagnosis: &Diagnosis) -> Option<(String, &'a str)> {
+    let finding = diagnosis.findings.first().and_then(|&index| report.findings.get(index))?;
+    finding.proof.first().map(|proof| (proof_place(proof), proof.quote.as_str()))
+}
+
+/// A diagnosis that is not the first, and where else the same holds.
+pub(super) fn short(page: &mut Page, report: &Report, diagnosis: &Diagnosis, places: &[String]) {
     page.marked(2, mark_of(report, diagnosis), &diagnosis.summary);
     page.below_mark(2, &format!("{}, on {}", diagnosis.confidence, place(&diagnosis.subject, diagnosis.arch)));
-    let first = diagnosis.findings.first().and_then(|&index| report.findings.get(index)).and_then(|finding| finding.proof.first());
-    if let Some(proof) = first {
-        page.below_mark(2, &format!("{}: {}", proof_place(proof), beginning(&proof.quote)));
+    if !places.is_empty() {
+        page.below_mark(2, &format!("the same on {}", places.join(", ")));
+    }
+    if let Some((place, quote)) = first_proof(report, diagnosis) {
+        page.below_mark(2, &format!("{place}: {}", beginning(quote)));
     }
     if let Some(remedy) = diagnosis.remedies.iter().find(|remedy| remedy.least).or(diagnosis.remedies.iter().find(|remedy| remedy.applies))
     {

@@ -3,6 +3,7 @@
 //! Made for a pipe as much as for a terminal: no line says by colour alone what it says, and wide lines wrap.
 
 mod answer;
+pub mod explain;
 mod page;
 mod remedy;
 mod tables;
@@ -64,13 +65,29 @@ fn others(page: &mut Page, report: &Report) {
         return;
     }
     page.heading("Also", &counted(rest.len(), "other diagnosis", "other diagnoses"));
-    for diagnosis in rest.iter().take(MOST) {
-        answer::short(page, report, diagnosis);
+    let groups = alike(report, &rest);
+    for (diagnosis, places) in groups.iter().take(MOST) {
+        answer::short(page, report, diagnosis, places);
         if report.verdict == Verdict::AtRisk && diagnosis.confidence != "possible" {
             remedy::all(page, diagnosis);
         }
     }
-    more(page, rest.len());
+    more(page, groups.len());
+}
+
+/// Leads of the same cause that rest on the same proof differ only in where they stand, and are shown once: the first, and the places of the others.
+fn alike<'a>(report: &'a Report, rest: &[&'a Diagnosis]) -> Vec<(&'a Diagnosis, Vec<String>)> {
+    let key =
+        |diagnosis: &'a Diagnosis| (diagnosis.confidence, diagnosis.cause, &diagnosis.scenario, answer::first_proof(report, diagnosis));
+    let mut groups: Vec<(&Diagnosis, Vec<String>)> = Vec::new();
+    for &diagnosis in rest {
+        let known = groups.iter_mut().find(|(first, _)| diagnosis.confidence == "possible" && key(first) == key(diagnosis));
+        match known {
+            Some((_, places)) => places.push(place(&diagnosis.subject, diagnosis.arch)),
+            None => groups.push((diagnosis, Vec::new())),
+        }
+    }
+    groups
 }
 
 /// Says how many rows were left out.

@@ -1,7 +1,7 @@
 //! A page of text: wrapped by columns, marked, coloured if asked. Every string is cleaned here, so that no caller can forget it.
 
 use super::Look;
-use crate::cli::clean::{clean, clean_lines};
+use crate::clean::{clean, clean_lines};
 use crate::fix::sign::quote;
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;

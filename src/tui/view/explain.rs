@@ -1,16 +1,94 @@
-//! A documented issue: why macOS refuses, what it is not, every way to mend it in the document's order with what each gives away.
+//! What a word means: the page `temper explain` prints, with the related words to go on to. A documented issue has a richer page: why macOS refuses, what it
+//! is not, every way to mend it in the document's order with what each gives away.
 
+use crate::explain::{self, Page};
 use crate::scenario::{Remedy, Scenario};
 use crate::tui::page::{Build, Target};
 use crate::tui::state::State;
 use crate::tui::theme::{Mark, Role};
+use std::borrow::Cow;
 
-/// Builds the page.
-pub fn build(state: &State, id: &str, diagnosis: Option<usize>, b: &mut Build) {
-    let Some(scenario) = state.scenario(id) else {
-        b.para(0, Role::Text, &format!("There is no text about '{id}'."));
+/// Builds the page: of one word, to choose among several, or what can be explained.
+pub fn build(state: &State, words: &[String], diagnosis: Option<usize>, b: &mut Build) {
+    match words {
+        [] => topics(b),
+        [word] => match (state.scenario(word), find(word)) {
+            (Some(scenario), _) => documented(state, scenario, diagnosis, b),
+            (None, Some(page)) => one(&page, b),
+            (None, None) => b.para(0, Role::Text, &format!("There is no page about '{word}'.")),
+        },
+        words => {
+            b.pieces(&[(Role::Heading, "What shall be explained?")]);
+            b.blank();
+            words.iter().for_each(|word| link(word, b));
+        }
+    }
+}
+
+/// The page of a word: with exactly that id, else what is nearest to what was meant.
+fn find(word: &str) -> Option<Cow<'static, Page>> {
+    explain::by_id(word).map(Cow::Borrowed).or_else(|| explain::page(word))
+}
+
+/// Name of a word's page for the first line.
+pub fn title(state: &State, word: &str) -> String {
+    state
+        .scenario(word)
+        .map_or_else(|| find(word).map_or_else(|| word.to_owned(), |page| page.id.clone()), |scenario| scenario.title.clone())
+}
+
+/// A word that can be opened, with its title.
+fn link(word: &str, b: &mut Build) {
+    let Some(page) = find(word) else { return };
+    b.item(Target::Word(word.to_owned()), |b| b.label((Role::Text, ""), 0, Role::Text, &format!("{}: {}", page.id, page.title)));
+}
+
+fn topics(b: &mut Build) {
+    b.para(0, Role::Heading, "Nothing that is selected here has a page of its own.");
+    b.para(
+        0,
+        Role::Text,
+        "x explains what is selected: a diagnosis, a remedy, a finding, an object of code with its flags, signer and keys, or a line of the evidence. \
+         These kinds of words have pages; 'temper explain WORD' prints one.",
+    );
+    b.blank();
+    for topic in explain::topics() {
+        let line = format!("{}, such as {}", topic.kind.name(), topic.example);
+        b.item(Target::Word(topic.example.to_owned()), |b| b.para(0, Role::Text, &line));
+    }
+}
+
+/// A page of [`crate::explain`].
+fn one(page: &Page, b: &mut Build) {
+    b.para(0, Role::Heading, &page.id);
+    b.para(0, Role::Text, &format!("{}: {}", page.kind.name(), page.title));
+    for (heading, text) in [("What it means", &page.meaning), ("When", &page.when), ("What it is not", &page.not_this)] {
+        if !text.is_empty() {
+            b.heading(heading);
+            paragraphs(text, b);
+        }
+    }
+    b.second_block();
+    if !page.more.is_empty() {
+        b.heading("In detail");
+        for line in &page.more {
+            b.label((Role::Dim, "  -"), 4, Role::Text, line);
+        }
+    }
+    related(&page.related, b);
+    b.heading("Where this comes from");
+    b.para(2, Role::Dim, &page.source);
+}
+
+fn related(words: &[String], b: &mut Build) {
+    if words.is_empty() {
         return;
-    };
+    }
+    b.heading("Related");
+    words.iter().for_each(|word| link(word, b));
+}
+
+fn documented(state: &State, scenario: &Scenario, diagnosis: Option<usize>, b: &mut Build) {
     b.para(0, Role::Heading, &scenario.title);
     b.para(0, Role::Quote, &scenario.issue);
     if let Some(diagnosis) = diagnosis.and_then(|index| state.report()?.diagnoses.get(index)) {
@@ -39,6 +117,9 @@ pub fn build(state: &State, id: &str, diagnosis: Option<usize>, b: &mut Build) {
     if !scenario.prove.is_empty() {
         b.heading("How to see that it is mended");
         paragraphs(&scenario.prove, b);
+    }
+    if let Some(page) = explain::by_id(&scenario.id) {
+        related(&page.related, b);
     }
     if !scenario.sources.is_empty() {
         b.heading("Where this comes from");
@@ -69,24 +150,13 @@ fn resource(scenario: &Scenario, b: &mut Build) {
 }
 
 fn remedy(remedy: &Remedy, b: &mut Build) {
-    let target = Target::Words(remedy.add_entitlements.join("\n"));
-    let text = |b: &mut Build| {
-        b.label((Role::Dim, remedy.rank.word()), 13, Role::Heading, &remedy.title);
-    };
-    // Only a remedy with keys has something to copy.
-    if remedy.add_entitlements.is_empty() {
-        text(b)
-    } else {
-        b.item(target, text)
-    }
-    for key in &remedy.add_entitlements {
-        b.para(4, Role::Text, &format!("add {key}"));
-    }
-    for key in &remedy.remove_entitlements {
-        b.para(4, Role::Text, &format!("take out {key}"));
-    }
-    for key in &remedy.add_info_plist {
-        b.para(4, Role::Text, &format!("add to Info.plist: {key}"));
+    b.label((Role::Dim, remedy.rank.word()), 13, Role::Heading, &remedy.title);
+    let keys =
+        [("add", &remedy.add_entitlements), ("take out", &remedy.remove_entitlements), ("add to Info.plist:", &remedy.add_info_plist)];
+    for (verb, keys) in keys {
+        for key in keys {
+            b.item(Target::Word(key.clone()), |b| b.para(4, Role::Text, &format!("{verb} {key}")));
+        }
     }
     b.para(4, Role::Text, &remedy.explanation.split_whitespace().collect::<Vec<_>>().join(" "));
     if let Some(weakens) = &remedy.weakens {

@@ -17,6 +17,7 @@ mod title;
 
 pub use answer::{is_other_cause, proofs};
 pub use code::{Marks, Node, nodes};
+pub use object::flags_word;
 pub use open::shown_entries;
 pub use tell::message;
 pub use text::lines_block;
@@ -48,7 +49,7 @@ pub fn page(state: &State, regions: &Regions) -> Page {
         Screen::List { place } => list::build(state, place.cursor, &mut b),
         Screen::Finding { finding, .. } => list::finding(state, *finding, &mut b),
         Screen::Interview { question, place } => interview::build(state, question, place.cursor, &mut b),
-        Screen::Explain { scenario, diagnosis, .. } => explain::build(state, scenario, *diagnosis, &mut b),
+        Screen::Explain { words, diagnosis, .. } => explain::build(state, words, *diagnosis, &mut b),
         Screen::Help { of, .. } => help::build(*of, &mut b),
         Screen::Open(open) => open::build(state, open, &mut b),
     }

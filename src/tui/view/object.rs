@@ -60,9 +60,13 @@ fn slice(report: &Report, code: &Code, b: &mut Build) {
         ("UUID", code.uuid.clone()),
     ];
     for (label, value) in lines {
-        if let Some(value) = value {
-            b.label((Role::Dim, label), LABEL + 1, Role::Text, &value);
-        }
+        let Some(value) = value else { continue };
+        let word = match label {
+            "flags" => flags_word(code),
+            "signer" => Some(code.signer.to_owned()),
+            _ => None,
+        };
+        explained(word, b, |b| b.label((Role::Dim, label), LABEL + 1, Role::Text, &value));
     }
     for spawn in report.spawn.iter().filter(|spawn| spawn.executable == code.path && spawn.arch == code.arch) {
         let mark = match spawn.verdict {
@@ -73,6 +77,24 @@ fn slice(report: &Report, code: &Code, b: &mut Build) {
         b.label((mark.role(), &format!("{} starts", mark.sign())), LABEL + 1, Role::Text, &format!("{}: {}", spawn.verdict, spawn.why));
     }
     entitlements(report, code, b);
+}
+
+/// What [`crate::explain`] reads the flags of a slice from; `None` for one without a signature, which has none.
+pub fn flags_word(code: &Code) -> Option<String> {
+    (code.signature != "unsigned").then(|| format!("flags={}({})", code.flags, code.flag_names.join(",")))
+}
+
+/// A row about a word that can be explained. Beside the tree it is no place of its own: there the tree is walked.
+fn explained(word: Option<String>, b: &mut Build, build: impl FnOnce(&mut Build)) {
+    match word {
+        Some(word) if !b.is_beside() => b.item(Target::Word(word), build),
+        _ => build(b),
+    }
+}
+
+/// A key, if it has a page.
+fn key(key: &str) -> Option<String> {
+    crate::explain::by_id(key).map(|page| page.id.clone())
 }
 
 fn entitlements(report: &Report, code: &Code, b: &mut Build) {
@@ -88,10 +110,11 @@ fn entitlements(report: &Report, code: &Code, b: &mut Build) {
     for (key, value) in &state.present {
         let (mark, word) = state_of(state, key);
         let value = if *value == serde_json::Value::Bool(true) { String::new() } else { format!(" = {value}") };
-        b.label((mark.role(), mark.sign()), 2, Role::Text, &format!("{key}{value}: {word}"));
+        explained(self::key(key), b, |b| b.label((mark.role(), mark.sign()), 2, Role::Text, &format!("{key}{value}: {word}")));
     }
     for key in &state.missing {
-        b.label((Mark::Broken.role(), Mark::Broken.sign()), 2, Role::Text, &format!("{key}: needed and missing"));
+        let line = format!("{key}: needed and missing");
+        explained(self::key(key), b, |b| b.label((Mark::Broken.role(), Mark::Broken.sign()), 2, Role::Text, &line));
     }
 }
 

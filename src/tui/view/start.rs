@@ -28,7 +28,7 @@ pub fn build(state: &State, _cursor: usize, b: &mut Build) {
     if !state.library.scenarios.is_empty() {
         b.heading("Documented issues");
         for scenario in state.library.scenarios {
-            b.item(Target::Scenario(scenario.id.clone()), |b| b.para(0, Role::Text, &scenario.title));
+            b.item(Target::Word(scenario.id.clone()), |b| b.para(0, Role::Text, &scenario.title));
         }
     }
 }

@@ -72,9 +72,10 @@ fn trail(state: &State) -> String {
         Screen::List { .. } => "all findings".into(),
         Screen::Finding { .. } => "all findings › one".into(),
         Screen::Interview { .. } => "questions".into(),
-        Screen::Explain { scenario, .. } => {
-            format!("explain › {}", state.scenario(scenario).map_or("", |scenario| scenario.title.as_str()))
-        }
+        Screen::Explain { words, .. } => match words.as_slice() {
+            [word] => format!("explain › {}", super::explain::title(state, word)),
+            _ => "explain".into(),
+        },
         Screen::Help { .. } => "help".into(),
         Screen::Open(_) => "open".into(),
     }

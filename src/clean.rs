@@ -2,23 +2,24 @@
 
 use std::fmt::Write;
 
-/// The text on one line. Tabs and line breaks become a space, every other control or invisible character an escape: `\x1b`, `\u{202e}`.
+/// The text on one line. A tab becomes four spaces, a line break one; every other control or invisible character an escape: `\x1b`, `\u{202e}`.
 pub fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
         match character {
             '\r' if characters.peek() == Some(&'\n') => {}
-            '\t' | '\n' => out.push(' '),
+            '\t' => out.push_str("    "),
+            '\n' => out.push(' '),
             _ => push(&mut out, character),
         }
     }
     out
 }
 
-/// The lines of a text, each cleaned; tabs become four spaces.
+/// The lines of a text, each cleaned.
 pub fn clean_lines(text: &str) -> impl Iterator<Item = String> + '_ {
-    text.lines().map(|line| clean(&line.replace('\t', "    ")))
+    text.lines().map(clean)
 }
 
 /// JSON with the same characters as `\u` escapes: the values stay what they are, and no terminal obeys them.
@@ -47,11 +48,12 @@ fn push(out: &mut String, character: char) {
     };
 }
 
-/// C0, DEL and C1; direction marks, embeddings, overrides and isolates; zero-width and separator characters; tag characters.
+/// C0, DEL and C1; direction marks, embeddings, overrides and isolates; zero-width and separator characters; variation selectors (they change a
+/// sign's width on some terminals); tag characters.
 pub fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-        || matches!(character, '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+        || matches!(character, '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -80,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_text_becomes_one_line() {
-        assert_eq!(clean("a\r\nb\n\tc"), "a b  c");
+        assert_eq!(clean("a\r\nb\n\tc"), "a b     c");
         assert_eq!(clean_lines("-\t<key>\r\n+\x1b").collect::<Vec<_>>(), ["-    <key>", r"+\x1b"]);
     }
 

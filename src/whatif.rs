@@ -1,0 +1,342 @@
+//! What would change if an entitlement were there, or were not: refusals that vanish and stay, what it opens, what the notary and the store say, and sets
+//! that make no sense together. Pure, without a new scan: the same model decides on changed facts.
+
+use crate::diagnose::Change;
+use crate::evidence::{Evidence, Image};
+use crate::fix::edit::{self, EditError};
+use crate::fix::plan;
+use crate::policy::{self, RESOURCES, key};
+use crate::report::{Diagnosis, EntitlementState, Report};
+use crate::scenario;
+use std::path::Path;
+
+/// Keys that can be tried on any executable, in Apple's order: the exceptions of the hardened runtime, then its resources, then what goes with them.
+pub const KEYS: [&str; 17] = [
+    key::ALLOW_JIT,
+    key::UNSIGNED_MEMORY,
+    key::DYLD_VARIABLES,
+    key::LIBRARY_VALIDATION,
+    key::PAGE_PROTECTION,
+    key::DEBUGGER,
+    key::AUDIO_INPUT,
+    key::CAMERA,
+    key::LOCATION,
+    key::CONTACTS,
+    key::CALENDARS,
+    key::PHOTOS,
+    key::APPLE_EVENTS,
+    key::GET_TASK_ALLOW,
+    key::APP_SANDBOX,
+    key::INHERIT,
+    "com.apple.security.network.client",
+];
+
+/// What is known of a key on one executable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// There, and the code needs it.
+    Needed,
+    /// The code needs it, and it is not there.
+    Missing,
+    /// There, and proven not to be needed.
+    Excess,
+    /// There, and without effect.
+    Inert,
+    /// There, and covered by another key.
+    Redundant,
+    /// There; whether the code needs it is not known.
+    Present,
+    /// Not there, and nothing asks for it.
+    Absent,
+}
+
+impl Standing {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Standing::Needed => "needed",
+            Standing::Missing => "missing",
+            Standing::Excess => "not needed",
+            Standing::Inert => "inert",
+            Standing::Redundant => "covered",
+            Standing::Present => "present",
+            Standing::Absent => "",
+        }
+    }
+}
+
+/// One key of one executable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Key.
+    pub key: String,
+    /// It is signed in and true.
+    pub was: bool,
+    /// It would be.
+    pub is: bool,
+    /// What is known of it as it would be.
+    pub standing: Standing,
+    /// It can be switched. False when its value is no boolean.
+    pub switches: bool,
+}
+
+/// What a change brings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Refusals that vanish.
+    pub gone: Vec<String>,
+    /// Refusals that stay.
+    pub left: Vec<String>,
+    /// Refusals that come.
+    pub new: Vec<String>,
+    /// What each added key gives away: (key, words).
+    pub opens: Vec<(String, String)>,
+    /// What each removed key gave away and no longer does.
+    pub closes: Vec<(String, String)>,
+    /// What the notary and the store will say.
+    pub reviewers: Vec<String>,
+    /// Sets that make no sense together.
+    pub senseless: Vec<String>,
+}
+
+/// Executables that keys can be tried on, by relative path; the main executable first.
+pub fn executables(report: &Report) -> Vec<String> {
+    let mut paths: Vec<String> = Vec::new();
+    let main = report.target.executable.iter();
+    for path in main.chain(report.entitlements.iter().map(|state| &state.executable)) {
+        let known = report.entitlements.iter().any(|state| state.executable == *path);
+        if known && !paths.contains(path) {
+            paths.push(path.clone());
+        }
+    }
+    paths
+}
+
+/// The keys of one executable: those of [`KEYS`], then what else it carries. `before` is the report on the app as it is, `after` on the changed one.
+pub fn rows(before: &Report, after: &Report, executable: &str) -> Vec<Row> {
+    let others = states(before, executable).flat_map(|state| state.present.keys()).filter(|key| !KEYS.contains(&key.as_str()));
+    let mut keys: Vec<String> = KEYS.iter().map(|key| (*key).to_owned()).collect();
+    for key in others {
+        if !keys.contains(key) {
+            keys.push(key.clone());
+        }
+    }
+    keys.into_iter().map(|key| row(before, after, executable, key)).collect()
+}
+
+fn row(before: &Report, after: &Report, executable: &str, key: String) -> Row {
+    let is_true = |report: &Report| states(report, executable).any(|state| state.present.get(&key) == Some(&serde_json::Value::Bool(true)));
+    let switches = states(before, executable).all(|state| state.present.get(&key).is_none_or(serde_json::Value::is_boolean));
+    let (was, is) = (is_true(before), is_true(after));
+    // A key that any slice needs is needed: one file is signed into all of them.
+    let any = |list: fn(&EntitlementState) -> &Vec<String>| states(after, executable).any(|state| list(state).contains(&key));
+    let standing = match is || !switches {
+        false if any(|state| &state.missing) => Standing::Missing,
+        false => Standing::Absent,
+        true if any(|state| &state.needed) => Standing::Needed,
+        true if any(|state| &state.inert) => Standing::Inert,
+        true if any(|state| &state.redundant) => Standing::Redundant,
+        true if any(|state| &state.excess) => Standing::Excess,
+        true => Standing::Present,
+    };
+    Row { key, was, is, standing, switches }
+}
+
+fn states<'a>(report: &'a Report, executable: &'a str) -> impl Iterator<Item = &'a EntitlementState> {
+    report.entitlements.iter().filter(move |state| state.executable == executable)
+}
+
+/// The change with one key switched. Switching it back takes it out of the change again.
+pub fn switched(change: &Change, before: &Report, executable: &str, key: &str) -> Change {
+    let mut change = change.clone();
+    let path = Path::new(executable);
+    let known = change.entitlements.iter().position(|(on, name, _)| on == path && name == key);
+    match known {
+        Some(index) => {
+            change.entitlements.remove(index);
+        }
+        None => {
+            let was = row(before, before, executable, key.to_owned()).was;
+            change.entitlements.push((path.to_path_buf(), key.to_owned(), !was));
+        }
+    }
+    change
+}
+
+/// Compares the report on the app as it is with the report on the changed one.
+pub fn outcome(evidence: &Evidence, before: &Report, after: &Report, change: &Change) -> Outcome {
+    let (was, is) = (refusals(before), refusals(after));
+    // A message of the app as it was stays in the evidence; that no rule of macOS stands behind it any more is what tells.
+    let gone = |refusal: &&Refusal| !is.iter().any(|other| other.id == refusal.id && (other.by_rule || !refusal.by_rule));
+    let words = |present: bool| -> Vec<(String, String)> {
+        let mut keys: Vec<&String> = change.entitlements.iter().filter(|(_, _, is)| *is == present).map(|(_, key, _)| key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys.into_iter().map(|key| (key.clone(), gives_away(key))).collect()
+    };
+    Outcome {
+        gone: was.iter().filter(gone).map(|refusal| refusal.words.clone()).collect(),
+        left: was.iter().filter(|refusal| !gone(refusal)).map(|refusal| refusal.words.clone()).collect(),
+        new: is.iter().filter(|refusal| !was.iter().any(|other| other.id == refusal.id)).map(|refusal| refusal.words.clone()).collect(),
+        opens: words(true),
+        closes: words(false),
+        reviewers: reviewers(evidence, before, after, change),
+        senseless: senseless(evidence, change),
+    }
+}
+
+/// Something that macOS refuses.
+struct Refusal {
+    /// The same in both reports.
+    id: String,
+    words: String,
+    /// The model of macOS refuses it, and no message alone says so.
+    by_rule: bool,
+}
+
+/// What macOS refuses. Leads are no refusals, and neither is what only says that nothing else was seen: the evidence is of the app as it was.
+fn refusals(report: &Report) -> Vec<Refusal> {
+    let sure = |d: &&Diagnosis| d.confidence != "possible" && d.cause != "not-signing";
+    let diagnoses = report.diagnoses.iter().filter(sure).map(|d| Refusal {
+        id: format!("{} {} {}", d.cause, d.scenario, d.subject),
+        words: d.summary.clone(),
+        by_rule: d.rule.is_some(),
+    });
+    let loads = report.loads.iter().filter(|load| load.verdict == "refused").map(|load| Refusal {
+        id: format!("load {} {}", load.executable, load.name),
+        words: format!("{} may not load {}: {}", name(&load.executable), name(&load.name), load.rule),
+        by_rule: true,
+    });
+    let spawn = report.spawn.iter().filter(|spawn| spawn.verdict == "refused").map(|spawn| Refusal {
+        id: format!("spawn {} {}", spawn.executable, spawn.arch),
+        words: format!("{} ({}) would not start: {}", name(&spawn.executable), spawn.arch, spawn.why),
+        by_rule: true,
+    });
+    let missing =
+        report.entitlements.iter().flat_map(|state| state.missing.iter().map(move |key| (state, key))).map(|(state, key)| Refusal {
+            id: format!("key {} {} {key}", state.executable, state.arch),
+            words: format!("{} ({}) lacks {}, which its code needs", name(&state.executable), state.arch, short(key)),
+            by_rule: true,
+        });
+    let mut all: Vec<Refusal> = Vec::new();
+    for refusal in diagnoses.chain(loads).chain(spawn).chain(missing) {
+        match all.iter_mut().find(|known| known.id == refusal.id) {
+            Some(known) => known.by_rule |= refusal.by_rule,
+            None => all.push(refusal),
+        }
+    }
+    all
+}
+
+fn name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// Apple's key without the prefix that all of them have.
+fn short(key: &str) -> &str {
+    key.strip_prefix("com.apple.security.").unwrap_or(key)
+}
+
+/// What a key gives away, in the words of the scenario whose remedy adds it.
+fn gives_away(wanted: &str) -> String {
+    let remedies = || scenario::all().iter().flat_map(|scenario| &scenario.remedies);
+    let alone = remedies().filter(|remedy| remedy.add_entitlements == [wanted]).find_map(|remedy| remedy.weakens.clone());
+    let among =
+        || remedies().filter(|remedy| remedy.add_entitlements.iter().any(|key| key == wanted)).find_map(|remedy| remedy.weakens.clone());
+    alone.or_else(among).unwrap_or_else(|| match wanted {
+        key::PAGE_PROTECTION => {
+            "Signed code pages may be changed and run: the signature no longer protects the program while it runs.".into()
+        }
+        key::DEBUGGER => "The program may attach to others that allow it, when the user agrees.".into(),
+        key::APP_SANDBOX => "Nothing: it takes rights away, and the program must ask for each it needs.".into(),
+        key::INHERIT => "Nothing: a helper takes over the sandbox of the program that starts it.".into(),
+        _ => match RESOURCES.iter().find(|resource| resource.entitlement == wanted) {
+            Some(resource) => format!("The program may ask the user for {}.", resource.name),
+            None => "Not known to Temper: read Apple's page on this key.".into(),
+        },
+    })
+}
+
+fn reviewers(evidence: &Evidence, before: &Report, after: &Report, change: &Change) -> Vec<String> {
+    let mut said: Vec<String> = Vec::new();
+    let refused = |report: &Report| report.notary.iter().map(|notary| format!("{}: {}", notary.path, notary.message)).collect::<Vec<_>>();
+    let (was, is) = (refused(before), refused(after));
+    said.extend(is.iter().filter(|line| !was.contains(line)).map(|line| format!("the notary would refuse {line}")));
+    said.extend(was.iter().filter(|line| !is.contains(line)).map(|line| format!("the notary would no longer refuse {line}")));
+    let added = |wanted: &str| change.entitlements.iter().any(|(_, key, present)| *present && key == wanted);
+    for key in [key::GET_TASK_ALLOW, key::DEBUGGER].into_iter().filter(|key| added(key)) {
+        said.push(format!("the App Store does not take {}", short(key)));
+    }
+    let questioned = [key::ALLOW_JIT, key::UNSIGNED_MEMORY, key::PAGE_PROTECTION, key::DYLD_VARIABLES, key::LIBRARY_VALIDATION];
+    let sandboxed = evidence.main_images().any(|image| image.has_entitlement(key::APP_SANDBOX));
+    for key in questioned.into_iter().filter(|key| sandboxed && added(key)) {
+        said.push(format!("reviewers of the App Store ask why {} is needed", short(key)));
+    }
+    said
+}
+
+/// Sets of keys that contradict or cover each other, on each executable that changes.
+fn senseless(evidence: &Evidence, change: &Change) -> Vec<String> {
+    let mut said: Vec<String> = Vec::new();
+    let mut paths: Vec<&Path> = change.entitlements.iter().map(|(path, _, _)| path.as_path()).collect();
+    paths.dedup();
+    for image in paths.iter().flat_map(|path| evidence.images_at(path)) {
+        for line in senseless_on(evidence, image, change) {
+            if !said.contains(&line) {
+                said.push(line);
+            }
+        }
+    }
+    said
+}
+
+fn senseless_on(evidence: &Evidence, image: &Image, change: &Change) -> Vec<String> {
+    let changed =
+        |wanted: &str| change.entitlements.iter().find(|(path, key, _)| *path == image.path && key == wanted).map(|(_, _, is)| *is);
+    let has = |wanted: &str| changed(wanted).unwrap_or_else(|| image.has_entitlement(wanted));
+    let mine: Vec<&str> =
+        change.entitlements.iter().filter(|(path, _, is)| *path == image.path && *is).map(|(_, key, _)| key.as_str()).collect();
+    let (who, arm) = (image.path.file_name().unwrap_or_default().to_string_lossy(), image.arch().is_arm64());
+    let mut said = Vec::new();
+    if !image.is_hardened() {
+        let inert = mine.iter().filter(|key| key.starts_with("com.apple.security.cs.") || RESOURCES.iter().any(|r| r.entitlement == **key));
+        said.extend(inert.map(|key| format!("{who} is not hardened: {} does nothing there", short(key))));
+    }
+    if has(key::ALLOW_JIT) && has(key::UNSIGNED_MEMORY) && !arm {
+        said.push(format!("on Intel allow-unsigned-executable-memory covers allow-jit: one of the two is enough on {who}"));
+    }
+    if has(key::PAGE_PROTECTION) && has(key::UNSIGNED_MEMORY) {
+        said.push(format!("disable-executable-page-protection covers allow-unsigned-executable-memory on {who}"));
+    }
+    if has(key::PAGE_PROTECTION) && arm {
+        said.push(format!(
+            "on Apple silicon disable-executable-page-protection does no more than allow-unsigned-executable-memory ({who})"
+        ));
+    }
+    if has(key::DYLD_VARIABLES) && !has(key::LIBRARY_VALIDATION) {
+        said.push(format!(
+            "allow-dyld-environment-variables without disable-library-validation: {who} takes libraries of its own team and Apple's only"
+        ));
+    }
+    if has(key::INHERIT) && !has(key::APP_SANDBOX) {
+        said.push(format!("inherit does nothing without app-sandbox on {who}"));
+    }
+    if has(key::GET_TASK_ALLOW) {
+        said.push(format!("get-task-allow on {who} is for development: anybody's debugger may read and change the process"));
+    }
+    let unprofiled = !evidence.bundles.iter().any(|bundle| bundle.has_profile);
+    said.extend(
+        mine.iter()
+            .filter(|key| unprofiled && policy::is_restricted(key))
+            .map(|key| format!("{} needs a provisioning profile, and there is none: macOS would not start {who}", short(key))),
+    );
+    said
+}
+
+/// The entitlements file that the change makes of an executable's signed entitlements, as a diff; empty when nothing changes.
+pub fn diff(evidence: &Evidence, executable: &str, change: &Change) -> Result<String, EditError> {
+    let mine = || change.entitlements.iter().filter(|(path, _, _)| path == Path::new(executable));
+    let wanted = |present: bool| mine().filter(|(_, _, is)| *is == present).map(|(_, key, _)| key.clone()).collect();
+    let edits = edit::Edits { add: wanted(true), remove: wanted(false) };
+    plan::edit_as_signed(evidence, Path::new(executable), &edits).map(|file| file.diff)
+}
