@@ -18,6 +18,8 @@ pub enum Asked {
     Check(Subject, Format, Color),
     /// Pages on words.
     Explain(Ask, Color),
+    /// The least entitlements files.
+    Minimize(super::minimize::MinimizeArgs),
 }
 
 /// What is to be examined, and how.
@@ -139,6 +141,9 @@ enum Command {
     /// Say what a word means: an entitlement, flag, code, error number, log line …
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
+    /// Make the least entitlements file for each executable, with the reason of every key
+    #[command(after_help = super::minimize::EXIT_CODES)]
+    Minimize(super::minimize::MinimizeArgs),
 }
 
 #[derive(Debug, Args)]
@@ -208,6 +213,7 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Asked, clap::Er
         Some(Command::Explain(args)) => {
             return Ok(Asked::Explain(Ask { words: args.words, list: args.list, format: args.format }, args.color));
         }
+        Some(Command::Minimize(args)) => return Ok(Asked::Minimize(args)),
         Some(Command::Check(check)) => check,
     };
     let inner = matches.subcommand_matches("check").unwrap_or(&matches);
@@ -293,7 +299,7 @@ mod tests {
     fn subject_of(line: &str) -> Subject {
         match asked(line) {
             Ok(Asked::Open(subject, _) | Asked::Check(subject, ..)) => subject,
-            Ok(Asked::Explain(..)) => panic!("{line} examines nothing"),
+            Ok(Asked::Explain(..) | Asked::Minimize(_)) => panic!("{line} asks for something else"),
             Err(error) => panic!("{line}: {error}"),
         }
     }

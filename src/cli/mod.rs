@@ -3,6 +3,7 @@
 pub mod args;
 pub mod explain;
 pub mod json;
+pub mod minimize;
 pub mod text;
 
 use crate::lab;

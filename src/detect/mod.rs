@@ -13,6 +13,7 @@ mod scene;
 mod signing;
 
 pub(crate) use log::{engine_name, process_of, reason_words};
+pub(crate) use memory::{RuledOut, call_text, rules_out};
 pub use scene::Scene;
 
 use crate::finding::{Confidence, Finding, Kind, Location, Proof, Severity};

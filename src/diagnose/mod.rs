@@ -6,6 +6,7 @@
 mod case;
 mod conditions;
 mod environment;
+mod least;
 mod libraries;
 mod memory;
 mod other;

@@ -1,10 +1,10 @@
 //! The tables of the report: findings, entitlements, code, loads, spawn, notary, noise, what to collect.
 
 use super::case::Case;
-use crate::detect::{Clue, Detected, MemoryUse};
+use super::least;
+use crate::detect::{Clue, Detected};
 use crate::evidence::{EvidenceText, Image, Signed, TextFacts};
-use crate::finding::Confidence;
-use crate::policy::{self, Action, Process, decide, key};
+use crate::policy::key;
 use crate::read::entitlements::Value;
 use crate::read::log::LogFact;
 use crate::read::macho::Arch;
@@ -22,6 +22,7 @@ pub(super) fn report(case: &Case<'_>, verdict: Verdict, diagnoses: Vec<Diagnosis
         verdict,
         evidence: evidence.texts.iter().enumerate().map(|(index, text)| item(case, index, text)).collect(),
         entitlements: evidence.executables().map(|image| entitlements(case, image, &diagnoses)).collect(),
+        resources: least::resources(case),
         code: evidence.images.iter().map(|image| code(case, image)).collect(),
         loads: case.scene.loads.iter().map(load).collect(),
         spawn: evidence.executables().map(|image| spawn(case, image)).collect(),
@@ -162,6 +163,8 @@ fn load(load: &crate::dyld::Load) -> report::Load {
         to: load.to.as_deref().map(text),
         verdict: load.verdict.word(),
         rule: load.rule.clone(),
+        kind: load.kind.word(),
+        dangling: load.is_dangling,
     }
 }
 
@@ -245,29 +248,7 @@ fn collect(case: &Case<'_>) -> Vec<report::Collect> {
 }
 
 fn entitlements(case: &Case<'_>, image: &Image, diagnoses: &[Diagnosis]) -> report::EntitlementState {
-    let mut state = report::EntitlementState {
-        executable: text(&image.path),
-        arch: image.arch().name(),
-        present: present(image),
-        needed: Vec::new(),
-        missing: Vec::new(),
-        excess: Vec::new(),
-        inert: Vec::new(),
-        redundant: Vec::new(),
-    };
-    let mut needed: BTreeSet<String> = needed_by_code(case, image);
-    let mut excess: BTreeSet<String> = BTreeSet::new();
-    let sure = diagnoses.iter().filter(|d| d.confidence != "possible" && d.subject == state.executable);
-    for remedy in sure.flat_map(|d| &d.remedies).filter(|remedy| remedy.least) {
-        needed.extend(remedy.add_entitlements.iter().cloned());
-        excess.extend(remedy.remove_entitlements.iter().filter(|key| image.entitlements().is_some_and(|e| e.get(key).is_some())).cloned());
-    }
-    state.missing = needed.iter().filter(|key| !image.has_entitlement(key)).cloned().collect();
-    state.needed = needed.into_iter().collect();
-    state.excess = excess.into_iter().collect();
-    state.inert = inert(image);
-    state.redundant = redundant(case, image);
-    state
+    report::EntitlementState { present: present(image), ..least::state(case, image, diagnoses) }
 }
 
 fn present(image: &Image) -> serde_json::Map<String, serde_json::Value> {
@@ -283,59 +264,4 @@ fn json(value: &Value) -> serde_json::Value {
         Value::Array(items) => items.iter().map(json).collect::<Vec<_>>().into(),
         Value::Dict(entries) => serde_json::Value::Object(entries.iter().map(|(k, v)| (k.clone(), json(v))).collect()),
     }
-}
-
-/// Keys that proven code asks for: what the policy would name for a process without any key.
-fn needed_by_code(case: &Case<'_>, image: &Image) -> BTreeSet<String> {
-    let mut bare = Process::of(image);
-    bare.entitlements.clear();
-    let uses = case.uses(image).into_iter().filter(|u| u.confidence >= Confidence::Likely);
-    let first_key = |decision: policy::Decision| {
-        decision.lifts.iter().find_map(|lift| match lift {
-            policy::Lift::Entitlements(keys) => keys.first().map(|k| (*k).to_owned()),
-            _ => None,
-        })
-    };
-    let mut keys: BTreeSet<String> = uses
-        .filter_map(|u| match u.how {
-            MemoryUse::MapJit => first_key(decide(&bare, &Action::MapJit)),
-            MemoryUse::FlipsPages => first_key(decide(&bare, &Action::ExecuteFlippedPage)),
-            MemoryUse::WriteExecute => first_key(decide(&bare, &Action::MapWriteExecute)),
-            _ => None,
-        })
-        .collect();
-    for (_, detected) in case.clues(|c| matches!(c, Clue::UsesResource(_))) {
-        let Clue::UsesResource(resource) = &detected.clue else { continue };
-        let here = case.image_of(detected).is_some_and(|user| case.scene.hosts(user).iter().any(|host| std::ptr::eq(*host, image)));
-        if here && detected.finding.confidence >= Confidence::Likely && image.is_hardened() {
-            keys.insert(resource.entitlement.to_owned());
-        }
-    }
-    keys
-}
-
-/// Keys without effect: exceptions and resource keys on code that is not hardened.
-fn inert(image: &Image) -> Vec<String> {
-    if image.is_hardened() {
-        return Vec::new();
-    }
-    let guarded = |name: &str| name.starts_with("com.apple.security.cs.") || policy::RESOURCES.iter().any(|r| r.entitlement == name);
-    let entries = image.entitlements().map(|e| e.entries.as_slice()).unwrap_or_default();
-    let sandboxed = image.has_entitlement(key::APP_SANDBOX);
-    entries.iter().map(|(name, _)| name).filter(|name| guarded(name) && (!sandboxed || name.contains(".cs."))).cloned().collect()
-}
-
-/// Keys that another one covers: on Intel the memory keys are a chain; on Apple silicon the two broad ones are equal.
-fn redundant(case: &Case<'_>, image: &Image) -> Vec<String> {
-    let has = |name: &str| image.has_entitlement(name);
-    let mut all = Vec::new();
-    let broad = has(key::UNSIGNED_MEMORY) || has(key::PAGE_PROTECTION);
-    let other_slice_needs_jit = case.scene.evidence.images_at(&image.path).any(|slice| slice.arch().is_arm64());
-    if broad && has(key::ALLOW_JIT) && !image.arch().is_arm64() && !other_slice_needs_jit {
-        all.push(key::ALLOW_JIT.to_owned());
-    }
-    if has(key::PAGE_PROTECTION) && has(key::UNSIGNED_MEMORY) && image.arch().is_arm64() {
-        all.push(key::PAGE_PROTECTION.to_owned());
-    }
-    all
 }

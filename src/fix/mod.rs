@@ -2,7 +2,8 @@
 
 pub mod apply;
 pub mod edit;
+pub mod minimal;
 pub mod plan;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 pub mod sign;

@@ -120,6 +120,7 @@ fn report(verdict: Verdict) -> Report {
             code("Contents/Helpers/render", "execute", Some("N4W7PXQ29K"), &[]),
             code(FX, "bundle", None, &[]),
         ],
+        resources: Vec::new(),
         loads: vec![Load {
             from: APP.into(),
             executable: APP.into(),
@@ -128,6 +129,8 @@ fn report(verdict: Verdict) -> Report {
             to: Some(LUA.into()),
             verdict: "allowed",
             rule: "same team".into(),
+            kind: "required",
+            dangling: false,
         }],
         spawn: vec![Spawn { executable: APP.into(), arch: "arm64", verdict: "runs", why: "nothing refuses it".into() }],
         notary: Vec::new(),
@@ -212,6 +215,7 @@ pub fn jit() -> Examination {
         excess: vec![JIT_KEY.into()],
         inert: vec![],
         redundant: vec![],
+        ..EntitlementState::default()
     }];
     let adopt = Remedy {
         needs_new_code: true,
@@ -270,6 +274,8 @@ pub fn library_validation() -> Examination {
         to: Some(FX.into()),
         verdict: "refused",
         rule: "it has no team".into(),
+        kind: "plug-in",
+        dangling: false,
     });
     let sign = Remedy { least: true, on: Some(FX.into()), ..remedy("recommended", "Sign the library with the app's own team") };
     let usage = Remedy {

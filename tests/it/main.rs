@@ -7,6 +7,7 @@ mod callsites;
 mod cases;
 mod command_line;
 mod corpus;
+mod experiments;
 mod labs;
 mod memory;
 mod pictures;
