@@ -44,6 +44,11 @@ pub(super) fn state(case: &Case<'_>, image: &Image, diagnoses: &[Diagnosis]) -> 
     for diagnosis in diagnoses.iter().filter(|d| d.confidence != "possible" && d.subject == executable) {
         of_diagnosis(image, diagnosis, &mut needs, &mut excess);
     }
+    // On Intel one broad key serves for all: where it is needed anyway, MAP_JIT asks for no second one.
+    let broad = needs.iter().any(|need| need.key == key::UNSIGNED_MEMORY && need.confidence >= Confidence::Likely);
+    if broad && !image.arch().is_arm64() {
+        needs.iter_mut().filter(|need| need.key == key::ALLOW_JIT).for_each(|need| need.key = key::UNSIGNED_MEMORY.to_owned());
+    }
     let inert = inert(image);
     let mut state = EntitlementState {
         executable,
@@ -61,7 +66,7 @@ pub(super) fn state(case: &Case<'_>, image: &Image, diagnoses: &[Diagnosis]) -> 
     let entries = image.entitlements().map(|e| e.entries.as_slice()).unwrap_or_default();
     for (name, _) in entries {
         let mut reason = present(case, image, name, &needs, &state, &inert);
-        if excess.contains(name) && reason.standing != "needed" {
+        if excess.contains(name) && reason.standing == "undecided" {
             reason.standing = "excess";
             reason.why = "the least remedy of a diagnosis takes it out".into();
         }
@@ -184,11 +189,6 @@ fn memory(case: &Case<'_>, image: &Image) -> Vec<Need> {
             need.instead = None;
         }
         all.push(need);
-    }
-    // On Intel one broad key serves for all: where it is needed anyway, MAP_JIT asks for no second one.
-    let broad = all.iter().any(|need| need.key == key::UNSIGNED_MEMORY && need.confidence >= Confidence::Likely);
-    if broad && !image.arch().is_arm64() {
-        all.iter_mut().filter(|need| need.key == key::ALLOW_JIT).for_each(|need| need.key = key::UNSIGNED_MEMORY.to_owned());
     }
     all.extend(engines(case, image, &all));
     all

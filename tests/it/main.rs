@@ -10,6 +10,7 @@ mod corpus;
 mod experiments;
 mod labs;
 mod memory;
+mod minimize;
 mod pictures;
 mod readme;
 mod samples;
