@@ -1,4 +1,4 @@
-//! Draws the real screens into `docs/pictures/*.svg`: practice apps are examined, keys are pressed, and what the terminal would show becomes text on a grid.
+//! Draws the real screens into `docs/pictures/*.svg`, and writes the table of keys into README.md: practice apps are examined, keys are pressed, and what the terminal would show becomes text on a grid.
 //!
 //! ```sh
 //! cargo run --example pictures
@@ -42,7 +42,7 @@ const fn picture(name: &'static str, lab: &'static str, keys: &'static str) -> P
 /// A death that signing has nothing to do with: memory at an address that was never mapped, in code of the app itself.
 const NULL_POINTER: &str = include_str!("null-pointer.crash");
 
-const PICTURES: [Picture; 10] = [
+const PICTURES: [Picture; 11] = [
     picture("answer", "jit-flip", ""),
     picture("remedies", "jit-flip", "enter"),
     picture("entitlements", "jit-flip", "enter enter"),
@@ -51,12 +51,25 @@ const PICTURES: [Picture; 10] = [
     picture("code", "foreign-plugin", "c"),
     picture("evidence", "jit-flip", "e"),
     picture("interview", "jit-flip", "i"),
+    Picture { size: (120, 30), ..picture("what-if", "jit-map-jit", "t enter") },
     Picture { report: Some(NULL_POINTER), ..picture("other-cause", "jit-flip", "") },
     Picture { size: (120, 40), ..picture("wide", "foreign-plugin", "") },
 ];
 
+/// The table stands where its first line stands.
+#[allow(dead_code, reason = "the test that compares the pictures uses only draw_all")]
+fn write_keys(readme: &Path) -> std::io::Result<()> {
+    let text = std::fs::read_to_string(readme)?;
+    let table = temper::tui::keymap::markdown();
+    let Some(begin) = table.lines().next().and_then(|first| text.find(first)) else { return Ok(()) };
+    let (before, old) = text.split_at(begin);
+    let length: usize = old.split_inclusive('\n').take_while(|line| line.starts_with('|')).map(str::len).sum();
+    std::fs::write(readme, format!("{before}{table}{}", old.get(length..).unwrap_or_default()))
+}
+
 #[allow(dead_code, reason = "the test that compares the pictures uses only draw_all")]
 fn main() -> std::io::Result<()> {
+    write_keys(&Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"))?;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
     std::fs::create_dir_all(&folder)?;
     for (name, svg) in draw_all() {
@@ -143,6 +156,7 @@ impl Desk {
                     self.examine(job)
                 }
                 Effect::Examine(job, _) => self.examine(job),
+                Effect::Try(job, before, change) => Msg::Tried(job, Arc::new(temper::decide(before.evidence.clone(), &change))),
                 Effect::Plan(job, order) => Msg::Planned(job, Box::new(plan(&order))),
                 Effect::ReadLines(job, origin, range) => {
                     let text = text(&origin);

@@ -1,7 +1,7 @@
 //! Evidence: all facts on one app, and the texts that came with it. Facts and results, never file contents.
 
 use crate::read::callsites::CallSites;
-use crate::read::cms::Signer;
+use crate::read::cms::{Signer, TrustedChain};
 use crate::read::crash::CrashReport;
 use crate::read::entitlements::Entitlements;
 use crate::read::info_plist::InfoPlist;
@@ -101,6 +101,147 @@ pub struct SignatureFacts {
     pub info_plist_matches: Option<bool>,
     /// Slot −3 against `_CodeSignature/CodeResources`; `None` when the slot is empty. `Some(false)` too when the file is missing.
     pub resources_match: Option<bool>,
+    /// What was compared for every CodeDirectory, in the order of [`Signature::directories`]; the three results above are those of the one the kernel uses.
+    pub directories: Vec<DirectoryCheck>,
+    /// The signer's chain, followed to a root; `None` without certificates.
+    pub chain: Option<TrustedChain>,
+    /// The chain of the secure timestamp's signer; `None` without a token.
+    pub timestamp_chain: Option<TrustedChain>,
+    /// Bytes of the slice: of the whole file when it is thin.
+    pub slice_size: u64,
+    /// Top-level values of the Info.plist that slot −1 is about, as requirements ask for them; `None` when it could not be read.
+    pub info: Option<Vec<(String, crate::read::entitlements::Value)>>,
+}
+
+impl SignatureFacts {
+    /// A signature of which nothing was compared yet.
+    pub fn new(signature: Signature, signer: Signer) -> Self {
+        Self {
+            signature,
+            signer,
+            pages: None,
+            info_plist_matches: None,
+            resources_match: None,
+            directories: Vec::new(),
+            chain: None,
+            timestamp_chain: None,
+            slice_size: 0,
+            info: None,
+        }
+    }
+}
+
+/// What one CodeDirectory says, against what is there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DirectoryCheck {
+    /// Pages against digests; `None` when they were not compared.
+    pub pages: Option<PageResult>,
+    /// Slot −1; see [`SignatureFacts::info_plist_matches`].
+    pub info_plist_matches: Option<bool>,
+    /// Slot −3; see [`SignatureFacts::resources_match`].
+    pub resources_match: Option<bool>,
+}
+
+/// The seal of one bundle (`_CodeSignature/CodeResources`) against the files that are there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SealCheck {
+    /// The bundle: path relative to the root, as in [`Bundle::path`].
+    pub bundle: PathBuf,
+    /// The folder that sealed paths start from (`Contents`, a framework's version, or the bundle itself), relative to the root.
+    pub base: PathBuf,
+    /// The CodeResources file, relative to the root.
+    pub seal: PathBuf,
+    /// Why the seal cannot be used; nothing was compared then.
+    pub unusable: Option<String>,
+    /// 2 with `files2`, else 1.
+    pub version: u8,
+    /// Omit rules that Apple's defaults do not have, or rules that do not begin with everything.
+    pub has_weak_rules: bool,
+    /// Entries for files and links.
+    pub files: u64,
+    /// Nested code that the seal names, whether or not it is there; at most 10,000.
+    pub nested: Vec<SealedCode>,
+    /// How many entries name nested code.
+    pub nested_count: u64,
+    /// What differs, by path; at most [`MAX_SEAL_FAULTS`] of each bundle.
+    pub faults: Vec<SealFault>,
+    /// How many there are of each kind.
+    pub counts: SealCounts,
+    /// What lies beside `Contents`, or beside `Versions` in a framework, where no seal covers it; relative to the root, at most 1,000.
+    pub unsealed: Vec<PathBuf>,
+    /// The layout is that of a versioned framework.
+    pub is_framework: bool,
+    /// It has both the layout of an app and that of a framework.
+    pub is_ambiguous: bool,
+}
+
+/// Most differences that are kept of one bundle; the counts stay exact.
+pub const MAX_SEAL_FAULTS: usize = 10_000;
+
+/// Exact counts of what differs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SealCounts {
+    /// Files and links whose content differs.
+    pub modified: u64,
+    /// Sealed files that are not there.
+    pub missing: u64,
+    /// Files, links and nested bundles that are not in the seal.
+    pub added: u64,
+    /// Files that are not in the seal, those in nested bundles that are not in the seal counted one by one.
+    pub added_files: u64,
+    /// Entries or rules that make no sense.
+    pub malformed: u64,
+}
+
+/// Nested code as its outer seal names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedCode {
+    /// File or bundle, relative to the root.
+    pub path: PathBuf,
+    /// First 20 bytes of the digest of its CodeDirectory when the outer bundle was signed.
+    pub cdhash: Option<[u8; 20]>,
+    /// The requirement that it must satisfy, in Apple's syntax.
+    pub requirement: String,
+    /// It is not there.
+    pub is_missing: bool,
+    /// It may be missing.
+    pub optional: bool,
+}
+
+/// One difference between a seal and what is there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SealFault {
+    /// File, link or nested bundle, relative to the root.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub kind: SealFaultKind,
+}
+
+/// What is wrong with a sealed path.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SealFaultKind {
+    /// The content differs.
+    Modified,
+    /// Only the SHA-1 differs: Security looks at it when a CodeDirectory uses SHA-1.
+    Sha1Differs,
+    /// A link with another target: (sealed, found).
+    LinkChanged(String, String),
+    /// A link where a file is sealed, a file where a link is sealed, or the like.
+    ChangedKind,
+    /// Not there.
+    Missing,
+    /// Not in the seal.
+    Added,
+    /// Nested code that is not in the seal.
+    AddedCode,
+    /// The entry makes no sense; what is wrong with it.
+    Malformed(String),
+    /// A link whose target lies outside the bundle.
+    LinkLeaves(String),
+    /// `.DS_Store` that is a link.
+    DsStoreLink,
+    /// A sealed file or code with a resource fork or Finder information: the name of the attribute. Seen on macOS only.
+    Sideband(&'static str),
 }
 
 /// A string that was looked for and found in `__cstring`-like sections.
@@ -297,6 +438,8 @@ pub struct Evidence {
     pub bundles: Vec<Bundle>,
     /// Scripts.
     pub scripts: Vec<Script>,
+    /// Seals of bundles against what is there, in the order of `bundles`; a bundle without a CodeResources file has none.
+    pub seals: Vec<SealCheck>,
     /// Texts in the order given.
     pub texts: Vec<EvidenceText>,
     /// What could not be looked at; sorted, no duplicates.
@@ -321,6 +464,7 @@ impl Evidence {
             images: Vec::new(),
             bundles: Vec::new(),
             scripts: Vec::new(),
+            seals: Vec::new(),
             texts: Vec::new(),
             gaps: Vec::new(),
             trust_anchor: "Apple".into(),

@@ -114,6 +114,8 @@ pub struct Finding {
     pub message: String,
     /// Where.
     pub location: Location,
+    /// Apple's code for it (`errSecCS…`, −67062 and so on); `None` when Apple has none.
+    pub code: Option<i32>,
     /// What was seen.
     pub proof: Vec<Proof>,
 }

@@ -53,6 +53,12 @@ fn face(asked: Asked) -> anyhow::Result<u8> {
             answer.misses.iter().for_each(|miss| complain(miss));
             Ok(answer.status())
         }
+        Asked::Verify(subject, options) => {
+            let said = cli::verify::verify(&*system, &cli::request(&*system, &subject)?, options)?;
+            // The paths in it come from the app.
+            said.text.lines().try_for_each(|line| writeln!(io::stderr(), "{}", clean::clean(line)))?;
+            Ok(said.status)
+        }
     }
 }
 

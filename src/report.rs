@@ -187,7 +187,17 @@ pub struct Finding {
     pub confidence: &'static str,
     pub message: String,
     pub location: Location,
+    /// Apple's code (`errSecCS…`); absent when Apple has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<i32>,
     pub proof: Vec<Proof>,
+}
+
+impl Finding {
+    /// The message, with Apple's code where there is one: what to search for.
+    pub fn said(&self) -> String {
+        self.code.map_or_else(|| self.message.clone(), |code| format!("{} (Apple's code {code})", self.message))
+    }
 }
 
 /// Where a finding belongs.
@@ -326,6 +336,9 @@ pub struct Code {
     pub runtime_version: Option<String>,
     /// 40 hex digits.
     pub cdhash: Option<String>,
+    /// The designated requirement, when the signature holds one, in Apple's syntax.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requirement: Option<String>,
     /// LC_UUID.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uuid: Option<String>,

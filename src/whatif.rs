@@ -11,7 +11,7 @@ use crate::scenario;
 use std::path::Path;
 
 /// Keys that can be tried on any executable, in Apple's order: the exceptions of the hardened runtime, then its resources, then what goes with them.
-pub const KEYS: [&str; 17] = [
+pub const KEYS: [&str; 16] = [
     key::ALLOW_JIT,
     key::UNSIGNED_MEMORY,
     key::DYLD_VARIABLES,
@@ -28,7 +28,6 @@ pub const KEYS: [&str; 17] = [
     key::GET_TASK_ALLOW,
     key::APP_SANDBOX,
     key::INHERIT,
-    "com.apple.security.network.client",
 ];
 
 /// What is known of a key on one executable.

@@ -20,6 +20,8 @@ pub enum Asked {
     Explain(Ask, Color),
     /// The least entitlements files.
     Minimize(super::minimize::MinimizeArgs),
+    /// What `codesign --verify` says.
+    Verify(Subject, super::verify::Options),
 }
 
 /// What is to be examined, and how.
@@ -144,6 +146,9 @@ enum Command {
     /// Make the least entitlements file for each executable, with the reason of every key
     #[command(after_help = super::minimize::EXIT_CODES)]
     Minimize(super::minimize::MinimizeArgs),
+    /// Verify signatures, seals and nested code as codesign does
+    #[command(after_help = VERIFY_EXIT_CODES)]
+    Verify(VerifyArgs),
 }
 
 #[derive(Debug, Args)]
@@ -160,6 +165,38 @@ struct ExplainArgs {
     /// When to colour the text
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     color: Color,
+}
+
+const VERIFY_EXIT_CODES: &str = "\
+Exit status:
+  0  valid
+  1  not valid
+  2  Temper failed, or was called wrongly
+  3  valid, and does not satisfy its own designated requirement";
+
+#[derive(Debug, Args)]
+struct VerifyArgs {
+    /// App, bundle or Mach-O
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+    /// Say that it is valid too; -vvv with --deep names all code
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Refuse what Gatekeeper refuses too
+    #[arg(long)]
+    strict: bool,
+    /// Verify nested code in full, not only its signature
+    #[arg(long)]
+    deep: bool,
+    /// Requirement that the code must satisfy too: '=anchor apple generic'
+    #[arg(short = 'R', long = "test-requirement", value_name = "TEXT")]
+    requirement: Option<String>,
+    /// Root certificate (PEM or DER) to trust beside Apple's. May be repeated
+    #[arg(long, value_name = "FILE")]
+    trust_anchor: Vec<PathBuf>,
+    /// Judge certificates as of this date instead of now: 2026-03-02, 2026-03-02T10:14:22Z
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    at: Option<i64>,
 }
 
 #[derive(Debug, Args)]
@@ -214,6 +251,7 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Asked, clap::Er
             return Ok(Asked::Explain(Ask { words: args.words, list: args.list, format: args.format }, args.color));
         }
         Some(Command::Minimize(args)) => return Ok(Asked::Minimize(args)),
+        Some(Command::Verify(verify)) => return Ok(asked_to_verify(verify)),
         Some(Command::Check(check)) => check,
     };
     let inner = matches.subcommand_matches("check").unwrap_or(&matches);
@@ -223,6 +261,11 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Asked, clap::Er
         return Err(Line::command().error(clap::error::ErrorKind::MissingRequiredArgument, why));
     }
     Ok(Asked::Check(subject, check.format, check.color))
+}
+
+fn asked_to_verify(args: VerifyArgs) -> Asked {
+    let options = super::verify::Options { verbosity: args.verbose, strict: args.strict, deep: args.deep, requirement: args.requirement };
+    Asked::Verify(Subject { path: Some(args.path), anchors: args.trust_anchor, at: args.at, ..Subject::default() }, options)
 }
 
 fn subject(args: SubjectArgs, matches: &clap::ArgMatches) -> Result<Subject, clap::Error> {
@@ -298,7 +341,7 @@ mod tests {
 
     fn subject_of(line: &str) -> Subject {
         match asked(line) {
-            Ok(Asked::Open(subject, _) | Asked::Check(subject, ..)) => subject,
+            Ok(Asked::Open(subject, _) | Asked::Check(subject, ..) | Asked::Verify(subject, _)) => subject,
             Ok(Asked::Explain(..) | Asked::Minimize(_)) => panic!("{line} asks for something else"),
             Err(error) => panic!("{line}: {error}"),
         }

@@ -5,6 +5,7 @@ pub mod explain;
 pub mod json;
 pub mod minimize;
 pub mod text;
+pub mod verify;
 
 use crate::lab;
 use crate::read::cms::{self, TrustAnchors};

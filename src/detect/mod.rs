@@ -114,8 +114,10 @@ pub enum Clue {
     RestrictedKeys(Vec<String>),
     /// Entitlements that macOS cannot parse.
     MalformedEntitlements,
-    /// The signature, seal or nested code does not match.
+    /// The signature of a slice does not match.
     BrokenSignature,
+    /// A file does not match the seal of its bundle, or nested code is not what was sealed.
+    BrokenSeal,
     /// Signed with a development identity, without a timestamp, … : the notary would refuse.
     NotaryWouldRefuse,
 
@@ -266,6 +268,7 @@ impl Detected {
             confidence,
             message,
             location: Location::default(),
+            code: None,
             proof: Vec::new(),
         };
         Self { finding, clue, text: None }

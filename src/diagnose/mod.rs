@@ -18,10 +18,10 @@ mod tables;
 use crate::detect::{Clue, Detected, Scene, detect};
 use crate::dyld;
 use crate::evidence::{Evidence, Signed};
-use crate::finding::Confidence;
+use crate::finding::{Confidence, Finding};
 use crate::read::entitlements::Value;
 use crate::report::{Report, Verdict};
-use crate::verify::verify;
+use crate::verify::{self, verify};
 use case::{Candidate, Case};
 use std::path::PathBuf;
 
@@ -57,7 +57,7 @@ fn decide(evidence: &Evidence) -> Report {
     let loads = dyld::loads(evidence);
     let scene = Scene { evidence, loads: &loads };
     let mut detected = detect(&scene);
-    detected.extend(verify(evidence).into_iter().map(|finding| Detected { finding, clue: Clue::BrokenSignature, text: None }));
+    detected.extend(verify(evidence).into_iter().map(|finding| Detected { clue: clue(&finding), finding, text: None }));
     let case = Case { scene: &scene, detected: &detected };
     let mut found = candidates(&case);
     if case.has_reports() {
@@ -72,6 +72,15 @@ fn decide(evidence: &Evidence) -> Report {
         diagnoses.iter_mut().for_each(remedies::withhold_keys);
     }
     tables::report(&case, verdict, diagnoses)
+}
+
+/// What a finding of verification accounts for: one that only strict verification or nobody refuses, for nothing.
+fn clue(finding: &Finding) -> Clue {
+    match finding.arch {
+        _ if !verify::is_broken(finding) => Clue::None,
+        Some(_) => Clue::BrokenSignature,
+        None => Clue::BrokenSeal,
+    }
 }
 
 fn candidates(case: &Case<'_>) -> Vec<Candidate> {

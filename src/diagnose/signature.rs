@@ -11,6 +11,7 @@ use std::path::Path;
 
 pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     let mut all: Vec<Candidate> = case.clues(|_| true).filter_map(|(index, detected)| of_clue(case, index, detected)).collect();
+    all.extend(seals(case));
     all.extend(not_hardened(case));
     all.extend(notary(case));
     all
@@ -194,6 +195,35 @@ fn killed_page(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Can
     candidate.findings.push(broken);
     candidate.accounts = true;
     candidate.order = 12;
+    Some(candidate)
+}
+
+/// Files that do not match the seal of their bundle: one diagnosis for each bundle, however many files.
+fn seals(case: &Case<'_>) -> Vec<Candidate> {
+    let evidence = case.scene.evidence;
+    let mut bundles: Vec<(Option<usize>, Vec<usize>)> = Vec::new();
+    for (index, detected) in case.clues(|clue| *clue == Clue::BrokenSeal) {
+        let path = Path::new(&detected.finding.subject);
+        let bundle = evidence.bundles.iter().rposition(|bundle| bundle.has_seal && path.starts_with(&bundle.path) && path != bundle.path);
+        match bundles.iter_mut().find(|(known, _)| *known == bundle) {
+            Some((_, indexes)) => indexes.push(index),
+            None => bundles.push((bundle, vec![index])),
+        }
+    }
+    bundles.into_iter().filter_map(|(bundle, indexes)| broken_seal(case, bundle, &indexes)).collect()
+}
+
+fn broken_seal(case: &Case<'_>, bundle: Option<usize>, indexes: &[usize]) -> Option<Candidate> {
+    const MAX_PROOFS: usize = 12;
+    let first = *indexes.first()?;
+    let detected = case.detected.get(first)?;
+    let image = bundle.and_then(|bundle| case.scene.evidence.images.iter().find(|image| image.main_of == Some(bundle)));
+    let more = if indexes.len() > 1 { format!(", and {} more", indexes.len() - 1) } else { String::new() };
+    let summary = format!("the seal of the bundle is broken: {}{more}", detected.finding.message);
+    let mut candidate = start("signature-invalid", first, detected, image, Confidence::Certain, summary);
+    candidate.findings = indexes.iter().copied().take(MAX_PROOFS).collect();
+    candidate.file = Some(detected.finding.subject.clone());
+    candidate.order = 43;
     Some(candidate)
 }
 

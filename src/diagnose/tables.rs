@@ -107,6 +107,7 @@ fn finding(detected: &Detected) -> report::Finding {
         confidence: f.confidence.word(),
         message: f.message.clone(),
         location: report::Location { path: f.location.path.clone(), place: f.location.place.clone() },
+        code: f.code,
         proof: f.proof.iter().map(proof).collect(),
     }
 }
@@ -133,12 +134,20 @@ fn code(case: &Case<'_>, image: &Image) -> report::Code {
         authority: image.facts().and_then(|facts| facts.signer.name.clone()),
         runtime_version: directory.and_then(|d| d.runtime_version).map(|v| v.to_string()),
         cdhash: directory.map(|d| d.cdhash.iter().map(|b| format!("{b:02x}")).collect()),
+        requirement: image.facts().and_then(requirement),
         uuid: image.macho.uuid.clone(),
         entitlements: image.entitlements().map(|e| e.entries.iter().map(|(k, _)| k.clone()).collect()).unwrap_or_default(),
         hardened: image.is_hardened(),
         signature: signature_word(case, image),
         problems: problems.into_iter().collect(),
     }
+}
+
+/// A limit keeps a hostile requirement from filling the report.
+fn requirement(facts: &crate::evidence::SignatureFacts) -> Option<String> {
+    const MAX: usize = 4_000;
+    let set = facts.signature.requirement_set.as_ref()?.as_ref().ok()?;
+    Some(set.designated()?.to_string().chars().take(MAX).collect())
 }
 
 fn signature_word(case: &Case<'_>, image: &Image) -> &'static str {
@@ -176,7 +185,7 @@ fn gap(gap: &crate::evidence::Gap) -> report::GapItem {
 fn spawn(case: &Case<'_>, image: &Image) -> report::Spawn {
     let about = |d: &&Detected| Path::new(&d.finding.subject) == image.path && d.finding.arch.is_none_or(|arch| arch == image.arch());
     let refusal = case.detected.iter().filter(about).find(|d| match &d.clue {
-        Clue::BrokenSignature => image.arch().is_arm64(),
+        Clue::BrokenSignature => image.arch().is_arm64() && d.finding.arch.is_some(),
         Clue::RestrictedKeys(_) | Clue::MalformedEntitlements => d.text.is_none(),
         _ => false,
     });

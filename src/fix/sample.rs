@@ -106,10 +106,12 @@ fn facts(flags: u32) -> SignatureFacts {
         requirements: Some(1),
         constraints: Vec::new(),
         bad_slots: Vec::new(),
+        slot_faults: vec![Vec::new()],
+        requirement_set: None,
         faults: Vec::new(),
     };
     let signer = Signer { kind: SignerKind::DeveloperId, name: Some(NAME.into()), team: Some(TEAM.into()), anchor: None, problem: None };
-    SignatureFacts { signature, signer, pages: None, info_plist_matches: None, resources_match: None }
+    SignatureFacts::new(signature, signer)
 }
 
 fn macho(file_type: FileType) -> MachO {

@@ -52,7 +52,7 @@ pub struct Cms {
     pub signature_verifies: bool,
     /// The messageDigest attribute equals the digest of the primary CodeDirectory.
     pub digest_matches: bool,
-    /// Every cdhash attribute (1.2.840.113635.100.9.1/.2) names a directory that is there; `None` when there is no such attribute.
+    /// The cdhash attributes (1.2.840.113635.100.9.1/.2) name directories that are there, no others, and together all; `None` when there are none.
     pub cdhashes_match: Option<bool>,
     /// Time of the secure timestamp token (unsigned attribute), seconds since 1970 UTC.
     pub timestamp: Option<i64>,
@@ -113,6 +113,8 @@ pub struct TrustedChain {
     pub is_complete: bool,
     /// Every link verifies up to one of Apple's roots or an extra one.
     pub is_trusted: bool,
+    /// A link does not verify: a certificate was changed, or is not one that may issue others.
+    pub is_broken: bool,
     /// Name of the extra root; `None` for Apple's own.
     pub anchor: Option<String>,
     /// Why the chain is not trusted.

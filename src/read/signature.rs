@@ -17,6 +17,7 @@ use super::ReadError;
 use super::cms::Cms;
 use super::entitlements::Entitlements;
 use super::macho::Version;
+use super::requirement::RequirementSet;
 
 /// Largest signature that is read (bytes). A 1 GiB executable has about 8 MiB of page hashes.
 pub const MAX_SIGNATURE: usize = 256 << 20;
@@ -151,9 +152,13 @@ pub struct Signature {
     pub requirements: Option<u32>,
     /// Slots 8–11 that are present (launch and library constraints).
     pub constraints: Vec<u32>,
-    /// Special slots whose embedded blob does not match the chosen directory's digest (−2, −5, −7 …), a blob without a digest, or an
-    /// entitlements digest (−5, −7) without a blob, which the kernel refuses too. Positive slot numbers, ascending.
+    /// Special slots whose embedded blob does not match the chosen directory's digest (−2, −5, −7 …), a blob without a digest, or a
+    /// digest without a blob, which Security refuses too. Positive slot numbers, ascending.
     pub bad_slots: Vec<u32>,
+    /// The same for every directory, in the order of `directories`.
+    pub slot_faults: Vec<Vec<u32>>,
+    /// The requirements of slot 2, decoded; `None` when the slot is missing, an error when it cannot be read.
+    pub requirement_set: Option<Result<RequirementSet, ReadError>>,
     /// Blobs that could not be read, two directories of one digest type, …
     pub faults: Vec<ReadError>,
 }

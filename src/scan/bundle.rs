@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// Largest Info.plist that is read, in bytes.
-const MAX_INFO: usize = 8 << 20;
+pub(super) const MAX_INFO: usize = 8 << 20;
 
 /// Extensions of folders that are bundles even without an Info.plist.
 const EXTENSIONS: &[&str] = &[

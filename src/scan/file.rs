@@ -2,22 +2,23 @@
 
 use super::Meter;
 use super::bundle::Found;
+use super::digest::{self, Digests, Hasher, Wanted, WholeFile};
 use super::strings::{self, StringSearch};
-use crate::evidence::{Gap, Image, SignatureFacts, Signed, StringHit};
+use crate::evidence::{DirectoryCheck, Gap, Image, SignatureFacts, Signed, StringHit};
 use crate::read::callsites;
 use crate::read::cms::{self, Signer, SignerKind, TrustAnchors};
 use crate::read::fixups;
 use crate::read::macho::{self, FileType, MachO};
-use crate::read::signature::{self, CodeDirectory, CodeSignatureFlags, HashType, PageCheck, PageResult, Signature};
+use crate::read::requirement::{self, Op, Requirement};
+use crate::read::signature::{self, CodeDirectory, CodeSignatureFlags, PageCheck, PageResult, Signature};
 use crate::read::source::Window;
 use crate::read::{ReadError, Source};
-use crate::system::{OpenFile, System};
-use sha2::Digest;
-use std::path::Path;
+use crate::system::{EntryKind, OpenFile, System};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Bytes read at once.
-const STEP: u64 = 1 << 20;
+pub(super) const STEP: u64 = 1 << 20;
 /// Slices of one file that are read; the format allows many more, no tool makes them.
 const MAX_SLICES: usize = 32;
 /// Faults of one slice that become gaps.
@@ -38,6 +39,8 @@ pub(super) struct Surroundings<'a> {
 pub(super) struct Scanned {
     pub(super) images: Vec<Image>,
     pub(super) gaps: Vec<Gap>,
+    /// Digests of the whole file, when a seal asks for them and it could be read.
+    pub(super) whole: Option<Digests>,
 }
 
 /// An open file as the readers take it. After a cancel every read fails, so that no reader goes on.
@@ -75,8 +78,8 @@ impl Source for FileSource<'_> {
     }
 }
 
-/// Reads the file at `path`, relative to the root.
-pub(super) fn scan(path: &Path, around: &Surroundings<'_>) -> Scanned {
+/// Reads the file at `path`, relative to the root. The digests of the whole file are made in the same pass as those of its pages when it is thin.
+pub(super) fn scan(path: &Path, wanted: Option<Wanted>, around: &Surroundings<'_>) -> Scanned {
     let mut scanned = Scanned::default();
     let full = around.root.join(path);
     let source = match around.system.open(&full) {
@@ -90,6 +93,7 @@ pub(super) fn scan(path: &Path, around: &Surroundings<'_>) -> Scanned {
         Ok(slices) => slices,
         Err(error) => {
             scanned.gap(path, format!("begins like a Mach-O file, but cannot be read as one: {error}"));
+            scanned.hash(path, &source, wanted);
             return scanned;
         }
     };
@@ -98,6 +102,8 @@ pub(super) fn scan(path: &Path, around: &Surroundings<'_>) -> Scanned {
         scanned.gap(path, format!("{} slices: only the first {MAX_SLICES} were read", slices.slices.len()));
     }
     let quarantine = around.system.attribute(&full, "com.apple.quarantine").map(|value| crate::read::lossy(&value));
+    let is_thin = matches!(slices.slices.as_slice(), [slice] if slice.offset == 0 && slice.size == source.len());
+    let mut whole = wanted.filter(|_| is_thin).map(WholeFile::new);
     for (index, slice) in slices.slices.iter().enumerate().take(MAX_SLICES) {
         let Some(window) = Window::new(&source, slice.offset, slice.size) else {
             scanned.gap(path, format!("slice {index} leaves the file"));
@@ -107,7 +113,7 @@ pub(super) fn scan(path: &Path, around: &Surroundings<'_>) -> Scanned {
             // Symbols for a debugger, never loaded as code.
             Ok(macho) if macho.file_type == FileType::Dsym => {}
             Ok(macho) => {
-                let mut image = scanned.slice(path, &window, macho, around);
+                let mut image = scanned.slice(path, &window, macho, &mut whole, around);
                 image.slice = index;
                 image.universal = slices.universal;
                 image.quarantine.clone_from(&quarantine);
@@ -115,6 +121,9 @@ pub(super) fn scan(path: &Path, around: &Surroundings<'_>) -> Scanned {
             }
             Err(error) => scanned.gap(path, format!("slice {index} cannot be read: {error}")),
         }
+    }
+    if scanned.whole.is_none() {
+        scanned.hash(path, &source, wanted);
     }
     scanned
 }
@@ -129,7 +138,16 @@ impl Scanned {
         faults.iter().take(MAX_FAULTS).for_each(|fault| self.gap(path, format!("{prefix}{fault}")));
     }
 
-    fn slice(&mut self, path: &Path, window: &Window<'_>, macho: MachO, around: &Surroundings<'_>) -> Image {
+    /// Makes the digests of the whole file in a pass of its own.
+    fn hash(&mut self, path: &Path, source: &dyn Source, wanted: Option<Wanted>) {
+        match wanted.map(|wanted| digest::of_source(source, wanted)) {
+            Some(Ok(digests)) => self.whole = Some(digests),
+            Some(Err(why)) => self.gap(path, why),
+            None => {}
+        }
+    }
+
+    fn slice(&mut self, path: &Path, window: &Window<'_>, macho: MachO, whole: &mut Option<WholeFile>, around: &Surroundings<'_>) -> Image {
         let bindings = fixups::read(window, &macho);
         let calls = callsites::find(window, &macho, &bindings);
         for faults in [&macho.faults, &bindings.faults, &calls.faults] {
@@ -138,14 +156,14 @@ impl Scanned {
         let main_of = around.bundles.iter().rposition(|found| found.bundle.executable.as_deref() == Some(path));
         let bundle = around.bundles.iter().rposition(|found| path.starts_with(&found.bundle.path));
         let mut signed = sign(window, &macho, around.anchors);
-        let streamed = stream(window, &macho, directory(&signed));
+        let (streamed, digests) = stream(window, &macho, directories(&signed), whole.take());
+        self.whole = self.whole.or(digests);
         self.gaps
             .extend(streamed.gaps.into_iter().map(|why| Gap { path: path.to_path_buf(), why: format!("{}: {why}", macho.arch.name()) }));
         if let Signed::Yes(facts) = &mut signed {
-            facts.pages = streamed.pages;
             let found = main_of.and_then(|index| around.bundles.get(index));
-            facts.info_plist_matches = info_plist_matches(&facts.signature, &macho, found, around);
-            facts.resources_match = found.and_then(|found| slot_matches(&facts.signature, 3, &around.root.join(&found.seal), around));
+            compare(facts, path, &macho, found, streamed.pages, around);
+            facts.slice_size = window.len();
         }
         Image {
             path: path.to_path_buf(),
@@ -162,11 +180,85 @@ impl Scanned {
     }
 }
 
-fn directory(signed: &Signed) -> Option<&CodeDirectory> {
+fn directories(signed: &Signed) -> &[CodeDirectory] {
     match signed {
-        Signed::Yes(facts) => facts.signature.directory(),
-        _ => None,
+        Signed::Yes(facts) => &facts.signature.directories,
+        _ => &[],
     }
+}
+
+/// Compares what every directory says with the pages, Info.plist and the seal.
+fn compare(
+    facts: &mut SignatureFacts,
+    path: &Path,
+    macho: &MachO,
+    found: Option<&Found>,
+    pages: Vec<Option<PageResult>>,
+    around: &Surroundings<'_>,
+) {
+    let places = Places::of(path, macho, found, around);
+    let info = match &places.info {
+        Some(info) => slot_matches(&facts.signature, 1, info, around),
+        None => section_matches(&facts.signature, macho),
+    };
+    let seal = match &places.seal {
+        Some(seal) => slot_matches(&facts.signature, 3, seal, around),
+        None => vec![None; facts.signature.directories.len()],
+    };
+    facts.directories = pages
+        .into_iter()
+        .zip(info.into_iter().zip(seal))
+        .map(|(pages, (info_plist_matches, resources_match))| DirectoryCheck { pages, info_plist_matches, resources_match })
+        .collect();
+    if let Some(check) = facts.directories.get(facts.signature.chosen) {
+        facts.pages.clone_from(&check.pages);
+        (facts.info_plist_matches, facts.resources_match) = (check.info_plist_matches, check.resources_match);
+    }
+    facts.info = info_values(&facts.signature, &places, macho, around);
+}
+
+/// Where the files lie that slots −1 and −3 are about.
+struct Places {
+    info: Option<PathBuf>,
+    seal: Option<PathBuf>,
+}
+
+impl Places {
+    /// For the main executable of a bundle its Info.plist and seal, there or not. For other code that has no Info.plist of its own inside, those that lie
+    /// where they would if it were one (another version of a framework, a program examined without its bundle).
+    fn of(path: &Path, macho: &MachO, found: Option<&Found>, around: &Surroundings<'_>) -> Self {
+        if let Some(found) = found {
+            return Self { info: Some(around.root.join(&found.bundle.info_path)), seal: Some(around.root.join(&found.seal)) };
+        }
+        let full = around.root.join(path);
+        let Some(folder) = full.parent().filter(|_| macho.section("__TEXT", "__info_plist").is_none()) else {
+            return Self { info: None, seal: None };
+        };
+        let outer = folder.parent().filter(|_| folder.file_name().is_some_and(|name| name == "MacOS")).unwrap_or(folder);
+        let is_file = |path: &PathBuf| matches!(around.system.entry(path), Ok(EntryKind::File(_)));
+        let info = [outer.join("Resources/Info.plist"), outer.join("Info.plist")].into_iter().find(is_file);
+        let seal = Some(outer.join("_CodeSignature/CodeResources")).filter(is_file);
+        Self { info, seal }
+    }
+}
+
+/// Info.plist as a requirement asks for it; `None` when no requirement of the code does, or it cannot be read.
+fn info_values(
+    signature: &Signature,
+    places: &Places,
+    macho: &MachO,
+    around: &Surroundings<'_>,
+) -> Option<Vec<(String, crate::read::entitlements::Value)>> {
+    let set = signature.requirement_set.as_ref()?.as_ref().ok()?;
+    let Requirement::Expression(ops) = set.designated()? else { return None };
+    if !ops.iter().any(|op| matches!(op, Op::InfoField { .. } | Op::InfoKeyValue { .. })) {
+        return None;
+    }
+    let bytes = match &places.info {
+        Some(path) => around.system.read_small(path, super::bundle::MAX_INFO).ok()?,
+        None => macho.info_plist.clone().unwrap_or_default(),
+    };
+    if bytes.is_empty() { Some(Vec::new()) } else { requirement::info_values(&bytes).ok() }
 }
 
 fn sign(window: &Window<'_>, macho: &MachO, anchors: &TrustAnchors) -> Signed {
@@ -176,7 +268,11 @@ fn sign(window: &Window<'_>, macho: &MachO, anchors: &TrustAnchors) -> Signed {
         Err(error) => Signed::Unreadable(error.to_string()),
         Ok(signature) => {
             let signer = signer(&signature, anchors);
-            Signed::Yes(Box::new(SignatureFacts { signature, signer, pages: None, info_plist_matches: None, resources_match: None }))
+            let mut facts = SignatureFacts::new(signature, signer);
+            let cms = facts.signature.cms.as_ref();
+            facts.chain = cms.filter(|cms| !cms.chain.is_empty()).map(|cms| cms::trusted_chain(&cms.chain, anchors));
+            facts.timestamp_chain = cms.and_then(|cms| cms::timestamp_chain(cms, anchors));
+            Signed::Yes(Box::new(facts))
         }
     }
 }
@@ -201,19 +297,23 @@ fn signer(signature: &Signature, anchors: &TrustAnchors) -> Signer {
 /// What one pass over a slice gives.
 #[derive(Default)]
 struct Streamed {
-    pages: Option<PageResult>,
+    /// For each directory; `None` when its pages were not compared.
+    pages: Vec<Option<PageResult>>,
     strings: Vec<StringHit>,
     gaps: Vec<String>,
 }
 
-/// Feeds the pages to the page check and the constant sections to the string search, in file order, at most 1 MiB at once.
-fn stream(window: &Window<'_>, macho: &MachO, directory: Option<&CodeDirectory>) -> Streamed {
+/// Feeds the page checks of all directories, the digests of the whole file when they are wanted, and with the constant sections the string search, in file
+/// order, at most 1 MiB at once.
+fn stream(window: &Window<'_>, macho: &MachO, directories: &[CodeDirectory], mut whole: Option<WholeFile>) -> (Streamed, Option<Digests>) {
     let mut streamed = Streamed::default();
-    let mut check = directory.and_then(PageCheck::new);
-    if directory.is_some() && check.is_none() {
+    let mut checks: Vec<Option<PageCheck>> = directories.iter().map(PageCheck::new).collect();
+    if checks.iter().any(Option::is_none) {
         streamed.gaps.push("the pages were not compared: digest or page size of the signature is not one that macOS accepts".into());
     }
-    let pages_end = directory.filter(|_| check.is_some()).map_or(0, |directory| directory.code_limit.min(window.len()));
+    let compared = directories.iter().zip(&checks).filter(|(_, check)| check.is_some());
+    let pages_end = compared.map(|(directory, _)| directory.code_limit.min(window.len())).max().unwrap_or(0);
+    let pages_end = if whole.is_some() { window.len() } else { pages_end };
     let sections: Vec<(u64, u64)> =
         strings::sections(macho).into_iter().map(|(at, size)| (at, at.saturating_add(size).min(window.len()))).collect();
     let mut search = StringSearch::new();
@@ -226,19 +326,21 @@ fn stream(window: &Window<'_>, macho: &MachO, directory: Option<&CodeDirectory>)
             let Some(bytes) = buffer.get_mut(..count) else { break };
             if let Err(error) = window.read_at(offset, bytes) {
                 streamed.gaps.push(format!("could not be read to its end: {error}"));
+                streamed.pages = vec![None; directories.len()];
                 streamed.strings = search.finish();
-                return streamed;
+                return (streamed, None);
             }
-            if let Some(check) = check.as_mut().filter(|_| offset < pages_end) {
-                check.feed(bytes);
+            if offset < pages_end {
+                checks.iter_mut().flatten().for_each(|check| check.feed(bytes));
+                whole.iter_mut().for_each(|whole| whole.update(bytes));
             }
             feed(&mut search, &sections, offset, bytes);
             offset += count as u64;
         }
     }
-    streamed.pages = check.map(PageCheck::finish);
+    streamed.pages = checks.into_iter().map(|check| check.map(PageCheck::finish)).collect();
     streamed.strings = search.finish();
-    streamed
+    (streamed, whole.map(WholeFile::finish))
 }
 
 /// Gives the search what of `bytes` lies in a section.
@@ -258,74 +360,48 @@ fn feed(search: &mut StringSearch, sections: &[(u64, u64)], offset: u64, bytes: 
     }
 }
 
-/// Slot −1: the bundle's Info.plist for the main executable of a bundle, else the section `__TEXT,__info_plist`.
-fn info_plist_matches(signature: &Signature, macho: &MachO, found: Option<&Found>, around: &Surroundings<'_>) -> Option<bool> {
-    if let Some(found) = found {
-        return slot_matches(signature, 1, &around.root.join(&found.bundle.info_path), around);
-    }
-    let directory = signature.directory()?;
-    let expected = special_slot(directory, 1)?;
-    let section = macho.section("__TEXT", "__info_plist")?;
-    let bytes = macho.info_plist.as_deref().filter(|bytes| bytes.len() as u64 == section.size)?;
-    let mut hasher = Hasher::new(directory.hash_type)?;
-    hasher.update(bytes);
-    Some(hasher.finish().starts_with(expected))
+/// Slot −1 of every directory against the section `__TEXT,__info_plist`. `None` when the slot is empty or there is no such section.
+fn section_matches(signature: &Signature, macho: &MachO) -> Vec<Option<bool>> {
+    let section = macho.section("__TEXT", "__info_plist");
+    let bytes = section.and_then(|section| macho.info_plist.as_deref().filter(|bytes| bytes.len() as u64 == section.size));
+    let matches = |directory: &CodeDirectory| {
+        let expected = special_slot(directory, 1)?;
+        let mut hasher = Hasher::new(directory.hash_type)?;
+        hasher.update(bytes?);
+        Some(hasher.finish().starts_with(expected))
+    };
+    signature.directories.iter().map(matches).collect()
 }
 
 fn special_slot(directory: &CodeDirectory, number: usize) -> Option<&[u8]> {
     directory.special_slots.get(number.checked_sub(1)?)?.as_deref().filter(|digest| !digest.is_empty())
 }
 
-/// Compares a file with special slot −`number`. `None` when the slot is empty or the file cannot be read; `Some(false)` when it is missing.
-fn slot_matches(signature: &Signature, number: usize, path: &Path, around: &Surroundings<'_>) -> Option<bool> {
-    let directory = signature.directory()?;
-    let expected = special_slot(directory, number)?;
-    let mut hasher = Hasher::new(directory.hash_type)?;
+/// Compares a file with special slot −`number` of every directory, in one pass. `None` where the slot is empty or the file cannot be read;
+/// `Some(false)` when it is missing.
+fn slot_matches(signature: &Signature, number: usize, path: &Path, around: &Surroundings<'_>) -> Vec<Option<bool>> {
+    let expected: Vec<Option<&[u8]>> = signature.directories.iter().map(|directory| special_slot(directory, number)).collect();
+    let none = vec![None; expected.len()];
+    if expected.iter().all(Option::is_none) {
+        return none;
+    }
     let file = match around.system.open(path) {
         Ok(file) => FileSource::new(file, around.cancel, around.meter),
-        Err(error) => return (error.kind() == std::io::ErrorKind::NotFound).then_some(false),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return expected.iter().map(|slot| slot.map(|_| false)).collect(),
+        Err(_) => return none,
     };
+    let mut hashers: Vec<Option<Hasher>> = signature.directories.iter().map(|directory| Hasher::new(directory.hash_type)).collect();
     let mut offset = 0;
     while offset < file.len() {
-        let bytes = file.read_vec(offset, STEP.min(file.len() - offset), usize::MAX).ok()?;
-        hasher.update(&bytes);
+        let Ok(bytes) = file.read_vec(offset, STEP.min(file.len() - offset), usize::MAX) else { return none };
+        hashers.iter_mut().flatten().for_each(|hasher| hasher.update(&bytes));
         offset += bytes.len() as u64;
     }
-    Some(hasher.finish().starts_with(expected))
-}
-
-/// The digests a CodeDirectory may use.
-enum Hasher {
-    Sha1(sha1::Sha1),
-    Sha256(sha2::Sha256),
-    Sha384(sha2::Sha384),
-}
-
-impl Hasher {
-    fn new(hash_type: HashType) -> Option<Self> {
-        match hash_type {
-            HashType::Sha1 => Some(Hasher::Sha1(sha1::Sha1::new())),
-            HashType::Sha256 | HashType::Sha256Truncated => Some(Hasher::Sha256(sha2::Sha256::new())),
-            HashType::Sha384 => Some(Hasher::Sha384(sha2::Sha384::new())),
-            HashType::Other(_) => None,
-        }
-    }
-
-    fn update(&mut self, bytes: &[u8]) {
-        match self {
-            Hasher::Sha1(hasher) => hasher.update(bytes),
-            Hasher::Sha256(hasher) => hasher.update(bytes),
-            Hasher::Sha384(hasher) => hasher.update(bytes),
-        }
-    }
-
-    fn finish(self) -> Vec<u8> {
-        match self {
-            Hasher::Sha1(hasher) => hasher.finalize().to_vec(),
-            Hasher::Sha256(hasher) => hasher.finalize().to_vec(),
-            Hasher::Sha384(hasher) => hasher.finalize().to_vec(),
-        }
-    }
+    expected
+        .into_iter()
+        .zip(hashers)
+        .map(|(slot, hasher)| slot.zip(hasher).map(|(slot, hasher)| hasher.finish().starts_with(slot)))
+        .collect()
 }
 
 /// What the first bytes of a file say.

@@ -4,10 +4,12 @@
 //! an error. The result does not depend on the number of threads.
 
 mod bundle;
+mod digest;
 mod file;
 pub mod install_name;
 mod queue;
 mod script;
+mod seal;
 mod single;
 pub mod strings;
 mod target;
@@ -19,7 +21,9 @@ use crate::read::cms::TrustAnchors;
 use crate::read::macho::Arch;
 use crate::system::{EntryKind, System};
 use bundle::Found;
+use digest::{Digests, Wanted};
 use file::{Head, Scanned, Surroundings};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -197,6 +201,22 @@ struct Sorted {
     scripts: Vec<PathBuf>,
 }
 
+/// A file to read.
+struct Work {
+    path: PathBuf,
+    size: u64,
+    /// A Mach-O; any other file is only hashed.
+    is_image: bool,
+}
+
+/// What was read of all files.
+#[derive(Default)]
+struct Read {
+    images: Vec<Image>,
+    gaps: Vec<Gap>,
+    digests: HashMap<PathBuf, Digests>,
+}
+
 /// What a script is to the target.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
@@ -218,6 +238,10 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    fn is_cancelled(&self) -> bool {
+        self.cancel.load(Ordering::Relaxed)
+    }
+
     /// A bundle or folder with everything in it.
     fn folder(&self, path: PathBuf, root: &Path, kind: TargetKind) -> Result<Evidence, ScanError> {
         let seen = walk::walk(self.system, root, &|files| self.meter.update(|progress| progress.files = files), self.cancel)?;
@@ -345,8 +369,12 @@ impl Run<'_> {
             evidence.gaps.push(Gap { path: PathBuf::new(), why: format!("more than {MAX_FILES} files: not all names were kept") });
         }
         let Sorted { images, scripts } = self.sort_files(root, seen, &mut evidence.gaps)?;
-        let (images, gaps) = self.read_images(root, images, found)?;
+        let plan = seal::plan(self, root, seen, found);
+        let Read { images, gaps, digests } = self.read_files(root, images, seen, found, &plan.wanted())?;
         evidence.images = images;
+        evidence.gaps.extend(gaps);
+        let (seals, gaps) = plan.finish(&digests);
+        evidence.seals = seals;
         evidence.gaps.extend(gaps);
         let scripts = scripts.into_iter().map(|path| (role(&path), path)).filter(|(role, _)| *role != Role::Data);
         for (index, (role, path)) in scripts.enumerate() {
@@ -379,10 +407,22 @@ impl Run<'_> {
         Ok(sorted)
     }
 
-    /// Reads Mach-O files in parallel, the largest first so that no thread is left alone with it at the end.
-    fn read_images(&self, root: &Path, mut files: Vec<(PathBuf, u64)>, found: &[Found]) -> Result<(Vec<Image>, Vec<Gap>), ScanError> {
-        files.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
-        let total = files.len();
+    /// Reads Mach-O files and hashes sealed ones in parallel, the largest first so that no thread is left alone with it at the end. A file that is both is
+    /// read once.
+    fn read_files(
+        &self,
+        root: &Path,
+        images: Vec<(PathBuf, u64)>,
+        seen: &Seen,
+        found: &[Found],
+        wanted: &HashMap<PathBuf, Wanted>,
+    ) -> Result<Read, ScanError> {
+        let total = images.len();
+        let mut work: Vec<Work> = images.into_iter().map(|(path, size)| Work { path, size, is_image: true }).collect();
+        let known: std::collections::HashSet<PathBuf> = work.iter().map(|work| work.path.clone()).collect();
+        let sealed = wanted.keys().filter(|path| !known.contains(*path));
+        work.extend(sealed.map(|path| Work { path: path.clone(), size: seen.files.get(path).copied().unwrap_or(0), is_image: false }));
+        work.sort_by(|a, b| (b.size, &a.path).cmp(&(a.size, &b.path)));
         self.meter.update(|progress| progress.images_total = total);
         let around = Surroundings {
             system: self.system,
@@ -392,24 +432,30 @@ impl Run<'_> {
             cancel: self.cancel,
             meter: self.meter,
         };
-        let work = |(path, _): &(PathBuf, u64)| {
-            self.meter.update(|progress| progress.current = path.to_string_lossy().into_owned());
-            let scanned = file::scan(path, &around);
+        let one = |work: &Work| {
+            let wanted = wanted.get(&work.path).copied();
+            if !work.is_image {
+                return digest_only(work, wanted.unwrap_or_default(), &around);
+            }
+            self.meter.update(|progress| progress.current = work.path.to_string_lossy().into_owned());
+            let scanned = file::scan(&work.path, wanted, &around);
             self.meter.update(|progress| progress.images_done += 1);
             scanned
         };
-        let done = queue::run(self.system.threads(), &files, self.cancel, work).ok_or(ScanError::Cancelled)?;
-        let (mut images, mut gaps) = (Vec::new(), Vec::new());
-        for ((path, _), scanned) in files.into_iter().zip(done) {
-            let scanned = scanned.unwrap_or_else(|fault| Scanned {
-                images: Vec::new(),
-                gaps: vec![Gap { path, why: format!("Temper itself failed on this file: {fault}") }],
-            });
-            images.extend(scanned.images);
-            gaps.extend(scanned.gaps);
+        let done = queue::run(self.system.threads(), &work, self.cancel, one).ok_or(ScanError::Cancelled)?;
+        let mut read = Read::default();
+        for (work, scanned) in work.into_iter().zip(done) {
+            match scanned {
+                Ok(scanned) => {
+                    read.images.extend(scanned.images);
+                    read.gaps.extend(scanned.gaps);
+                    read.digests.extend(scanned.whole.map(|digests| (work.path, digests)));
+                }
+                Err(fault) => read.gaps.push(Gap { path: work.path, why: format!("Temper itself failed on this file: {fault}") }),
+            }
         }
-        images.sort_by(|a, b| (&a.path, a.slice).cmp(&(&b.path, b.slice)));
-        Ok((images, gaps))
+        read.images.sort_by(|a, b| (&a.path, a.slice).cmp(&(&b.path, b.slice)));
+        Ok(read)
     }
 
     fn read_script(&self, root: &Path, path: PathBuf, is_main: bool, files: &[PathBuf], gaps: &mut Vec<Gap>) -> Option<Script> {
@@ -424,6 +470,14 @@ impl Run<'_> {
         read.gaps.extend(read.other_language.take().filter(|_| is_main));
         gaps.extend(read.gaps.drain(..).map(|why| Gap { path: path.clone(), why }));
         Some(script::script(path, read, is_main))
+    }
+}
+
+/// A file that is only hashed.
+fn digest_only(work: &Work, wanted: Wanted, around: &Surroundings<'_>) -> Scanned {
+    match digest::of_file(around.system, &around.root.join(&work.path), wanted, around.cancel, around.meter) {
+        Ok(digests) => Scanned { whole: Some(digests), ..Scanned::default() },
+        Err(why) => Scanned { gaps: vec![Gap { path: work.path.clone(), why }], ..Scanned::default() },
     }
 }
 

@@ -65,10 +65,44 @@ impl Seen {
         (self.has_file(&real) || self.has_folder(&real)).then_some(real)
     }
 
+    /// Where a link leads, as written; `None` for anything else.
+    pub(super) fn link(&self, path: &Path) -> Option<&Path> {
+        self.links.get(path).map(PathBuf::as_path)
+    }
+
+    /// Files anywhere below a folder.
+    pub(super) fn files_below<'a>(&'a self, folder: &'a Path) -> impl Iterator<Item = &'a Path> + 'a {
+        self.files.range::<Path, _>(from(folder)).map(|(path, _)| path.as_path()).take_while(move |path| path.starts_with(folder))
+    }
+
+    /// Folders anywhere below a folder, outer ones first.
+    pub(super) fn folders_below<'a>(&'a self, folder: &'a Path) -> impl Iterator<Item = &'a Path> + 'a {
+        let all = self.folder_set.range::<Path, _>(from(folder)).map(PathBuf::as_path);
+        all.take_while(move |path| path.starts_with(folder)).filter(move |path| *path != folder)
+    }
+
+    /// Links anywhere below a folder, with their targets.
+    pub(super) fn links_below<'a>(&'a self, folder: &'a Path) -> impl Iterator<Item = (&'a Path, &'a Path)> + 'a {
+        let all = self.links.range::<Path, _>(from(folder)).map(|(path, target)| (path.as_path(), target.as_path()));
+        all.take_while(move |(path, _)| path.starts_with(folder))
+    }
+
+    /// Folders, files and links that lie in a folder itself.
+    pub(super) fn children<'a>(&'a self, folder: &'a Path) -> impl Iterator<Item = PathBuf> + 'a {
+        let links = self.links_below(folder).map(|(path, _)| path);
+        let all = self.folders_below(folder).chain(self.files_below(folder)).chain(links);
+        all.filter(move |path| path.parent() == Some(folder)).map(Path::to_path_buf)
+    }
+
     /// Adds a file that is known to be there.
     pub(super) fn add_file(&mut self, path: PathBuf, size: u64) {
         self.files.insert(path, size);
     }
+}
+
+/// All paths from `folder` on.
+fn from(folder: &Path) -> (std::ops::Bound<&Path>, std::ops::Bound<&Path>) {
+    (std::ops::Bound::Included(folder), std::ops::Bound::Unbounded)
 }
 
 fn gap(path: &Path, why: impl Into<String>) -> Gap {

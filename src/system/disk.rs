@@ -95,6 +95,11 @@ impl System for RealSystem {
         super::macos::attribute(path, name)
     }
 
+    #[cfg(target_os = "macos")]
+    fn has_attribute(&self, path: &Path, name: &str) -> bool {
+        super::macos::has_attribute(path, name)
+    }
+
     #[cfg(not(target_os = "macos"))]
     fn attribute(&self, _path: &Path, _name: &str) -> Option<Vec<u8>> {
         None

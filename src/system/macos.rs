@@ -21,6 +21,14 @@ pub(super) fn attribute(path: &Path, name: &str) -> Option<Vec<u8>> {
     Some(value)
 }
 
+/// Whether the file itself has an extended attribute, of whatever length (a resource fork may be long).
+pub(super) fn has_attribute(path: &Path, name: &str) -> bool {
+    let Ok(path) = CString::new(path.as_os_str().as_bytes()) else { return false };
+    let Ok(name) = CString::new(name) else { return false };
+    // SAFETY: both strings end in NUL and outlive the call; without a buffer only the length is asked for.
+    unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), std::ptr::null_mut(), 0, 0, libc::XATTR_NOFOLLOW) >= 0 }
+}
+
 /// Puts a text on the pasteboard through `pbcopy`; Terminal.app ignores the escape sequence for it and says nothing.
 pub(super) fn copy(text: &str) -> io::Result<()> {
     let mut child = Command::new("/usr/bin/pbcopy").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;

@@ -56,6 +56,10 @@ pub trait System: Send + Sync {
     fn canonical(&self, path: &Path) -> io::Result<PathBuf>;
     /// Value of an extended attribute; `None` when absent or not supported.
     fn attribute(&self, path: &Path, name: &str) -> Option<Vec<u8>>;
+    /// Whether a file has an extended attribute, however long.
+    fn has_attribute(&self, path: &Path, name: &str) -> bool {
+        self.attribute(path, name).is_some()
+    }
     /// Puts a text on the system's clipboard. `Ok(false)`: there is none to be had here, the terminal's own way is left.
     fn copy(&self, _text: &str) -> io::Result<bool> {
         Ok(false)

@@ -21,6 +21,7 @@ pub enum Context {
     Finding,
     Interview,
     Explain,
+    WhatIf,
     Help,
     Open,
     Prompt,
@@ -28,7 +29,7 @@ pub enum Context {
 
 impl Context {
     /// All, in the order help lists them.
-    pub const ALL: [Context; 17] = [
+    pub const ALL: [Context; 18] = [
         Context::Start,
         Context::Progress,
         Context::Failure,
@@ -43,6 +44,7 @@ impl Context {
         Context::Finding,
         Context::Interview,
         Context::Explain,
+        Context::WhatIf,
         Context::Help,
         Context::Open,
         Context::Prompt,
@@ -65,6 +67,7 @@ impl Context {
             Context::Finding => "One finding",
             Context::Interview => "Questions",
             Context::Explain => "Explanation",
+            Context::WhatIf => "What if",
             Context::Help => "Help",
             Context::Open => "Open a path",
             Context::Prompt => "Find and filter",
@@ -92,6 +95,7 @@ impl Context {
             Screen::Finding { .. } => Context::Finding,
             Screen::Interview { .. } => Context::Interview,
             Screen::Explain { .. } => Context::Explain,
+            Screen::WhatIf(_) => Context::WhatIf,
             Screen::Help { .. } => Context::Help,
             Screen::Open(_) => Context::Open,
         }
@@ -141,6 +145,7 @@ pub enum Action {
     OnlyProblems,
     Keys,
     Loads,
+    WhatIf,
     Complete,
 }
 
@@ -199,6 +204,7 @@ const READING: &[Context] = &[
     Context::Finding,
     Context::Interview,
     Context::Explain,
+    Context::WhatIf,
     Context::Help,
 ];
 
@@ -239,6 +245,13 @@ pub const TABLE: &[Binding] = &[
         label: "details",
         help: "Details of the object; folds and unfolds a folder.",
         on: &[Context::Code],
+    },
+    Binding {
+        action: Action::Activate,
+        keys: &[ENTER],
+        label: "switch",
+        help: "Switch the selected key, and see what macOS would say.",
+        on: &[Context::WhatIf],
     },
     Binding { action: Action::Activate, keys: &[ENTER], label: "answer", help: "Give the selected answer.", on: &[Context::Interview] },
     Binding { action: Action::Activate, keys: &[ENTER], label: "do it", help: "Do what the selected row says.", on: &[Context::Help] },
@@ -292,7 +305,7 @@ pub const TABLE: &[Binding] = &[
         keys: &[key('y')],
         label: "copy",
         help: "Copy the selected command, line or text.",
-        on: &[Context::Answer, Context::Tell, Context::Mend, Context::Object, Context::Text, Context::Finding],
+        on: &[Context::Answer, Context::Tell, Context::Mend, Context::Object, Context::Text, Context::Finding, Context::WhatIf],
     },
     Binding { action: Action::CopyAll, keys: &[key('Y')], label: "all", help: "Copy all commands of this step.", on: &[Context::Mend] },
     // Code and evidence.
@@ -339,7 +352,28 @@ pub const TABLE: &[Binding] = &[
         help: "Next step.",
         on: &[Context::Mend],
     },
+    Binding {
+        action: Action::Right,
+        keys: &[code(KeyCode::Right), key('l'), TAB],
+        label: "other program",
+        help: "The next program of the app.",
+        on: &[Context::WhatIf],
+    },
+    Binding {
+        action: Action::Left,
+        keys: &[code(KeyCode::Left), key('h'), code(KeyCode::BackTab)],
+        label: "",
+        help: "The program before.",
+        on: &[Context::WhatIf],
+    },
     // Other screens.
+    Binding {
+        action: Action::WhatIf,
+        keys: &[key('t')],
+        label: "what if",
+        help: "Try keys: switch entitlements and see which refusals would vanish. Writes nothing.",
+        on: &[Context::Answer, Context::Mend, Context::Code, Context::Object, Context::List],
+    },
     Binding {
         action: Action::ShowCode,
         keys: &[key('c')],
@@ -369,6 +403,7 @@ pub const TABLE: &[Binding] = &[
             Context::List,
             Context::Finding,
             Context::Explain,
+            Context::WhatIf,
         ],
     },
     Binding {
@@ -466,6 +501,7 @@ pub const TABLE: &[Binding] = &[
             Context::Finding,
             Context::Interview,
             Context::Explain,
+            Context::WhatIf,
             Context::Help,
         ],
     },
@@ -533,7 +569,11 @@ pub fn is_offered(state: &State, binding: &Binding) -> bool {
         Action::Next if Context::of(state) == Context::Answer => state.report().is_some_and(|report| report.diagnoses.len() > 1),
         Action::Next => state.examination.as_ref().is_some_and(|examination| examination.evidence.texts.len() > 1),
         Action::OtherFile => matches!(state.screen(), Screen::Mend(mend) if matches!(mend.stage, super::state::Stage::Write(_))),
+        Action::Right if Context::of(state) == Context::WhatIf => {
+            state.report().is_some_and(|report| crate::whatif::executables(report).len() > 1)
+        }
         Action::Right => matches!(state.screen(), Screen::Mend(mend) if mend.stages().len() > 1),
+        Action::WhatIf => state.report().is_some_and(|report| !report.entitlements.is_empty()),
         Action::Copy if super::update::enter_label(state) == Some("copy") => false,
         Action::Copy | Action::CopyAll => super::update::can_copy(state, binding.action),
         _ => true,

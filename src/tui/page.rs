@@ -56,6 +56,8 @@ pub enum Target {
     Word(String),
     /// A row of the key table.
     Do(Action),
+    /// An entitlement to switch.
+    Switch(String),
     /// Text to copy.
     Words(String),
 }

@@ -49,6 +49,7 @@ fn finding(id: &'static str, kind: &'static str, subject: &str, severity: &'stat
         confidence: "certain",
         message: message.into(),
         location,
+        code: None,
         proof,
     }
 }
@@ -67,6 +68,7 @@ fn code(path: &str, file_type: &'static str, team: Option<&str>, keys: &[&str]) 
         authority: team.map(|team| format!("Developer ID Application: Example ({team})")),
         runtime_version: Some("14.2.0".into()),
         cdhash: Some("a3".repeat(20)),
+        requirement: None,
         uuid: None,
         entitlements: keys.iter().map(|key| (*key).into()).collect(),
         hardened: true,

@@ -169,6 +169,8 @@ pub enum Screen {
         /// Place.
         place: Place,
     },
+    /// Keys switched on facts.
+    WhatIf(Box<TryOut>),
     /// Keys and signs.
     Help {
         /// The screen it was opened on.
@@ -178,6 +180,30 @@ pub enum Screen {
     },
     /// Asks for a path.
     Open(Box<Open>),
+}
+
+/// Keys that are tried.
+#[derive(Debug, Clone)]
+pub struct TryOut {
+    /// The app as it is.
+    pub before: Arc<Examination>,
+    /// As it would be, when last decided.
+    pub after: Arc<Examination>,
+    /// Index among `whatif::executables`.
+    pub executable: usize,
+    /// What is switched, on all executables.
+    pub change: crate::diagnose::Change,
+    /// The decision that is awaited.
+    pub asked: Option<JobId>,
+    /// Place.
+    pub place: Place,
+}
+
+impl TryOut {
+    /// Path of the executable.
+    pub fn executable(&self) -> Option<String> {
+        crate::whatif::executables(&self.before.report).into_iter().nth(self.executable)
+    }
 }
 
 /// The walk.
@@ -354,6 +380,8 @@ pub enum Msg {
     Found(JobId, SourceId, Option<u64>),
     /// A folder was listed.
     Listed(PathBuf, Vec<(PathBuf, EntryKind)>),
+    /// The model has decided on switched keys.
+    Tried(JobId, Arc<Examination>),
     /// A plan was made.
     Planned(JobId, Box<Plan>),
     /// A file was written.
@@ -388,6 +416,8 @@ pub enum Effect {
     Find(JobId, TextOrigin, Needle),
     /// List a folder.
     List(PathBuf),
+    /// Decide anew with switched keys. Reads nothing.
+    Try(JobId, Arc<Examination>, crate::diagnose::Change),
     /// Make a plan.
     Plan(JobId, PlanOrder),
     /// Write a file. Only ever after the user confirmed exactly this edit.
@@ -510,6 +540,7 @@ impl Screen {
             | Screen::Explain { place, .. }
             | Screen::Help { place, .. } => Some(place),
             Screen::Mend(mend) => Some(&mut mend.place),
+            Screen::WhatIf(tryout) => Some(&mut tryout.place),
             Screen::Code(tree) => Some(&mut tree.place),
             Screen::Open(open) => Some(&mut open.place),
             Screen::Text(_) => None,
@@ -531,6 +562,7 @@ impl Screen {
             | Screen::Explain { place, .. }
             | Screen::Help { place, .. } => *place,
             Screen::Mend(mend) => mend.place,
+            Screen::WhatIf(tryout) => tryout.place,
             Screen::Code(tree) => tree.place,
             Screen::Open(open) => open.place,
             Screen::Text(_) => Place::default(),

@@ -1,6 +1,7 @@
 //! Tests of the whole face: real state, real keys, a terminal in memory.
 
 mod explain;
+mod whatif;
 
 use super::keymap::{self, Action, Context, TABLE};
 use super::sample;
@@ -221,9 +222,14 @@ fn screens(size: (u16, u16)) -> Vec<(&'static str, State)> {
 fn every_screen_in_every_size() {
     for size in SIZES {
         for (name, state) in screens(size) {
-            insta::assert_snapshot!(format!("{name}-{}x{}", size.0, size.1), dump(&state));
+            snapshot(&format!("{name}-{}x{}", size.0, size.1), &state);
         }
     }
+}
+
+/// Text and styles, held against the snapshot of that name.
+fn snapshot(name: &str, state: &State) {
+    insta::assert_snapshot!(name, dump(state));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod explain;
 mod input;
 mod lines;
 mod mouse;
+mod tryout;
 mod walk;
 
 use super::keymap::{self, Action, Context};
@@ -40,6 +41,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Lines(job, source, first, lines, total) => lines::arrived(state, job, source, first, lines, total),
         Msg::Found(job, source, line) => lines::found(state, job, source, line),
         Msg::Listed(folder, entries) => input::listed(state, folder, entries),
+        Msg::Tried(job, after) => tryout::tried(state, job, after),
         Msg::Planned(job, plan) => walk::planned(state, job, *plan),
         Msg::Written(job) => walk::written(state, job),
         Msg::Failed(job, why) => failed(state, job, why),
@@ -126,6 +128,7 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::FindPrevious => return find_again(state, true),
         Action::OnlyProblems | Action::Keys => tree_option(state, action),
         Action::Loads => loads(state),
+        Action::WhatIf => return tryout::open(state),
         Action::Complete => return input::complete(state),
     }
     Vec::new()
@@ -284,6 +287,7 @@ fn sideways(state: &mut State, action: Action) -> Vec<Effect> {
     let forward = matches!(action, Action::Right | Action::Next);
     match state.screen_mut() {
         Screen::Mend(mend) => walk::sideways(mend, forward),
+        Screen::WhatIf(tryout) => tryout::sideways(tryout, forward),
         Screen::Answer { diagnosis, .. } => {
             let current = *diagnosis;
             let count = state.report().map_or(0, |report| report.diagnoses.len());
@@ -356,6 +360,7 @@ fn take(state: &mut State, target: Target) -> Vec<Effect> {
         Target::Folder(_) => fold_or_unfold(state),
         Target::Object(path) => push(state, Screen::Object { path, place: Place::default() }),
         Target::Word(word) => explain::open(state, word),
+        Target::Switch(key) => return tryout::switch(state, &key),
         Target::Do(action) => {
             // Help is closed first: the action belongs to the screen below it.
             state.stack.pop();
@@ -598,6 +603,9 @@ fn to_copy(state: &State, action: Action) -> String {
     if let Screen::Mend(mend) = state.screen() {
         return walk::to_copy(mend, action == Action::CopyAll);
     }
+    if let Screen::WhatIf(tryout) = state.screen() {
+        return tryout::to_copy(tryout);
+    }
     if action == Action::CopyAll {
         return String::new();
     }
@@ -628,6 +636,10 @@ fn to_copy(state: &State, action: Action) -> String {
 fn failed(state: &mut State, job: JobId, why: String) -> Vec<Effect> {
     if state.running.as_ref().is_some_and(|running| running.job == job) {
         return cases::failed(state, why);
+    }
+    if tryout::failed(state, job) {
+        state.notice = Some(why);
+        return Vec::new();
     }
     if lines::failed(state, job, &why) {
         return Vec::new();

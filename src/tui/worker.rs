@@ -57,6 +57,9 @@ impl Worker {
                 self.spawn(job, move |system, out| open_lab(system, job, labs, lab, &cancel, out));
             }
             Effect::Plan(job, order) => self.spawn(job, move |system, _| Ok(Msg::Planned(job, Box::new(plan(system, &order)?)))),
+            Effect::Try(job, before, change) => {
+                self.spawn(job, move |_, _| Ok(Msg::Tried(job, Arc::new(crate::decide(before.evidence.clone(), &change)))));
+            }
             Effect::Apply(job, root, edit) => self.spawn(job, move |system, _| {
                 crate::fix::apply::write(system, &root, &edit).map_err(|error| error.to_string())?;
                 Ok(Msg::Written(job))

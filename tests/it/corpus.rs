@@ -3,11 +3,16 @@
 //! `TEMPER_CORPUS` names the folder that the corpus's fetch script filled; the facts (`corpus.toml`) lie beside that script, or where
 //! `TEMPER_CORPUS_FACTS` says. Without it the test says that it was skipped; with `TEMPER_REQUIRE_CORPUS=1` absence fails.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+use temper::Examination;
+use temper::evidence::{Evidence, SignatureFacts};
+use temper::read::signature::{CodeDirectory, HashType};
 use temper::report::{Code, Report};
 use temper::scan::Request;
 use temper::system::disk::RealSystem;
+use temper::verify::{codes, verify};
 use toml::{Table, Value};
 
 #[test]
@@ -36,7 +41,7 @@ fn the_report_says_what_the_corpus_records() {
 
 fn check_item(root: &Path, item: &Table, wrong: &mut Vec<String>) {
     let target = root.join(string(item, "path"));
-    let report = examine(&target);
+    let Examination { evidence, report } = examine(&target);
     let binary = item.get("binary").map(|_| root.join(string(item, "binary")));
     let name = string(item, "name");
     let code: Vec<&Code> = report.code.iter().filter(|code| binary.as_deref().is_some_and(|file| file.ends_with(&code.path))).collect();
@@ -45,11 +50,21 @@ fn check_item(root: &Path, item: &Table, wrong: &mut Vec<String>) {
         wrong.push(format!("{name}: {} slices recorded, {} reported", slices.len(), code.len()));
         return;
     }
+    let mut all: Vec<(String, &'static str, String, String)> = Vec::new();
     for (slice, code) in slices.iter().zip(code) {
-        for (what, recorded, reported) in facts(slice, code, &report) {
-            if recorded != reported {
-                wrong.push(format!("{name} {}: {what}: recorded {recorded}, reported {reported}", string(slice, "arch")));
-            }
+        let of_slice = |(what, recorded, found)| (string(slice, "arch"), what, recorded, found);
+        all.extend(facts(slice, code, &report).into_iter().map(of_slice));
+        let image = evidence.images.iter().find(|image| image.path == Path::new(&code.path) && image.arch().name() == code.arch);
+        if let Some(facts) = image.and_then(|image| image.facts()) {
+            all.extend(signature_facts(slice, facts).into_iter().map(of_slice));
+        }
+    }
+    let of_item = |(what, recorded, found)| (String::new(), what, recorded, found);
+    all.extend(seal_facts(item, &evidence).into_iter().map(of_item));
+    all.push(of_item(("findings of verification", expected_findings(item), found_findings(&evidence))));
+    for (arch, what, recorded, found) in all {
+        if recorded != found {
+            wrong.push(format!("{name} {arch}: {what}: recorded {recorded}, found {found}"));
         }
     }
     let bundle = item.get("bundle").and_then(Value::as_table);
@@ -104,10 +119,147 @@ fn facts(slice: &Table, code: &Code, report: &Report) -> Vec<(&'static str, Stri
     all
 }
 
-fn examine(target: &Path) -> Report {
+/// The code directories, their pages and slots, and the timestamp.
+fn signature_facts(slice: &Table, facts: &SignatureFacts) -> Vec<(&'static str, String, String)> {
+    let signature = &facts.signature;
+    let Some(chosen) = signature.directory() else { return vec![("directory", "one".into(), "none".into())] };
+    let slots = |directory: &CodeDirectory| -> Vec<i64> {
+        (1..).zip(&directory.special_slots).filter(|(_, digest)| digest.is_some()).map(|(slot, _)| slot).collect()
+    };
+    let pages = facts.pages.clone().unwrap_or_default();
+    let bad: Vec<i64> = pages.bad.iter().map(|&page| page as i64).collect();
+    let bad_of_any: BTreeSet<i64> = facts
+        .directories
+        .iter()
+        .filter_map(|check| check.pages.as_ref())
+        .flat_map(|pages| pages.bad.iter().map(|&page| page as i64))
+        .collect();
+    let entitlements = signature.entitlements.as_ref();
+    let der = entitlements
+        .filter(|entitlements| entitlements.has_der)
+        .map_or("absent", |entitlements| if entitlements.der_is_v1 { "v1" } else { "legacy-set" });
+    let xml = entitlements
+        .filter(|entitlements| entitlements.xml.is_some())
+        .map_or("absent", |entitlements| if entitlements.xml_faults.is_empty() { "ok" } else { "malformed" });
+    let hashes: BTreeSet<&str> = signature.directories.iter().map(hash_name).collect();
+    let stamped = signature.cms.as_ref().and_then(|cms| cms.timestamp_verifies).unwrap_or(false);
+    vec![
+        ("digests", strings(slice, "hashes").join(" "), hashes.into_iter().collect::<Vec<_>>().join(" ")),
+        ("version of the directory", integer(slice, "cd_version").to_string(), chosen.version.to_string()),
+        ("code limit", integer(slice, "code_limit").to_string(), chosen.code_limit.to_string()),
+        ("page size", integer(slice, "page_size").to_string(), (1_u64 << chosen.page_size).to_string()),
+        ("pages", integer(slice, "code_pages").to_string(), pages.checked.to_string()),
+        ("pages that do not match", format!("{:?}", integers(slice, "bad_pages")), format!("{bad:?}")),
+        (
+            "the same of any directory",
+            format!("{:?}", integers(slice, "bad_pages")),
+            format!("{:?}", bad_of_any.into_iter().collect::<Vec<_>>()),
+        ),
+        ("special slots", format!("{:?}", integers(slice, "special_slots")), format!("{:?}", slots(chosen))),
+        ("special slots that do not match", "[]".into(), format!("{:?}", signature.slot_faults.concat())),
+        ("entitlements, XML", string(slice, "ent_xml"), xml.into()),
+        ("entitlements, DER", string(slice, "ent_der"), der.into()),
+        ("secure timestamp", slice.get("secure_timestamp").and_then(Value::as_bool).unwrap_or(false).to_string(), stamped.to_string()),
+    ]
+}
+
+fn hash_name(directory: &CodeDirectory) -> &'static str {
+    match directory.hash_type {
+        HashType::Sha1 => "sha1",
+        HashType::Sha256 => "sha256",
+        _ => "other",
+    }
+}
+
+/// What the seal of a bundle says against what is there.
+fn seal_facts(item: &Table, evidence: &Evidence) -> Vec<(&'static str, String, String)> {
+    let Some(bundle) = item.get("bundle").and_then(Value::as_table) else { return Vec::new() };
+    let mut all = Vec::new();
+    let mains: Vec<&SignatureFacts> =
+        evidence.images.iter().filter(|image| image.main_of == Some(0)).filter_map(|image| image.facts()).collect();
+    let word = |slot: fn(&SignatureFacts) -> Option<bool>| match mains.first().and_then(|facts| slot(facts)) {
+        _ if mains.iter().any(|facts| slot(facts) == Some(false)) => "bad",
+        Some(_) => "ok",
+        None => "absent",
+    };
+    for (key, found) in
+        [("info_plist_slot", word(|facts| facts.info_plist_matches)), ("resources_slot", word(|facts| facts.resources_match))]
+    {
+        if bundle.contains_key(key) {
+            all.push((key, string(bundle, key), found.to_owned()));
+        }
+    }
+    if !bundle.contains_key("seal_version") {
+        return all;
+    }
+    let Some(check) = evidence.seals.iter().find(|check| check.bundle.as_os_str().is_empty() && check.unusable.is_none()) else {
+        all.push(("seal", "read".into(), "not read".into()));
+        return all;
+    };
+    let bad_nested = verify(evidence)
+        .into_iter()
+        .filter(|finding| matches!(finding.id, "nested-code-does-not-match" | "nested-code-unsigned" | "nested-code-not-judged"));
+    let found = [
+        ("seal_version", u64::from(check.version)),
+        ("sealed_files", check.files),
+        ("sealed_nested", check.nested_count),
+        ("seal_missing", check.counts.missing),
+        ("seal_altered", check.counts.modified),
+        ("seal_added_files", check.counts.added_files),
+        ("seal_nested_bad", bad_nested.count() as u64),
+    ];
+    all.extend(found.map(|(key, found)| (key, integer(bundle, key).to_string(), found.to_string())));
+    all
+}
+
+/// Files that are not in the seal: the corpus counts them and does not say which are code.
+const ADDED: &str = "added to the seal";
+
+/// What verification must find, by what is recorded: nothing of what is intact.
+fn expected_findings(item: &Table) -> String {
+    let mut ids = BTreeSet::new();
+    let slices: Vec<&Table> = tables(item, "slice").collect();
+    if slices.iter().any(|slice| !integers(slice, "bad_pages").is_empty()) {
+        ids.insert("page-does-not-match");
+    }
+    if let Some(bundle) = item.get("bundle").and_then(Value::as_table) {
+        let is_signed = slices.iter().any(|slice| string(slice, "signed") != "unsigned");
+        if is_signed && bundle.get("code_resources").and_then(Value::as_bool) == Some(false) {
+            ids.insert("bundle-not-sealed");
+        }
+        if integer(bundle, "seal_version") == 1 {
+            ids.insert("seal-is-weak");
+        }
+        if integer(bundle, "seal_added_files") > 0 {
+            ids.insert(ADDED);
+        }
+        if string(bundle, "layout") == "versioned-no-current" {
+            ids.insert("unsealed-contents-in-framework-root");
+        }
+    }
+    ids.into_iter().collect::<Vec<_>>().join(" ")
+}
+
+fn found_findings(evidence: &Evidence) -> String {
+    let found = verify(evidence);
+    assert!(found.iter().all(|finding| codes::rule(finding.id).is_some()), "{found:?}");
+    let id = |id: &'static str| if matches!(id, "file-added-to-seal" | "nested-code-not-sealed") { ADDED } else { id };
+    let ids: BTreeSet<&str> = found.iter().map(|finding| id(finding.id)).collect();
+    ids.into_iter().collect::<Vec<_>>().join(" ")
+}
+
+fn integer(table: &Table, key: &str) -> i64 {
+    table.get(key).and_then(Value::as_integer).unwrap_or(0)
+}
+
+fn integers(table: &Table, key: &str) -> Vec<i64> {
+    table.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_integer).collect()
+}
+
+fn examine(target: &Path) -> Examination {
     let request = Request { path: Some(target.to_path_buf()), ..Request::default() };
     let examined = temper::examine(&RealSystem, &request, &|_| {}, &AtomicBool::new(false));
-    examined.unwrap_or_else(|error| panic!("{}: {error}", target.display())).report
+    examined.unwrap_or_else(|error| panic!("{}: {error}", target.display()))
 }
 
 fn tables<'a>(table: &'a Table, key: &str) -> impl Iterator<Item = &'a Table> {

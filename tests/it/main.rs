@@ -20,4 +20,5 @@ mod snippets;
 mod support;
 mod terminal;
 mod text_report;
+mod verify;
 mod what_if;

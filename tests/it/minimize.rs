@@ -35,7 +35,10 @@ impl Practice {
 }
 
 fn only_file(folder: &Path, extension: &str) -> String {
-    let mut found = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).filter(|n| n.ends_with(extension));
+    let mut found = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|n| n.ends_with(extension));
     found.next().unwrap()
 }
 
@@ -92,7 +95,11 @@ fn without_a_folder_it_prints_and_writes_nothing() {
     let mut practice = practice("jit-map-jit");
     practice.args.output = None;
     let said = practice.run();
-    assert!(said.text.contains("<key>com.apple.security.cs.allow-jit</key>") && said.text.contains("# Least entitlements"), "{}", said.text);
+    assert!(
+        said.text.contains("<key>com.apple.security.cs.allow-jit</key>") && said.text.contains("# Least entitlements"),
+        "{}",
+        said.text
+    );
     assert!(!practice.folder.path().join("out").exists());
 }
 

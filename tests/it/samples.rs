@@ -277,6 +277,7 @@ fn killed() -> Finding {
         confidence: "certain",
         message: "killed by CODESIGNING 2 while executing anonymous r-x memory".into(),
         location: Location { path: "report.crash".into(), place: "line 9".into() },
+        code: Some(-67061),
         proof: vec![
             proof(9, "Termination Reason:    Namespace CODESIGNING, Code 0x2"),
             proof(31, "VM_ALLOCATE   000000010a2f1000-000000010a2f5000 [   16K] r-x/rwx SM=PRV"),
@@ -359,6 +360,7 @@ fn program(arch: &'static str) -> Code {
         authority: Some("Developer ID Application: Example (N4W7PXQ29K)".into()),
         runtime_version: Some("14.4.0".into()),
         cdhash: Some("0123456789abcdef0123456789abcdef01234567".into()),
+        requirement: Some("identifier \"org.example.lumaplay\" and anchor apple generic".into()),
         uuid: Some("5F3C1B7E-0000-3000-8000-A1B2C3D4E5F6".into()),
         entitlements: vec![ALLOW_JIT.into()],
         hardened: true,

@@ -199,7 +199,7 @@ pub(super) fn proof(page: &mut Page, report: &Report, diagnosis: &Diagnosis) {
 }
 
 fn seen(page: &mut Page, finding: &Finding) {
-    page.marked(2, Mark::of_severity(finding.severity), &finding.message);
+    page.marked(2, Mark::of_severity(finding.severity), &finding.said());
     let shown: Vec<(String, &str)> =
         finding.proof.iter().take(MOST_PROOFS).map(|proof| (proof_place(proof), proof.quote.as_str())).collect();
     // A quote keeps its columns when it need not wrap, so it begins as far left as the places allow.

@@ -23,7 +23,7 @@ pub(super) fn findings(page: &mut Page, report: &Report) {
     }
     page.heading("Found besides", "");
     for finding in rest.iter().take(MOST) {
-        page.marked(2, Mark::of_severity(finding.severity), &finding.message);
+        page.marked(2, Mark::of_severity(finding.severity), &finding.said());
         page.below_mark(2, &located(finding));
     }
     more(page, rest.len());

@@ -297,30 +297,41 @@ fn der_set(body: &[u8]) -> Vec<u8> {
     set
 }
 
-/// Whether every cdhash attribute names directories that are there; `None` without such an attribute.
+/// Whether the cdhash attributes name directories that are there and no others, and together name all of them; `None` without such an attribute. Signers that
+/// write the second attribute for the strongest directory only leave the others to the first.
 fn cdhashes_match(signed: &[Attribute<'_>], directories: &[&[u8]]) -> Option<bool> {
-    let plist = find(signed, CDHASH_PLIST).map(|values| plist_matches(values, directories).unwrap_or(false));
-    let set = find(signed, CDHASH_SET).map(|values| set_matches(values, directories).unwrap_or(false));
-    match (plist, set) {
-        (None, None) => None,
-        (plist, set) => Some(plist.unwrap_or(true) && set.unwrap_or(true)),
+    let plist = find(signed, CDHASH_PLIST).map(|values| plist_names(values, directories));
+    let set = find(signed, CDHASH_SET).map(|values| set_names(values, directories));
+    if plist.is_none() && set.is_none() {
+        return None;
     }
+    let mut is_named = vec![false; directories.len()];
+    for names in [plist, set].into_iter().flatten() {
+        let Some(names) = names else { return Some(false) };
+        is_named.iter_mut().zip(names).for_each(|(all, one)| *all |= one);
+    }
+    Some(is_named.into_iter().all(|is_named| is_named))
 }
 
-fn plist_matches(mut values: Reader<'_>, directories: &[&[u8]]) -> Option<bool> {
+/// Which directories the first attribute names; `None` when it names one that is not there, or none, or cannot be read.
+fn plist_names(mut values: Reader<'_>, directories: &[&[u8]]) -> Option<Vec<bool>> {
     let value = values.next().ok()??;
     let text = ber::octets(&values, &value)?;
     let plist = bounded::read(&text).ok()?;
     let hashes = plist.as_dictionary()?.get("cdhashes")?.as_array()?;
-    let present: Vec<Vec<u8>> = directories.iter().filter_map(|directory| directory_digest(directory)).collect();
-    let named = |hash: &plist::Value| {
-        let hash = hash.as_data().unwrap_or_default();
-        !hash.is_empty() && present.iter().any(|digest| digest.get(..20) == Some(hash))
-    };
-    Some(!hashes.is_empty() && hashes.iter().all(named))
+    let present: Vec<Option<Vec<u8>>> = directories.iter().map(|directory| directory_digest(directory)).collect();
+    let mut is_named = vec![false; directories.len()];
+    for hash in hashes {
+        let hash = hash.as_data().filter(|hash| !hash.is_empty())?;
+        let index = present.iter().position(|digest| digest.as_ref().and_then(|digest| digest.get(..20)) == Some(hash))?;
+        *is_named.get_mut(index)? = true;
+    }
+    (!hashes.is_empty()).then_some(is_named)
 }
 
-fn set_matches(mut values: Reader<'_>, directories: &[&[u8]]) -> Option<bool> {
+/// The same for the second attribute.
+fn set_names(mut values: Reader<'_>, directories: &[&[u8]]) -> Option<Vec<bool>> {
+    let mut is_named = vec![false; directories.len()];
     let mut count = 0_usize;
     while let Some(value) = values.next().ok()? {
         if value.tag != 0x30 || count >= MAX_ATTRIBUTES {
@@ -335,9 +346,8 @@ fn set_matches(mut values: Reader<'_>, directories: &[&[u8]]) -> Option<bool> {
             let whole = digest.of(directory);
             whole == hash || (hash.len() == 20 && whole.get(..20) == Some(hash))
         };
-        if !directories.iter().any(named) {
-            return Some(false);
-        }
+        let index = directories.iter().position(named)?;
+        *is_named.get_mut(index)? = true;
     }
-    Some(count > 0)
+    (count > 0).then_some(is_named)
 }

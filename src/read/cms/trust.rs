@@ -47,8 +47,8 @@ enum Ending {
     /// In a trusted root: the name of an extra one, and how many certificates of the chain were verified (those beyond
     /// say nothing), and the root's place in the list of roots.
     Trusted { anchor: Option<String>, verified: usize, root: usize },
-    /// Not; the reason, and whether the chain holds together up to a certificate that issued itself.
-    Untrusted { problem: String, self_issued: bool },
+    /// Not; the reason, whether the chain holds together up to a certificate that issued itself, and whether a link of it does not verify.
+    Untrusted { problem: String, self_issued: bool, is_broken: bool },
 }
 
 pub(super) fn judge(cms: &Cms, anchors: &TrustAnchors) -> Signer {
@@ -58,7 +58,7 @@ pub(super) fn judge(cms: &Cms, anchors: &TrustAnchors) -> Signer {
     };
     let name = leaf.common_name.clone();
     match follow(&cms.chain, &roots(anchors)) {
-        Ending::Untrusted { problem, self_issued } => {
+        Ending::Untrusted { problem, self_issued, .. } => {
             let kind = if self_issued { SignerKind::SelfSigned } else { SignerKind::Other };
             Signer { kind, name, team: None, anchor: None, problem: Some(problem) }
         }
@@ -75,15 +75,15 @@ pub(super) fn judge(cms: &Cms, anchors: &TrustAnchors) -> Signer {
 
 pub(super) fn trusted_chain(chain: &[Certificate], anchors: &TrustAnchors) -> TrustedChain {
     let roots = roots(anchors);
-    let as_embedded = |problem: Option<String>| {
+    let as_embedded = |problem: Option<String>, is_broken: bool| {
         let last = chain.last().and_then(|last| certificate::parts(&last.der).ok());
         let is_complete = last.is_some_and(|last| last.is_self_issued());
-        TrustedChain { certificates: chain.to_vec(), is_complete, is_trusted: false, anchor: None, problem }
+        TrustedChain { certificates: chain.to_vec(), is_complete, is_trusted: false, is_broken, anchor: None, problem }
     };
     match follow(chain, &roots) {
-        Ending::Untrusted { problem, .. } => as_embedded(Some(problem)),
+        Ending::Untrusted { problem, is_broken, .. } => as_embedded(Some(problem), is_broken),
         Ending::Trusted { anchor, verified, root } => {
-            let Some(root) = roots.get(root).and_then(|root| certificate::read(root.der, 0).ok()) else { return as_embedded(None) };
+            let Some(root) = roots.get(root).and_then(|root| certificate::read(root.der, 0).ok()) else { return as_embedded(None, true) };
             let ends_in = |last: &Certificate| {
                 let last = certificate::parts(&last.der).ok();
                 last.zip(certificate::parts(&root.der).ok()).is_some_and(|(last, root)| last.public_key == root.public_key)
@@ -94,7 +94,7 @@ pub(super) fn trusted_chain(chain: &[Certificate], anchors: &TrustAnchors) -> Tr
                 certificates.pop();
             }
             certificates.push(root);
-            TrustedChain { certificates, is_complete: true, is_trusted: true, anchor, problem: None }
+            TrustedChain { certificates, is_complete: true, is_trusted: true, is_broken: false, anchor, problem: None }
         }
     }
 }
@@ -109,12 +109,13 @@ fn roots(anchors: &TrustAnchors) -> Vec<Root<'_>> {
 /// Verifies link by link until a trusted root is reached. A certificate is a trusted root when it has the root's name and key; a chain
 /// without its root is matched to the root that verifies the last certificate.
 fn follow(chain: &[Certificate], roots: &[Root<'_>]) -> Ending {
-    let untrusted = |problem: String| Ending::Untrusted { problem, self_issued: false };
+    let broken = |problem: String| Ending::Untrusted { problem, self_issued: false, is_broken: true };
+    let untrusted = |problem: String| Ending::Untrusted { problem, self_issued: false, is_broken: false };
     let mut parts = Vec::new();
     for certificate in chain {
         match certificate::parts(&certificate.der) {
             Ok(one) => parts.push((certificate, one)),
-            Err(fault) => return untrusted(format!("a certificate of the chain cannot be read: {fault}")),
+            Err(fault) => return broken(format!("a certificate of the chain cannot be read: {fault}")),
         }
     }
     for (index, (certificate, current)) in parts.iter().enumerate() {
@@ -124,7 +125,7 @@ fn follow(chain: &[Certificate], roots: &[Root<'_>]) -> Ending {
         }
         // The leaf is index 0; an issuer at index n has n - 1 intermediates below it.
         if index > 0 && certificate::issuing_depth(&certificate.der).is_none_or(|depth| depth < (index as u64).saturating_sub(1)) {
-            return untrusted(format!("{} may not issue certificates", called(certificate.common_name.as_deref())));
+            return broken(format!("{} may not issue certificates", called(certificate.common_name.as_deref())));
         }
         let issued = |root: &Root<'_>| root.parts.subject == current.issuer && current.is_signed_by(&root.parts);
         if let Some((place, root)) = roots.iter().enumerate().find(|(_, root)| issued(root)) {
@@ -133,13 +134,13 @@ fn follow(chain: &[Certificate], roots: &[Root<'_>]) -> Ending {
         let Some((issuer, next)) = index.checked_add(1).and_then(|next| parts.get(next)) else { break };
         if !current.is_signed_by(next) {
             let (this, other) = (called(certificate.common_name.as_deref()), called(issuer.common_name.as_deref()));
-            return untrusted(format!("certificate {index} ({this}) is not signed by {other}"));
+            return broken(format!("certificate {index} ({this}) is not signed by {other}"));
         }
     }
     let Some((last, end)) = parts.last() else { return untrusted("the chain is empty".to_owned()) };
     let called = called(last.common_name.as_deref());
     if end.is_self_issued() {
-        Ending::Untrusted { problem: format!("the chain ends in {called}, which is not trusted"), self_issued: true }
+        Ending::Untrusted { problem: format!("the chain ends in {called}, which is not trusted"), self_issued: true, is_broken: false }
     } else {
         untrusted(format!("the chain ends at {called}, whose issuer is neither embedded nor trusted"))
     }

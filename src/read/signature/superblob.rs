@@ -3,7 +3,7 @@
 use super::directory::{self, MAX_CODE_SLOTS};
 use super::{BlobIndex, CodeDirectory, MAX_SIGNATURE, Signature};
 use crate::read::cms::{self, Cms};
-use crate::read::{ReadError, entitlements};
+use crate::read::{ReadError, entitlements, requirement};
 
 const MAGIC_REQUIREMENTS: u32 = 0xfade_0c01;
 const MAGIC_CODE_DIRECTORY: u32 = 0xfade_0c02;
@@ -14,6 +14,7 @@ const MAGIC_ENTITLEMENTS_DER: u32 = 0xfade_7172;
 
 const SLOT_DIRECTORY: u32 = 0;
 const SLOT_REQUIREMENTS: u32 = 2;
+const SLOT_RESOURCES: u32 = 3;
 const SLOT_ENTITLEMENTS: u32 = 5;
 const SLOT_ENTITLEMENTS_DER: u32 = 7;
 const SLOTS_CONSTRAINTS: std::ops::RangeInclusive<u32> = 8..=11;
@@ -42,14 +43,28 @@ pub(super) fn read(bytes: &[u8]) -> Result<Signature, ReadError> {
     let mut outer = index(bytes)?;
     let directories = directories(&mut outer)?;
     let chosen = choose(&directories, &mut outer.faults);
-    let bad_slots = directories.get(chosen).map(|directory| bad_slots(&outer, directory)).unwrap_or_default();
+    let slot_faults: Vec<Vec<u32>> = directories.iter().map(|directory| bad_slots(&outer, directory)).collect();
+    let bad_slots = slot_faults.get(chosen).cloned().unwrap_or_default();
+    let requirement_set = outer.blob(SLOT_REQUIREMENTS).map(read_requirements);
     let xml = outer.payload(SLOT_ENTITLEMENTS, MAGIC_ENTITLEMENTS);
     let der = outer.payload(SLOT_ENTITLEMENTS_DER, MAGIC_ENTITLEMENTS_DER);
     let entitlements = (xml.is_some() || der.is_some()).then(|| entitlements::read_embedded(xml, der));
     let cms = read_cms(&mut outer, &directories);
     let requirements = requirements(&mut outer);
     let constraints = SLOTS_CONSTRAINTS.filter(|&slot| outer.find(slot).is_some()).collect();
-    Ok(Signature { blobs: outer.blobs, directories, chosen, entitlements, cms, requirements, constraints, bad_slots, faults: outer.faults })
+    Ok(Signature {
+        blobs: outer.blobs,
+        directories,
+        chosen,
+        entitlements,
+        cms,
+        requirements,
+        constraints,
+        bad_slots,
+        slot_faults,
+        requirement_set,
+        faults: outer.faults,
+    })
 }
 
 impl<'a> SuperBlob<'a> {
@@ -175,13 +190,20 @@ fn choose(directories: &[CodeDirectory], faults: &mut Vec<ReadError>) -> usize {
     best.map_or(0, |(index, _)| index)
 }
 
-/// `ubc_subr.c csblob_get_entitlements`: a blob needs its digest, and an entitlements digest needs its blob.
+fn read_requirements(blob: &[u8]) -> Result<requirement::RequirementSet, ReadError> {
+    if blob.len() > requirement::MAX_REQUIREMENT {
+        return Err(ReadError::new("requirements longer than Temper reads", 0));
+    }
+    requirement::read_set(blob)
+}
+
+/// A blob needs its digest (`ubc_subr.c csblob_get_entitlements`), and a digest needs its blob (`StaticCode.cpp component`); slot 3 is the digest of a file.
 fn bad_slots(outer: &SuperBlob<'_>, directory: &CodeDirectory) -> Vec<u32> {
     let is_bad = |slot: u32| {
         let digest = (slot as usize).checked_sub(1).and_then(|index| directory.special_slots.get(index)).and_then(Option::as_ref);
         match outer.blob(slot) {
             Some(blob) => digest.is_none() || directory.hash_type.digest(blob).as_ref() != digest,
-            None => digest.is_some() && matches!(slot, SLOT_ENTITLEMENTS | SLOT_ENTITLEMENTS_DER),
+            None => digest.is_some() && slot != SLOT_RESOURCES,
         }
     };
     SLOTS_HASHED.filter(|&slot| is_bad(slot)).collect()
@@ -203,12 +225,9 @@ fn read_cms(outer: &mut SuperBlob<'_>, directories: &[CodeDirectory]) -> Option<
 }
 
 /// Count of requirements in the vector of slot 2.
+/// `None` too when the set is cut off; its own error says so ([`Signature::requirement_set`]).
 fn requirements(outer: &mut SuperBlob<'_>) -> Option<u32> {
     let payload = outer.payload(SLOT_REQUIREMENTS, MAGIC_REQUIREMENTS)?;
     let fits = |count: &u32| (*count as usize).saturating_mul(8).saturating_add(4) <= payload.len();
-    let count = word(payload, 0).filter(fits);
-    if count.is_none() {
-        outer.faults.push(ReadError::new("requirements cut off", 0));
-    }
-    count
+    word(payload, 0).filter(fits)
 }

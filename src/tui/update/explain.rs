@@ -44,6 +44,7 @@ fn of_selection(state: &State) -> Vec<String> {
     let target = selected(state);
     let words = match (state.screen(), &target) {
         (_, Some(Target::Word(word))) => return vec![word.clone()],
+        (_, Some(Target::Switch(key))) => return known([key.as_str()]),
         (Screen::Text(view), _) => return lines::line(state, view).map(|line| in_evidence(&line)).unwrap_or_default(),
         (Screen::Answer { .. }, Some(Target::Proof(finding, _))) => scenario.into_iter().chain(id_of(report, *finding)).collect(),
         (Screen::Mend(mend), target) => {

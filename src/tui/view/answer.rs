@@ -243,7 +243,7 @@ fn proof(report: &Report, diagnosis: &Diagnosis, b: &mut Build) {
     b.heading("Proof");
     if all.is_empty() {
         for finding in diagnosis.findings.iter().filter_map(|&finding| report.findings.get(finding)) {
-            b.para(2, Role::Text, &format!("{} ({}, {})", finding.message, finding.location.path, finding.location.place));
+            b.para(2, Role::Text, &format!("{} ({}, {})", finding.said(), finding.location.path, finding.location.place));
         }
         return;
     }

@@ -27,7 +27,7 @@ pub fn build(state: &State, cursor: usize, b: &mut Build) {
         for (index, finding) in some {
             targets.push(Target::Finding(index));
             b.item(Target::Finding(index), |b| {
-                b.marked(wanted, Role::Text, &format!("{} ({}): {}", wanted.word(), finding.kind, finding.message))
+                b.marked(wanted, Role::Text, &format!("{} ({}): {}", wanted.word(), finding.kind, finding.said()))
             });
         }
     }
@@ -116,7 +116,7 @@ fn describe(found: &Finding, b: &mut Build) {
         &[(mark.role(), mark.sign()), (Role::Text, " "), (mark.role(), mark.word()), (Role::Dim, "   "), (Role::Dim, found.id)],
         (Role::Heading, found.confidence),
     );
-    b.para(2, Role::Heading, &found.message);
+    b.para(2, Role::Heading, &found.said());
     b.blank();
     let subject = match (found.subject.is_empty(), found.arch) {
         (true, _) => "not known".to_owned(),

@@ -148,14 +148,14 @@ fn write(mend: &Mend, plan: &Plan, edit: usize, b: &mut Build) {
     if change.diff.is_empty() {
         b.item(Target::Edit, |b| b.para(0, Role::Text, "The file holds what is needed already; there is nothing to write. Enter goes on."));
     } else {
-        b.item(Target::Edit, |b| diff(change, b));
+        b.item(Target::Edit, |b| diff(&change.diff, b));
     }
     b.second_block();
     whole_file(change, b);
 }
 
-fn diff(change: &FileEdit, b: &mut Build) {
-    for line in change.diff.lines() {
+pub(super) fn diff(diff: &str, b: &mut Build) {
+    for line in diff.lines() {
         let role = match line.chars().next() {
             _ if line.starts_with("+++") || line.starts_with("---") || line.starts_with("@@") => Role::Dim,
             Some('+') => Role::Add,

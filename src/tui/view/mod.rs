@@ -14,6 +14,7 @@ mod start;
 mod tell;
 mod text;
 mod title;
+mod tryout;
 
 pub use answer::{is_other_cause, proofs};
 pub use code::{Marks, Node, nodes};
@@ -50,6 +51,7 @@ pub fn page(state: &State, regions: &Regions) -> Page {
         Screen::Finding { finding, .. } => list::finding(state, *finding, &mut b),
         Screen::Interview { question, place } => interview::build(state, question, place.cursor, &mut b),
         Screen::Explain { words, diagnosis, .. } => explain::build(state, words, *diagnosis, &mut b),
+        Screen::WhatIf(tryout) => tryout::build(state, tryout, &mut b),
         Screen::Help { of, .. } => help::build(*of, &mut b),
         Screen::Open(open) => open::build(state, open, &mut b),
     }

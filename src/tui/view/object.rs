@@ -152,7 +152,7 @@ fn findings(report: &Report, path: &str, b: &mut Build) {
     b.heading("Findings");
     for (index, finding) in about {
         let mark = Mark::of_severity(finding.severity);
-        b.item(Target::Finding(index), |b| b.marked(mark, Role::Text, &format!("{} ({}): {}", mark.word(), finding.kind, finding.message)));
+        b.item(Target::Finding(index), |b| b.marked(mark, Role::Text, &format!("{} ({}): {}", mark.word(), finding.kind, finding.said())));
     }
 }
 

@@ -76,6 +76,7 @@ fn trail(state: &State) -> String {
             [word] => format!("explain › {}", super::explain::title(state, word)),
             _ => "explain".into(),
         },
+        Screen::WhatIf(_) => "what if".into(),
         Screen::Help { .. } => "help".into(),
         Screen::Open(_) => "open".into(),
     }

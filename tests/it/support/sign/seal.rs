@@ -22,24 +22,35 @@ pub fn sign_bundle(bundle: &Path, codes: &[(&str, SignOptions)]) -> io::Result<(
 }
 
 fn sign_folder(bundle: &Path, options: &SignOptions) -> io::Result<()> {
-    let contents = bundle.join("Contents");
-    let info = std::fs::read(contents.join("Info.plist"))?;
+    let base = base(bundle);
+    let info = std::fs::read(info_plist(&base))?;
     let executable = main_executable(bundle)?;
-    let seal = code_resources(&contents, &executable)?;
-    std::fs::create_dir_all(contents.join("_CodeSignature"))?;
-    std::fs::write(contents.join("_CodeSignature/CodeResources"), &seal)?;
+    let seal = code_resources(&base, &executable)?;
+    std::fs::create_dir_all(base.join("_CodeSignature"))?;
+    std::fs::write(base.join("_CodeSignature/CodeResources"), &seal)?;
     let options = SignOptions { info_plist: Some(info), code_resources: Some(seal), ..options.clone() };
     std::fs::write(&executable, sign(&std::fs::read(&executable)?, &options))
 }
 
+/// What sealed paths start from: `Contents`, or version A of a framework.
+fn base(bundle: &Path) -> PathBuf {
+    let version = bundle.join("Versions/A");
+    if version.is_dir() { version } else { bundle.join("Contents") }
+}
+
+fn info_plist(base: &Path) -> PathBuf {
+    if base.ends_with("Contents") { base.join("Info.plist") } else { base.join("Resources/Info.plist") }
+}
+
 fn main_executable(bundle: &Path) -> io::Result<PathBuf> {
-    let info = Value::from_file(bundle.join("Contents/Info.plist")).map_err(io::Error::other)?;
+    let base = base(bundle);
+    let info = Value::from_file(info_plist(&base)).map_err(io::Error::other)?;
     let name = info
         .as_dictionary()
         .and_then(|info| info.get("CFBundleExecutable"))
         .and_then(Value::as_string)
         .ok_or_else(|| io::Error::other("no CFBundleExecutable"))?;
-    Ok(bundle.join("Contents/MacOS").join(name))
+    Ok(if base.ends_with("Contents") { base.join("MacOS").join(name) } else { base.join(name) })
 }
 
 /// How the default rules (`bundlediskrep.cpp`) see a path relative to `Contents`.
@@ -91,7 +102,7 @@ fn code_resources(contents: &Path, executable: &Path) -> io::Result<Vec<u8>> {
             let path = entry?.path();
             let name = path.strip_prefix(contents).map_err(io::Error::other)?.to_string_lossy().into_owned();
             let is_folder = path.symlink_metadata()?.is_dir();
-            if is_folder && !(rule(&name) == Rule::Nested && path.join("Contents/Info.plist").is_file()) {
+            if is_folder && !(rule(&name) == Rule::Nested && info_plist(&base(&path)).is_file()) {
                 folders.push(path);
             } else if path != executable && rule(&name) != Rule::Omit {
                 entries.push((name, path));

@@ -1,0 +1,83 @@
+//! Evidence → is every signature, seal and nested code intact. Compares facts; the hashing was done by scan's sinks.
+//!
+//! Follows `Security libsecurity_codesigning/lib/StaticCode.cpp` where that decides (what `codesign` says) and `xnu bsd/kern/ubc_subr.c` where the kernel does.
+//! [`codes`] says what each finding means to `codesign`.
+//!
+//! Left out: revocation, and signatures that lie in extended attributes or beside the seal (of scripts, of bundles whose program is a script).
+
+pub mod codes;
+pub mod nested;
+mod requirement;
+mod seal;
+mod signer;
+mod slice;
+
+use crate::evidence::{Evidence, Image, SealCheck, SignatureFacts};
+use crate::finding::{Confidence, Finding, Location, Proof};
+use crate::read::macho::Arch;
+use crate::read::requirement::{Requirement, Verdict};
+
+/// Faults of signatures and seals: of every slice, then of every bundle, in order.
+pub fn verify(evidence: &Evidence) -> Vec<Finding> {
+    let slices = evidence.images.iter().flat_map(|image| slice::verify(image, evidence.examined_at));
+    let seals = evidence.seals.iter().flat_map(|check| seal::verify(check, evidence));
+    slices.chain(seal::unsealed_bundles(evidence)).chain(seals).collect()
+}
+
+/// Faults of one piece of code, a file or a bundle's main executable: of its slices, and whether it is sealed at all.
+pub fn of_code(evidence: &Evidence, code: &std::path::Path) -> Vec<Finding> {
+    let images = nested::images(evidence, code);
+    let slices = images.iter().flat_map(|image| slice::verify(image, evidence.examined_at));
+    let is_own = |finding: &Finding| images.iter().any(|image| image.path == std::path::Path::new(&finding.subject));
+    slices.chain(seal::unsealed_bundles(evidence).into_iter().filter(is_own)).collect()
+}
+
+/// Faults of one bundle's seal.
+pub fn of_seal(evidence: &Evidence, check: &SealCheck) -> Vec<Finding> {
+    seal::verify(check, evidence)
+}
+
+/// The finding makes `codesign` fail, so it is an account of what was refused; anything else is only worth knowing.
+pub fn is_broken(finding: &Finding) -> bool {
+    finding.kind == crate::finding::Kind::Defect
+}
+
+/// Whether a slice satisfies a requirement, by what the files tell.
+pub fn satisfies(facts: &SignatureFacts, asked: &Requirement) -> Verdict {
+    requirement::evaluate(asked, facts)
+}
+
+/// A finding about `subject`, with kind, severity and Apple's code from the table. `proof` is what was seen in which file.
+fn finding(id: &'static str, subject: &str, arch: Option<Arch>, message: String, proof: Vec<Proof>) -> Finding {
+    let rule = codes::rule(id).map(|(_, rule)| rule);
+    let place = arch.map_or_else(|| "seal".to_owned(), |arch| format!("{}, signature", arch.name()));
+    Finding {
+        id,
+        kind: rule.map_or(crate::finding::Kind::Defect, |rule| rule.kind),
+        subject: subject.to_owned(),
+        arch,
+        severity: rule.map_or(crate::finding::Severity::Error, |rule| rule.severity),
+        confidence: Confidence::Certain,
+        message,
+        location: Location { path: subject.to_owned(), place },
+        code: rule.and_then(|rule| rule.code),
+        proof,
+    }
+}
+
+/// A finding about one slice: its name and architecture stand before the words.
+fn of_slice(image: &Image, id: &'static str, words: &str, quotes: &[String]) -> Finding {
+    let path = image.path.to_string_lossy().into_owned();
+    let name = image.path.file_name().unwrap_or_default().to_string_lossy();
+    let message = format!("{name} ({}) {words}", image.arch().name());
+    finding(id, &path, Some(image.arch()), message, quotes.iter().map(|quote| seen(&path, quote)).collect())
+}
+
+fn seen(source: &str, quote: &str) -> Proof {
+    let quote: String = quote.chars().take(500).collect();
+    Proof { source: source.to_owned(), quote, ..Proof::default() }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,115 @@
+//! Nested code against what the seal of its outer bundle says of it.
+
+use super::{finding, hex, requirement, seen};
+use crate::evidence::{Evidence, Image, SealCheck, SealedCode, SignatureFacts, Signed};
+use crate::finding::{Finding, Proof};
+use crate::read::requirement::{self as code, Verdict};
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::path::Path;
+
+/// One sealed piece of nested code that is there.
+pub(super) fn verify(check: &SealCheck, sealed: &SealedCode, evidence: &Evidence) -> Option<Finding> {
+    let subject = sealed.path.to_string_lossy().into_owned();
+    let name = sealed.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let source = check.seal.to_string_lossy().into_owned();
+    let proof = |quote: &str| vec![seen(&source, quote)];
+    let one = |id: &'static str, words: &str, proof: Vec<Proof>| Some(finding(id, &subject, None, format!("{name} {words}"), proof));
+    let images = images(evidence, &sealed.path);
+    if images.is_empty() {
+        let words = "is sealed as nested code, and no signature of it could be read here (a script keeps it in extended attributes)";
+        return one("nested-code-not-judged", words, proof(&sealed.requirement));
+    }
+    if let Some(image) = images.iter().find(|image| image.signed == Signed::No) {
+        let words = format!("is nested code that is not signed at all ({})", image.arch().name());
+        return one("nested-code-unsigned", &words, proof(&sealed.requirement));
+    }
+    let requirement = match code::parse(&sealed.requirement) {
+        Ok(requirement) => requirement,
+        Err(why) => {
+            return one(
+                "seal-entry-malformed",
+                &format!("is sealed with a requirement that cannot be read: {why}"),
+                proof(&sealed.requirement),
+            );
+        }
+    };
+    let facts: Vec<(&Image, &SignatureFacts)> = images.iter().filter_map(|image| Some((*image, image.facts()?))).collect();
+    let verdicts: Vec<(&Image, Verdict)> =
+        facts.iter().map(|(image, facts)| (*image, requirement::evaluate(&requirement, facts))).collect();
+    let named = requirement::cdhashes(&requirement);
+    // An older signer names the code directory of one slice only.
+    let one_is_enough = named > 0 && named < facts.len();
+    let is_false = |(_, verdict): &&(&Image, Verdict)| matches!(verdict, Verdict::False(_));
+    let failed = verdicts.iter().find(is_false).filter(|_| !one_is_enough || verdicts.iter().all(|verdict| is_false(&verdict)));
+    if let Some((image, Verdict::False(term))) = failed {
+        let words = format!("is not the nested code that was sealed: its {} slice does not satisfy {term}", image.arch().name());
+        let mut proof = proof(&sealed.requirement);
+        let directory = image.facts().and_then(|facts| facts.signature.directory());
+        proof.extend(directory.map(|directory| seen(&image.path.to_string_lossy(), &format!("cdhash {}", hex(&directory.cdhash)))));
+        return one("nested-code-does-not-match", &words, proof);
+    }
+    let sealed_hash = sealed.cdhash?;
+    let is_there = facts.iter().any(|(_, facts)| facts.signature.directories.iter().any(|directory| directory.cdhash == sealed_hash));
+    // Some signers cut the SHA-256 of a SHA-1 directory: then the seal's cdhash is no hash that macOS knows, and says nothing.
+    let is_ambiguous = facts.iter().any(|(_, facts)| facts.signature.directories.len() > 1);
+    if is_there || is_ambiguous || facts.is_empty() {
+        return None;
+    }
+    let words = "was signed again after its outer bundle was sealed; it still satisfies the requirement in the seal";
+    one("nested-code-was-signed-again", words, proof(&format!("sealed with cdhash {}", hex(&sealed_hash))))
+}
+
+/// Versions of a nested framework beside the current one (`StaticCode.cpp validateOtherVersions`): each must be signed and satisfy what the seal asks of it.
+pub(super) fn other_versions(sealed: &SealedCode, evidence: &Evidence) -> Vec<Finding> {
+    let framework = evidence.seals.iter().find(|check| check.bundle == sealed.path && check.is_framework);
+    let Some((current, program)) =
+        framework.and_then(|check| Some((check.base.file_name()?, images(evidence, &sealed.path).first()?.path.file_name()?)))
+    else {
+        return Vec::new();
+    };
+    let folder = sealed.path.join("Versions");
+    let requirement = code::parse(&sealed.requirement).ok();
+    versions(&folder, evidence)
+        .into_iter()
+        .filter(|version| *version != current)
+        .filter_map(|version| {
+            let path = folder.join(version);
+            let slices: Vec<&Image> = evidence.images.iter().filter(|image| image.path == path.join(program)).collect();
+            let fits = |image: &&Image| {
+                let facts = image.facts()?;
+                let verdict = requirement::evaluate(requirement.as_ref()?, facts);
+                Some(!matches!(verdict, Verdict::False(_)))
+            };
+            let why = if slices.is_empty() {
+                "has no program"
+            } else if slices.iter().any(|image| image.facts().is_none()) {
+                "is not signed"
+            } else if slices.iter().any(|image| fits(image) == Some(false)) {
+                "does not satisfy what the seal asks of the framework"
+            } else {
+                return None;
+            };
+            let path = path.to_string_lossy();
+            let message = format!("{path} is a further version of a framework, and {why}");
+            Some(finding("framework-version-invalid", &path, None, message, vec![seen(&path, &sealed.requirement)]))
+        })
+        .collect()
+}
+
+/// Names of the folders in `Versions` that hold anything; a link is none.
+fn versions<'a>(folder: &Path, evidence: &'a Evidence) -> BTreeSet<&'a OsStr> {
+    let start = evidence.files.partition_point(|path| path.as_path() < folder);
+    let below = evidence.files.iter().skip(start).map_while(|path| path.strip_prefix(folder).ok());
+    below.filter(|path| path.components().count() > 1).filter_map(|path| path.iter().next()).collect()
+}
+
+/// The slices that nested code consists of: of the file, or of the bundle's main executable.
+pub fn images<'a>(evidence: &'a Evidence, path: &'a Path) -> Vec<&'a Image> {
+    let of_file: Vec<&Image> = evidence.images_at(path).collect();
+    if !of_file.is_empty() {
+        return of_file;
+    }
+    let bundle = evidence.bundles.iter().position(|bundle| bundle.path == path);
+    bundle.map(|index| evidence.images.iter().filter(|image| image.main_of == Some(index)).collect()).unwrap_or_default()
+}

@@ -1,0 +1,59 @@
+//! Requirements evaluated against what is known of code: its own designated one, and the one a seal holds for nested code.
+
+use super::of_slice;
+use crate::evidence::{Image, SignatureFacts};
+use crate::finding::Finding;
+use crate::read::requirement::{Facts, Op, Requirement, RequirementType, Verdict};
+
+/// The explicit designated requirement of a slice against the slice itself. An implicit one is made from the signature and always satisfied.
+pub(super) fn designated(image: &Image, facts: &SignatureFacts) -> Option<Finding> {
+    let set = match facts.signature.requirement_set.as_ref()? {
+        Ok(set) => set,
+        Err(fault) => return Some(unreadable(image, &fault.to_string())),
+    };
+    let broken = set.faults.first().or_else(|| set.entries.iter().find_map(|entry| entry.requirement.as_ref().err()));
+    if let Some(fault) = broken {
+        return Some(unreadable(image, &fault.to_string()));
+    }
+    let entry = set.entries.iter().find(|entry| entry.kind == RequirementType::Designated)?;
+    let requirement = entry.requirement.as_ref().ok()?;
+    match evaluate(requirement, facts) {
+        Verdict::False(term) => {
+            let words =
+                format!("does not satisfy its own designated requirement ({term}): it was signed again by somebody else, or damaged");
+            Some(of_slice(image, "designated-requirement-not-satisfied", &words, &[requirement.to_string()]))
+        }
+        Verdict::True | Verdict::Unknown(_) => None,
+    }
+}
+
+fn unreadable(image: &Image, why: &str) -> Finding {
+    of_slice(image, "requirements-unreadable", &format!("has internal requirements that cannot be read: {why}"), &[why.to_owned()])
+}
+
+/// Judges a requirement by what the files tell of one slice. A chain without a trusted root leaves `anchor apple` open: whom to trust is another finding.
+pub(super) fn evaluate(requirement: &Requirement, facts: &SignatureFacts) -> Verdict {
+    let cdhashes: Vec<[u8; 20]> = facts.signature.directories.iter().map(|directory| directory.cdhash).collect();
+    let directory = facts.signature.directory();
+    let chain = facts.chain.as_ref();
+    let entitlements = facts.signature.entitlements.as_ref().map_or(&[][..], |entitlements| &entitlements.entries);
+    requirement.evaluate(&Facts {
+        identifier: directory.map(|directory| directory.identifier.as_str()),
+        cdhashes: &cdhashes,
+        platform: directory.map(|directory| directory.platform),
+        chain: chain.map_or(&[], |chain| &chain.certificates),
+        chain_is_complete: chain.is_some_and(|chain| chain.is_complete),
+        ends_in_apple_root: chain.and_then(|chain| chain.is_trusted.then_some(true)),
+        info: facts.info.as_deref(),
+        entitlements: Some(entitlements),
+        notarized: None,
+    })
+}
+
+/// How many cdhashes a requirement names.
+pub(super) fn cdhashes(requirement: &Requirement) -> usize {
+    match requirement {
+        Requirement::Expression(ops) => ops.iter().filter(|op| matches!(op, Op::CdHash(_))).count(),
+        Requirement::Lightweight(_) => 0,
+    }
+}
