@@ -51,6 +51,7 @@ fn main() {
 struct Row {
     name: String,
     arch: &'static str,
+    hardened: bool,
     signer: String,
     need: String,
     proof: Vec<String>,
@@ -105,16 +106,18 @@ fn rows_of(folder: &Path, target: &Path, examined: &Examination, resign: bool) -
     let mut rows = Vec::new();
     for state in &examined.report.entitlements {
         let image = evidence.executables().find(|i| i.path == Path::new(&state.executable) && i.arch().name() == state.arch).unwrap();
-        if !image.is_hardened() || image.facts().is_none_or(|facts| facts.signer.kind == SignerKind::Apple) {
+        let hardened = image.is_hardened();
+        if !hardened && !resign || image.facts().is_some_and(|facts| facts.signer.kind == SignerKind::Apple) {
             continue;
         }
         let whole = if target.is_dir() { target.join(&state.executable) } else { target.to_path_buf() };
         let name = whole.strip_prefix(folder).unwrap_or(&whole).to_string_lossy().into_owned();
         let bare = without_keys(evidence, image);
-        let (need, proof) = need(&bare, evidence, image);
+        let (need, proof) = if hardened { need(&bare, evidence, image) } else { Default::default() };
         rows.push(Row {
             name,
             arch: state.arch,
+            hardened,
             signer: signer(image),
             need,
             proof,
@@ -232,11 +235,12 @@ fn list(proofs: &[String]) -> String {
 
 fn print(rows: &[Row], resign: bool) {
     println!("| Program | Slice | Signer | Memory key that its code needs | Seen at |\n|---|---|---|---|---|");
-    for row in rows {
+    let hardened = || rows.iter().filter(|row| row.hardened);
+    for row in hardened() {
         println!("| {} | {} | {} | {} | {} |", cell(&row.name), row.arch, row.signer, cell(&row.need), list(&row.proof));
     }
     println!("\n| Program | Slice | Key it ships | Verdict | Why | Seen at |\n|---|---|---|---|---|---|");
-    for row in rows {
+    for row in hardened() {
         for (key, reason, proof) in &row.shipped {
             let verdict = if reason.standing == "undecided" { "cannot tell" } else { reason.standing };
             println!("| {} | {} | {} | {verdict} | {} | {} |", cell(&row.name), row.arch, short(key), cell(&reason.why), list(proof));
@@ -251,14 +255,15 @@ fn print(rows: &[Row], resign: bool) {
     for row in rows {
         let ships: Vec<String> =
             row.shipped.iter().map(|(key, ..)| key).filter(|key| MEMORY.contains(&key.as_str())).map(|key| short(key)).collect();
+        let plain = if row.hardened { "" } else { " (not hardened)" };
         let again = row.resigned.as_ref().map(|keys| words(keys)).unwrap_or_default();
-        println!("| {} | {} | {} | {} | {} |", cell(&row.name), row.arch, words(&ships), words(&row.stripped), cell(&again));
+        println!("| {}{plain} | {} | {} | {} | {} |", cell(&row.name), row.arch, words(&ships), words(&row.stripped), cell(&again));
     }
-    let shipped: Vec<&str> = rows.iter().flat_map(|row| &row.shipped).map(|(_, reason, _)| reason.standing).collect();
+    let shipped: Vec<&str> = hardened().flat_map(|row| &row.shipped).map(|(_, reason, _)| reason.standing).collect();
     let count = |standing: &str| shipped.iter().filter(|s| **s == standing).count();
     println!(
-        "\n{} slices; {} keys shipped: {} needed, {} excess, {} inert, {} redundant, {} cannot tell.",
-        rows.len(),
+        "\n{} hardened slices; {} keys shipped: {} needed, {} excess, {} inert, {} redundant, {} cannot tell.",
+        hardened().count(),
         shipped.len(),
         count("needed"),
         count("excess"),

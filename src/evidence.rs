@@ -496,3 +496,6 @@ impl Evidence {
         self.images.iter().filter(move |image| Some(image.path.as_path()) == main)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod sample;

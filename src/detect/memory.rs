@@ -44,7 +44,9 @@ pub(crate) fn rules_out(call: &CallSite) -> Option<RuledOut> {
     Some(match call.callee.as_str() {
         "_mmap" => {
             let is_jit = holds(call.arguments.get(3), JIT) == Holds::Always;
-            RuledOut { jit: never(3, JIT), unsigned: never(2, EXECUTE) || is_jit, patching: true }
+            // An error whatever the entitlements (XNU bsd/kern/kern_mman.c).
+            let refused_anyway = [FIXED, SHARED].iter().any(|&flag| holds(call.arguments.get(3), flag) == Holds::Always);
+            RuledOut { jit: never(3, JIT) || refused_anyway, unsigned: never(2, EXECUTE) || is_jit, patching: true }
         }
         "_mprotect" => RuledOut { jit: true, unsigned: never(2, EXECUTE), patching: never(2, WRITE) },
         "_vm_protect" | "_mach_vm_protect" => {
@@ -379,9 +381,13 @@ fn from_imports(image: &Image) -> Option<Detected> {
 fn engine_of(image: &Image) -> Option<Detected> {
     let file = image.path.file_name().unwrap_or_default().to_string_lossy();
     let by_name = |engine: &&Engine| engine.file.iter().any(|part| file.starts_with(part));
-    let by_string = |engine: &&Engine| image.strings.iter().any(|hit| engine.strings.contains(&hit.wanted));
+    // "Friday" is in every program that knows the days of the week.
+    let says = |engine: &Engine, hit: &crate::evidence::StringHit| {
+        engine.strings.contains(&hit.wanted) && !(hit.wanted == "frida" && hit.text.to_ascii_lowercase().contains("friday"))
+    };
+    let by_string = |engine: &&Engine| image.strings.iter().any(|hit| says(engine, hit));
     let engine = ENGINES.iter().find(by_name).or_else(|| ENGINES.iter().find(by_string))?;
-    let hit = image.strings.iter().find(|hit| engine.strings.contains(&hit.wanted));
+    let hit = image.strings.iter().find(|hit| says(engine, hit));
     let quote = hit.map_or_else(|| format!("file name {file}"), |hit| hit.text.clone());
     let clue = Clue::Engine { name: engine.name, usual: engine.usual, optional: engine.optional };
     let detected = Detected::of_code(

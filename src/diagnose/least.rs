@@ -17,7 +17,7 @@ use crate::evidence::Image;
 use crate::finding::Confidence;
 use crate::policy::{self, Action, Decision, Library, Process, decide, key};
 use crate::report::{Diagnosis, EntitlementState, KeyReason};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Something that asks for a key.
 struct Need {
@@ -39,7 +39,7 @@ impl Need {
 /// The state of one slice. `diagnoses` are those already decided: what they would add or take out counts as proven.
 pub(super) fn state(case: &Case<'_>, image: &Image, diagnoses: &[Diagnosis]) -> EntitlementState {
     let mut needs = needs(case, image);
-    let mut excess = BTreeSet::new();
+    let mut excess = BTreeMap::new();
     let executable = image.path.to_string_lossy().into_owned();
     for diagnosis in diagnoses.iter().filter(|d| d.confidence != "possible" && d.subject == executable) {
         of_diagnosis(image, diagnosis, &mut needs, &mut excess);
@@ -66,16 +66,18 @@ pub(super) fn state(case: &Case<'_>, image: &Image, diagnoses: &[Diagnosis]) -> 
     let entries = image.entitlements().map(|e| e.entries.as_slice()).unwrap_or_default();
     for (name, _) in entries {
         let mut reason = present(case, image, name, &needs, &state, &inert);
-        if excess.contains(name) && reason.standing == "undecided" {
+        if let Some((why, findings)) = excess.get(name).filter(|_| reason.standing == "undecided") {
             reason.standing = "excess";
-            reason.why = "the least remedy of a diagnosis takes it out".into();
+            reason.why = why.clone();
+            reason.findings = findings.clone();
+            reason.proof.clear();
         }
-        if reason.standing == "excess" && !excess.contains(name) {
-            excess.insert(name.clone());
+        if reason.standing == "excess" {
+            excess.entry(name.clone()).or_default();
         }
         state.reasons.push(reason);
     }
-    state.excess = excess.into_iter().collect();
+    state.excess = excess.into_keys().collect();
     let absent = state.missing.iter().map(|key| (key, "missing")).chain(state.possible.iter().map(|key| (key, "possible")));
     let reasons: Vec<KeyReason> = absent.map(|(key, standing)| reason(standing, key, &needs)).collect();
     state.reasons.extend(reasons);
@@ -83,7 +85,7 @@ pub(super) fn state(case: &Case<'_>, image: &Image, diagnoses: &[Diagnosis]) -> 
 }
 
 /// What a diagnosis that is likely or certain would do.
-fn of_diagnosis(image: &Image, diagnosis: &Diagnosis, needs: &mut Vec<Need>, excess: &mut BTreeSet<String>) {
+fn of_diagnosis(image: &Image, diagnosis: &Diagnosis, needs: &mut Vec<Need>, excess: &mut BTreeMap<String, (String, Vec<usize>)>) {
     let instead =
         diagnosis.remedies.iter().find(|r| r.rank == "recommended" && r.applies && r.add_entitlements.is_empty()).map(|r| r.title.clone());
     for remedy in diagnosis.remedies.iter().filter(|remedy| remedy.least) {
@@ -97,7 +99,10 @@ fn of_diagnosis(image: &Image, diagnosis: &Diagnosis, needs: &mut Vec<Need>, exc
                 instead: instead.clone(),
             });
         }
-        excess.extend(remedy.remove_entitlements.iter().filter(|key| image.entitlements().is_some_and(|e| e.get(key).is_some())).cloned());
+        let there = |key: &&String| image.entitlements().is_some_and(|e| e.get(key).is_some());
+        for key in remedy.remove_entitlements.iter().filter(there) {
+            excess.entry(key.clone()).or_insert_with(|| (diagnosis.summary.clone(), diagnosis.findings.clone()));
+        }
     }
 }
 

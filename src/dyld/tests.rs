@@ -276,9 +276,9 @@ fn a_loop_of_libraries_ends() {
 
 /// The executable of [`DEMO`], hardened, with these keys.
 fn signed(mut image: Image, keys: &[&str]) -> Image {
-    let mut sample = crate::fix::sample::image(DEMO, FileType::Execute, None, None);
+    let mut sample = crate::evidence::sample::image(DEMO, FileType::Execute, None, None);
     let entries: Vec<_> = keys.iter().map(|key| (*key, crate::read::entitlements::Value::Bool(true))).collect();
-    crate::fix::sample::entitle(&mut sample, &entries);
+    crate::evidence::sample::entitle(&mut sample, &entries);
     image.signed = sample.signed;
     image
 }

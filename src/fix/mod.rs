@@ -4,6 +4,7 @@ pub mod apply;
 pub mod edit;
 pub mod minimal;
 pub mod plan;
-#[cfg(test)]
-pub(crate) mod sample;
 pub mod sign;
+
+#[cfg(test)]
+use crate::evidence::sample;

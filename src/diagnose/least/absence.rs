@@ -124,10 +124,10 @@ fn memory(case: &Case<'_>, image: &Image, what: &str, ruled: impl Fn(RuledOut) -
             }
         }
     }
+    unknown_code(case, image, &images)?;
     if let Some((engine, file)) = engine(case, &images) {
         return Err(Hole::new(format!("{file} holds {engine}, which makes code in ways that its calls do not tell")));
     }
-    unknown_code(case, image, &images)?;
     let count =
         if images.len() == 1 { "it".to_owned() } else { format!("it and the {} libraries of its bundle that it loads", images.len() - 1) };
     let why = match calls {

@@ -1,6 +1,6 @@
 use crate::diagnose::{Change, diagnose};
+use crate::evidence::sample;
 use crate::evidence::{Evidence, Image};
-use crate::fix::sample;
 use crate::policy::key;
 use crate::read::callsites::{CallSite, Value};
 use crate::read::cms::SignerKind;

@@ -461,7 +461,8 @@ fn versions_of_macos_bring_the_rules() {
     let on = |os, process: &Process| Process { os: Some(os), ..process.clone() };
     let camera = || Action::UseResource { entitlement: key::CAMERA.into(), usage_present: Some(true) };
     let jit = arm(&[key::ALLOW_JIT]);
-    let rows: [(Process, Action, (u16, u16), (u16, u16)); 5] = [
+    type Since = (u16, u16);
+    let rows: [(Process, Action, Since, Since); 5] = [
         (intel(&[]), Action::MapJit, (10, 12), (10, 13)),
         (intel(&[]), Action::ExecuteFlippedPage, (10, 12), (10, 13)),
         (intel(&[]), camera(), (10, 13), (10, 14)),
