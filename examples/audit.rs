@@ -205,7 +205,10 @@ fn resigned(file: &Path, image: &Image) -> Vec<String> {
     let parts = sign::slices(&bytes);
     let slice = parts.get(image.slice.min(parts.len() - 1)).cloned().unwrap();
     let identifier = image.facts().and_then(|f| f.signature.directory()).map_or("copy".to_owned(), |d| d.identifier.clone());
-    let copy = sign::sign(&bytes[slice], &SignOptions::hardened(&identifier));
+    let part = &bytes[slice];
+    // The signer is one for tests: it knows 64-bit slices with room for a signature, and panics at others.
+    let signed = std::panic::catch_unwind(|| sign::sign(part, &SignOptions::hardened(&identifier)));
+    let Ok(copy) = signed else { return vec!["not signed again: the test signer does not know such a file".to_owned()] };
     drop(bytes);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(file.file_name().unwrap());
