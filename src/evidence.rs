@@ -1,5 +1,6 @@
 //! Evidence: all facts on one app, and the texts that came with it. Facts and results, never file contents.
 
+use crate::read::Word;
 use crate::read::callsites::CallSites;
 use crate::read::cms::{Signer, TrustedChain};
 use crate::read::crash::CrashReport;
@@ -7,11 +8,13 @@ use crate::read::entitlements::Entitlements;
 use crate::read::info_plist::InfoPlist;
 use crate::read::log::LogLine;
 use crate::read::macho::{Arch, MachO};
+use crate::read::profile::Profile;
 use crate::read::signature::{PageResult, Signature};
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// What is being examined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TargetKind {
     /// `.app`
     App,
@@ -51,7 +54,7 @@ impl TargetKind {
 }
 
 /// What is being examined, and where. All other paths in [`Evidence`] are relative to `root`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// As the user named it (an `.xcarchive` or build folder becomes the one app in it).
     pub path: PathBuf,
@@ -78,7 +81,7 @@ impl Target {
 }
 
 /// How a slice is signed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Signed {
     /// No LC_CODE_SIGNATURE.
     No,
@@ -89,7 +92,7 @@ pub enum Signed {
 }
 
 /// A readable signature and who stands behind it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignatureFacts {
     /// Blobs, directories, entitlements, CMS.
     pub signature: Signature,
@@ -132,7 +135,7 @@ impl SignatureFacts {
 }
 
 /// What one CodeDirectory says, against what is there.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirectoryCheck {
     /// Pages against digests; `None` when they were not compared.
     pub pages: Option<PageResult>,
@@ -143,7 +146,7 @@ pub struct DirectoryCheck {
 }
 
 /// The seal of one bundle (`_CodeSignature/CodeResources`) against the files that are there.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealCheck {
     /// The bundle: path relative to the root, as in [`Bundle::path`].
     pub bundle: PathBuf,
@@ -179,7 +182,7 @@ pub struct SealCheck {
 pub const MAX_SEAL_FAULTS: usize = 10_000;
 
 /// Exact counts of what differs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealCounts {
     /// Files and links whose content differs.
     pub modified: u64,
@@ -194,7 +197,7 @@ pub struct SealCounts {
 }
 
 /// Nested code as its outer seal names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedCode {
     /// File or bundle, relative to the root.
     pub path: PathBuf,
@@ -209,7 +212,7 @@ pub struct SealedCode {
 }
 
 /// One difference between a seal and what is there.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SealFault {
     /// File, link or nested bundle, relative to the root.
     pub path: PathBuf,
@@ -218,7 +221,7 @@ pub struct SealFault {
 }
 
 /// What is wrong with a sealed path.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum SealFaultKind {
     /// The content differs.
     Modified,
@@ -241,14 +244,15 @@ pub enum SealFaultKind {
     /// `.DS_Store` that is a link.
     DsStoreLink,
     /// A sealed file or code with a resource fork or Finder information: the name of the attribute. Seen on macOS only.
-    Sideband(&'static str),
+    Sideband(#[serde(deserialize_with = "crate::read::stored::word")] Word),
 }
 
 /// A string that was looked for and found in `__cstring`-like sections.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StringHit {
     /// Which wanted string (an id of the table in `scan`).
-    pub wanted: &'static str,
+    #[serde(deserialize_with = "crate::read::stored::word")]
+    pub wanted: Word,
     /// The whole C string, at most 256 bytes.
     pub text: String,
     /// Offset in the slice.
@@ -256,7 +260,7 @@ pub struct StringHit {
 }
 
 /// One Mach-O slice.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
     /// Path relative to the target's root.
     pub path: PathBuf,
@@ -326,7 +330,7 @@ impl Image {
 }
 
 /// A bundle in the target (the target itself too).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bundle {
     /// Path relative to the root; empty for the target itself.
     pub path: PathBuf,
@@ -340,12 +344,14 @@ pub struct Bundle {
     pub executable: Option<PathBuf>,
     /// `embedded.provisionprofile` is there.
     pub has_profile: bool,
+    /// What it says, or why it cannot be read; `None` when there is none.
+    pub profile: Option<Result<Box<Profile>, String>>,
     /// `_CodeSignature/CodeResources` is there.
     pub has_seal: bool,
 }
 
 /// An assignment or command of a launcher script that matters.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScriptLine {
     /// Line, from 1.
     pub line: u32,
@@ -356,7 +362,7 @@ pub struct ScriptLine {
 }
 
 /// What a line of a script does.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ScriptAct {
     /// Sets an environment variable for what follows (`X=…; export X`, `export X=…`, `env X=… cmd`, `X=… cmd`).
     Sets {
@@ -380,7 +386,7 @@ pub enum ScriptAct {
 }
 
 /// A script in a place for code, or the main executable.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Script {
     /// Path relative to the root.
     pub path: PathBuf,
@@ -393,7 +399,7 @@ pub struct Script {
 }
 
 /// What an evidence text turned out to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TextFacts {
     /// A crash report, and the facts of dyld, TCC and runtime messages in it.
     Crash(Box<CrashReport>, Vec<LogLine>),
@@ -406,20 +412,23 @@ pub enum TextFacts {
 }
 
 /// A text the user gave.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EvidenceText {
     /// File name as given; `stdin` for standard input.
     pub source: String,
     /// Where the text can be read again (standard input is spooled); `None` when it was given in memory.
     pub path: Option<PathBuf>,
     /// `crash-report`, `log`, `notary-log`, `entitlements`, `unusable`.
-    pub kind: &'static str,
+    #[serde(deserialize_with = "crate::read::stored::word")]
+    pub kind: Word,
     /// Facts.
     pub facts: TextFacts,
+    /// Older reports of the same crash, by name: they were read and say nothing more.
+    pub also: Vec<String>,
 }
 
 /// What could not be read or decided, and why. Never a failed run.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Gap {
     /// Relative path, or the name of an evidence text; empty for the whole run.
     pub path: PathBuf,
@@ -428,12 +437,15 @@ pub struct Gap {
 }
 
 /// All facts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Target.
     pub target: Target,
     /// Mach-O slices, by path, then slice.
     pub images: Vec<Image>,
+    /// Mach-O slices in zip archives of the target (jars too), which the notary looks into; `path` is the archive's with the entry's behind it. macOS runs none
+    /// of them from there, so nothing but the notary verdict asks for them.
+    pub archived: Vec<Image>,
     /// Bundles, outermost first, then by path.
     pub bundles: Vec<Bundle>,
     /// Scripts.
@@ -462,6 +474,7 @@ impl Evidence {
         Self {
             target: Target::none(),
             images: Vec::new(),
+            archived: Vec::new(),
             bundles: Vec::new(),
             scripts: Vec::new(),
             seals: Vec::new(),

@@ -53,13 +53,57 @@ fn face(asked: Asked) -> anyhow::Result<u8> {
             answer.misses.iter().for_each(|miss| complain(miss));
             Ok(answer.status())
         }
+        Asked::Plan(subject, options) => answer(cli::plan::plan(&*system, &subject, &options, plain())?),
+        Asked::Fix(subject, options) => {
+            let tell = |line: &str| {
+                let _ = writeln!(io::stderr(), "{}", clean::clean(line));
+            };
+            answer(cli::fix::fix(&*system, &subject, &options, plain(), &tell)?)
+        }
+        Asked::Undo(path) => answer(cli::undo::undo(&*system, &path)?),
         Asked::Verify(subject, options) => {
             let said = cli::verify::verify(&*system, &cli::request(&*system, &subject)?, options)?;
             // The paths in it come from the app.
             said.text.lines().try_for_each(|line| writeln!(io::stderr(), "{}", clean::clean(line)))?;
             Ok(said.status)
         }
+        Asked::Watch(subject, format, color) => {
+            let look = Look { width: width(), color: colored(color) };
+            cli::watch::watch(&*system, &subject, format, look, &mut io::stdout().lock())
+        }
+        Asked::Run(asked) => face_run(&*system, &asked),
+        Asked::Display(subject, options) => answer(cli::display::display(&*system, &cli::request(&*system, &subject)?, options)?),
+        Asked::Lint(files, format) => {
+            let (said, failures) = cli::lint::lint(&*system, &files, format)?;
+            failures.iter().for_each(|why| complain(&format!("error: {why}")));
+            answer(said)
+        }
     }
+}
+
+fn face_run(system: &dyn System, asked: &cli::run::Asked) -> anyhow::Result<u8> {
+    let look = Look { width: width(), color: colored(asked.color) };
+    let (out, error) = (io::stdout(), io::stderr());
+    let mut read = || {
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).map(|_| line)
+    };
+    let can_ask = io::stdin().is_terminal() && error.is_terminal();
+    let streams = cli::run::Streams {
+        out_is_terminal: out.is_terminal(),
+        error_is_terminal: error.is_terminal(),
+        out: &mut out.lock(),
+        error: &mut error.lock(),
+        ask: if can_ask { Some(&mut read) } else { None },
+    };
+    cli::run::run(system, asked, look, streams)
+}
+
+fn answer(answer: cli::Answer) -> anyhow::Result<u8> {
+    let mut out = io::stdout().lock();
+    out.write_all(answer.text.as_bytes())?;
+    out.flush()?;
+    Ok(answer.status)
 }
 
 fn face_tui(request: Option<Request>, theme: Theme, system: Arc<dyn System>) -> anyhow::Result<u8> {
@@ -79,13 +123,14 @@ fn face_text(system: &dyn System, subject: &Subject, format: Format, color: Colo
         true => cli::practice(system).map(|(request, story)| (request, Some(story)))?,
         false => (cli::request(system, subject)?, None),
     };
-    let answer = cli::check(system, &request, format, look)?;
+    let answer = cli::check(system, &request, format, look, subject.save_case.as_deref())?;
     let story = story.map(|story| cli::text::paragraph(&story, look)).unwrap_or_default();
-    let mut out = io::stdout().lock();
-    out.write_all(story.as_bytes())?;
-    out.write_all(answer.text.as_bytes())?;
-    out.flush()?;
-    Ok(answer.status)
+    io::stdout().lock().write_all(story.as_bytes())?;
+    self::answer(answer)
+}
+
+fn plain() -> Look {
+    Look { width: width(), color: colored(Color::Auto) }
 }
 
 fn width() -> usize {

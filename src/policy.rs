@@ -13,9 +13,11 @@ mod debugging;
 mod environment;
 mod libraries;
 mod memory;
+pub mod notary;
 mod privacy;
 mod resources;
 mod shows;
+pub mod spawn;
 
 pub use environment::{Variable, variable};
 pub use privacy::is_sandbox_only;
@@ -253,6 +255,10 @@ pub enum Action {
         /// It was signed by the same team.
         same_team: bool,
     },
+    /// Is started.
+    Spawn(Box<spawn::Launch>),
+    /// Is handed to the notary service.
+    Notarize(Box<notary::Submission>),
 }
 
 /// What would lift a refusal.
@@ -349,6 +355,8 @@ pub fn decide(process: &Process, action: &Action) -> Decision {
         Action::UseService { service, usage_present } => privacy::service(process, service, *usage_present),
         Action::InheritSandbox => privacy::inherit_sandbox(process),
         Action::ChangeOtherApp { same_team } => privacy::change_other_app(process, *same_team),
+        Action::Spawn(launch) => spawn::verdict(process, launch).decision,
+        Action::Notarize(submission) => notary::decide(submission),
     }
 }
 

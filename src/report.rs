@@ -2,6 +2,8 @@
 //!
 //! Fields may be added, never change meaning without a new `schema`.
 
+pub mod delta;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -39,6 +41,8 @@ pub struct Report {
     pub noise: Vec<Noise>,
     /// What to get next.
     pub collect: Vec<Collect>,
+    /// Build systems that made the app or will make it again.
+    pub build_systems: Vec<BuildSystem>,
     /// What could not be looked at.
     pub gaps: Vec<GapItem>,
 }
@@ -94,6 +98,9 @@ pub struct EvidenceItem {
     pub uuid: Option<String>,
     /// this-build, another-build, unknown.
     pub matches: &'static str,
+    /// Older reports of the same crash, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
 }
 
 /// One diagnosis.
@@ -371,7 +378,7 @@ pub struct Load {
 }
 
 /// Will macOS start it?
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Spawn {
     /// Executable.
     pub executable: String,
@@ -381,13 +388,27 @@ pub struct Spawn {
     pub verdict: &'static str,
     /// Why.
     pub why: String,
+    /// Oldest macOS that can run the slice (`11.0`); `None` when it does not say.
+    pub macos_from: Option<String>,
+    /// Newest macOS that can; `None` for no end.
+    pub macos_until: Option<String>,
+    /// The rule of macOS that decides.
+    pub rule: &'static str,
+    /// Where it comes from.
+    pub source: &'static str,
+    /// certain, likely, possible: how sure the rule is.
+    pub confidence: &'static str,
+    /// What it depends on besides: quarantine, the Macs of a profile.
+    pub conditions: Vec<&'static str>,
 }
 
 /// What the notary would refuse.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Notary {
-    /// Path.
+    /// Path; of code in an archive, the archive's with the entry's behind it.
     pub path: String,
+    /// Slice.
+    pub arch: Option<&'static str>,
     /// The notary's words.
     pub message: String,
 }
@@ -410,6 +431,51 @@ pub struct Collect {
     pub why: String,
     /// Command; empty when it is not one.
     pub argv: Vec<String>,
+}
+
+/// A build system, and the fix in its own words.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BuildSystem {
+    /// File stem of its recipe.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// What showed it, as the end of a sentence that begins with "because".
+    pub why: String,
+    /// Where its maker says so.
+    pub sources: Vec<String>,
+    /// What to paste, for the remedies of the first diagnosis that apply.
+    pub texts: Vec<BuildText>,
+    /// Edits of the project's plain files, for the same remedies.
+    pub edits: Vec<BuildEdit>,
+}
+
+/// A text to paste.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BuildText {
+    /// Index of the remedy in the first diagnosis.
+    pub remedy: usize,
+    /// Where it goes, or what to know.
+    pub title: String,
+    /// File it goes into, when its name is known.
+    pub file: Option<String>,
+    /// plist, yaml, …
+    pub language: &'static str,
+    /// The text.
+    pub text: String,
+}
+
+/// An edit of a plain file of the project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BuildEdit {
+    /// Index of the remedy in the first diagnosis.
+    pub remedy: usize,
+    /// File.
+    pub file: String,
+    /// Unified diff.
+    pub diff: String,
+    /// Warnings, in words.
+    pub warnings: Vec<String>,
 }
 
 /// What could not be looked at.
@@ -437,7 +503,26 @@ impl Verdict {
     }
 }
 
+impl Spawn {
+    /// `macOS 11.0 and later`; empty when the slice does not say.
+    pub fn systems(&self) -> String {
+        match (&self.macos_from, &self.macos_until) {
+            (Some(from), None) => format!("macOS {from} and later"),
+            (Some(from), Some(until)) => format!("macOS {from} to {until}"),
+            (None, Some(until)) => format!("macOS up to {until}"),
+            (None, None) => String::new(),
+        }
+    }
+}
+
 impl Report {
+    /// Slices that macOS would not start, of programs of which it would start no other slice: an old 32-bit slice beside a good one stops nothing.
+    pub fn not_started(&self) -> impl Iterator<Item = &Spawn> {
+        let runs: std::collections::HashSet<&str> =
+            self.spawn.iter().filter(|spawn| spawn.verdict != "refused").map(|spawn| spawn.executable.as_str()).collect();
+        self.spawn.iter().filter(move |spawn| spawn.verdict == "refused" && !runs.contains(spawn.executable.as_str()))
+    }
+
     /// Exit status of a face that only reports: 0 nothing to report, 1 something found.
     pub fn exit_status(&self) -> u8 {
         u8::from(!(self.verdict == Verdict::Clear && self.diagnoses.is_empty()))

@@ -20,8 +20,22 @@ pub enum Asked {
     Explain(Ask, Color),
     /// The least entitlements files.
     Minimize(super::minimize::MinimizeArgs),
+    /// What a remedy would do.
+    Plan(Subject, super::plan::Options),
+    /// Does it.
+    Fix(Subject, Box<super::fix::Options>),
+    /// Takes it back.
+    Undo(PathBuf),
     /// What `codesign --verify` says.
     Verify(Subject, super::verify::Options),
+    /// The report, and again after each change of the target.
+    Watch(Subject, Format, Color),
+    /// The report of a run of the program.
+    Run(Box<super::run::Asked>),
+    /// What `codesign --display` says.
+    Display(Subject, super::display::Options),
+    /// What is wrong with property lists.
+    Lint(Vec<PathBuf>, Format),
 }
 
 /// What is to be examined, and how.
@@ -39,6 +53,21 @@ pub struct Subject {
     pub arch: Option<Arch>,
     /// `--at`: seconds since 1970 UTC.
     pub at: Option<i64>,
+    /// `--reports-dir`: where reports of the app are looked for.
+    pub reports: Option<Reports>,
+    /// `--save-case`: file to write the case to.
+    pub save_case: Option<PathBuf>,
+    /// `--project`.
+    pub project: Option<PathBuf>,
+}
+
+/// Where reports of the app are looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reports {
+    /// Where macOS keeps them for the user and for the system.
+    Usual,
+    /// In this folder.
+    In(PathBuf),
 }
 
 impl Subject {
@@ -97,19 +126,11 @@ Examples:
   temper check MyApp.app                       what would macOS refuse?
   temper check --crash MyApp.ips               the report alone, without the app
   log show --last 10m | temper check MyApp.app --log -
+  temper run MyApp.app                         start it, and say why it broke
   temper check MyApp.app --format json | jq .verdict";
 
-const EXPLAIN_EXAMPLES: &str = "\
-Examples:
-  temper explain allow-jit
-  temper explain CODESIGNING 2
-  temper explain -67054
-  temper explain 570503953          codeSigningFlags, bit by bit
-
-Exit status:
-  0  there is a page
-  1  there is none; the nearest words are named
-  2  Temper failed, or was called wrongly";
+/// Stands for `--reports-dir` without a value; no path can hold it.
+const USUAL: &str = "\u{1}usual";
 
 #[derive(Debug, Parser)]
 #[command(
@@ -141,82 +162,66 @@ enum Command {
     #[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
     Check(CheckArgs),
     /// Say what a word means: an entitlement, flag, code, error number, log line …
-    #[command(after_help = EXPLAIN_EXAMPLES)]
-    Explain(ExplainArgs),
+    #[command(after_help = super::explain::EXAMPLES)]
+    Explain(super::explain::ExplainArgs),
     /// Make the least entitlements file for each executable, with the reason of every key
     #[command(after_help = super::minimize::EXIT_CODES)]
     Minimize(super::minimize::MinimizeArgs),
     /// Verify signatures, seals and nested code as codesign does
-    #[command(after_help = VERIFY_EXIT_CODES)]
-    Verify(VerifyArgs),
-}
-
-#[derive(Debug, Args)]
-struct ExplainArgs {
-    /// Word, number or pasted line; several are looked up together first, then each; none lists the topics
-    #[arg(value_name = "WORD", allow_negative_numbers = true)]
-    words: Vec<String>,
-    /// List every word that has a page
-    #[arg(long, conflicts_with = "words")]
-    list: bool,
-    /// Form of the pages
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
-    format: Format,
-    /// When to colour the text
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
-    color: Color,
-}
-
-const VERIFY_EXIT_CODES: &str = "\
-Exit status:
-  0  valid
-  1  not valid
-  2  Temper failed, or was called wrongly
-  3  valid, and does not satisfy its own designated requirement";
-
-#[derive(Debug, Args)]
-struct VerifyArgs {
-    /// App, bundle or Mach-O
-    #[arg(value_name = "PATH")]
-    path: PathBuf,
-    /// Say that it is valid too; -vvv with --deep names all code
-    #[arg(short, long, action = clap::ArgAction::Count)]
-    verbose: u8,
-    /// Refuse what Gatekeeper refuses too
-    #[arg(long)]
-    strict: bool,
-    /// Verify nested code in full, not only its signature
-    #[arg(long)]
-    deep: bool,
-    /// Requirement that the code must satisfy too: '=anchor apple generic'
-    #[arg(short = 'R', long = "test-requirement", value_name = "TEXT")]
-    requirement: Option<String>,
-    /// Root certificate (PEM or DER) to trust beside Apple's. May be repeated
-    #[arg(long, value_name = "FILE")]
-    trust_anchor: Vec<PathBuf>,
-    /// Judge certificates as of this date instead of now: 2026-03-02, 2026-03-02T10:14:22Z
-    #[arg(long, value_name = "DATE", value_parser = date)]
-    at: Option<i64>,
+    #[command(after_help = super::verify::EXIT_CODES)]
+    Verify(super::verify::VerifyArgs),
+    /// Start the app, show what it writes, and say why it broke
+    #[command(after_help = EXIT_CODES, after_long_help = format!("{}\n\n{EXIT_CODES}", super::run::EXAMPLES))]
+    Run(super::run::RunArgs),
+    /// Show signatures, entitlements and requirements as codesign does
+    #[command(after_help = super::display::EXIT_CODES)]
+    Display(super::display::DisplayArgs),
+    /// Check entitlements files (and Info.plist files) more strictly than plutil
+    #[command(after_help = super::lint::EXIT_CODES)]
+    Lint(super::lint::LintArgs),
+    /// Print what a remedy would do: files with their differences, commands in their order. Changes nothing
+    #[command(after_help = EXIT_CODES)]
+    Plan(super::plan::PlanArgs),
+    /// Do it, on a copy or in place, examine the app again, and print the proof
+    #[command(after_help = super::fix::EXIT_CODES)]
+    Fix(super::fix::FixArgs),
+    /// Take the last fix back: the app is what it was, byte for byte
+    #[command(after_help = super::undo::EXIT_CODES)]
+    Undo {
+        /// The app, or the folder that holds it
+        #[arg(value_name = "DIR")]
+        path: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]
 struct CheckArgs {
     #[command(flatten)]
     subject: SubjectArgs,
+    /// Check again whenever the target or a given file changes, until ctrl-c; says what changed in the verdict
+    #[arg(long)]
+    watch: bool,
     /// Form of the report
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
     format: Format,
+    /// Also write the facts and the verdict to a new file, names of people, machines, teams and bundles replaced
+    #[arg(long, value_name = "FILE")]
+    #[arg(
+        long_help = "Also write the facts and the verdict to a new file, with names of people, machines, teams and bundles replaced, to attach to a \
+                 report of a problem. 'temper FILE' opens it again"
+    )]
+    save_case: Option<PathBuf>,
     /// When to colour the text report
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     color: Color,
 }
 
 #[derive(Debug, Args)]
-struct SubjectArgs {
+pub(super) struct SubjectArgs {
     /// App, bundle, folder or Mach-O to examine; - reads evidence from standard input
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
-    /// Crash report (.ips, .crash, or pasted text); - reads standard input. May be repeated
+    /// Crash report (.ips, .crash, or pasted text), or a folder of them; - reads standard input. May be repeated
     #[arg(long, value_name = "FILE")]
     crash: Vec<PathBuf>,
     /// Log or terminal output: unified log, dyld, codesign, notary; - reads standard input. May be repeated
@@ -224,6 +229,9 @@ struct SubjectArgs {
     #[arg(long_help = "Log or terminal output: unified log, dyld, codesign, notary; - reads standard input. May be repeated. \
                  What a file is is told by its content: --crash, --log and --entitlements differ only for the reader of your command")]
     log: Vec<PathBuf>,
+    /// Look for crash reports of the app at PATH in this folder; without DIR where macOS keeps them
+    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = USUAL)]
+    reports_dir: Option<PathBuf>,
     /// Entitlements file of your project. May be repeated
     #[arg(long, value_name = "FILE")]
     entitlements: Vec<PathBuf>,
@@ -239,36 +247,47 @@ struct SubjectArgs {
     /// Judge certificates as of this date instead of now: 2026-03-02, 2026-03-02T10:14:22Z
     #[arg(long, value_name = "DATE", value_parser = date)]
     at: Option<i64>,
+    /// Folder of the app's project, for the fix in the words of its build system (default: found around the app)
+    #[arg(long, value_name = "DIR")]
+    project: Option<PathBuf>,
 }
 
 /// Reads the command line, the program's name first. The error is also how `--help` and `--version` come back (`use_stderr()` is false then).
 pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Asked, clap::Error> {
     let matches = Line::command().try_get_matches_from(argv)?;
     let line = Line::from_arg_matches(&matches)?;
+    let inner = matches.subcommand().map_or(&matches, |(_, inner)| inner);
     let check = match line.command {
         None => return Ok(Asked::Open(subject(line.subject, &matches)?, line.theme)),
-        Some(Command::Explain(args)) => {
-            return Ok(Asked::Explain(Ask { words: args.words, list: args.list, format: args.format }, args.color));
-        }
+        Some(Command::Explain(args)) => return Ok(args.asked()),
+        Some(Command::Verify(args)) => return Ok(args.asked()),
+        Some(Command::Run(run)) => return run.asked(inner).map(|asked| Asked::Run(Box::new(asked))),
+        Some(Command::Display(display)) => return Ok(display.asked()),
+        Some(Command::Lint(lint)) => return Ok(Asked::Lint(lint.files, lint.format)),
+        Some(Command::Plan(plan)) => return Ok(Asked::Plan(subject(plan.subject, inner)?, plan.options)),
+        Some(Command::Fix(fix)) => return Ok(Asked::Fix(subject(fix.subject, inner)?, Box::new(fix.options))),
+        Some(Command::Undo { path }) => return Ok(Asked::Undo(path)),
         Some(Command::Minimize(args)) => return Ok(Asked::Minimize(args)),
-        Some(Command::Verify(verify)) => return Ok(asked_to_verify(verify)),
         Some(Command::Check(check)) => check,
     };
-    let inner = matches.subcommand_matches("check").unwrap_or(&matches);
-    let subject = subject(check.subject, inner)?;
+    let subject = Subject { save_case: check.save_case, ..subject(check.subject, inner)? };
     if subject.is_empty() {
         let why = "nothing to examine: give an app or evidence, for example 'temper check MyApp.app --crash MyApp.ips'";
         return Err(Line::command().error(clap::error::ErrorKind::MissingRequiredArgument, why));
     }
-    Ok(Asked::Check(subject, check.format, check.color))
+    if check.watch && subject.path.is_none() {
+        let why = "nothing to watch: --watch needs the app, bundle, folder or Mach-O";
+        return Err(Line::command().error(clap::error::ErrorKind::MissingRequiredArgument, why));
+    }
+    Ok(if check.watch { Asked::Watch(subject, check.format, check.color) } else { Asked::Check(subject, check.format, check.color) })
 }
 
-fn asked_to_verify(args: VerifyArgs) -> Asked {
-    let options = super::verify::Options { verbosity: args.verbose, strict: args.strict, deep: args.deep, requirement: args.requirement };
-    Asked::Verify(Subject { path: Some(args.path), anchors: args.trust_anchor, at: args.at, ..Subject::default() }, options)
+/// A usage error in Temper's own words.
+pub(super) fn usage(why: &str) -> clap::Error {
+    Line::command().error(clap::error::ErrorKind::ValueValidation, why)
 }
 
-fn subject(args: SubjectArgs, matches: &clap::ArgMatches) -> Result<Subject, clap::Error> {
+pub(super) fn subject(args: SubjectArgs, matches: &clap::ArgMatches) -> Result<Subject, clap::Error> {
     let mut texts: Vec<(usize, PathBuf)> = Vec::new();
     for (id, paths) in [("path", Vec::new()), ("crash", args.crash), ("log", args.log), ("entitlements", args.entitlements)] {
         // clap knows where each value stood; derive alone would lose the order between options.
@@ -285,7 +304,22 @@ fn subject(args: SubjectArgs, matches: &clap::ArgMatches) -> Result<Subject, cla
         let why = "standard input can be read only once: give '-' once and the other texts as files";
         return Err(Line::command().error(clap::error::ErrorKind::ArgumentConflict, why));
     }
-    Ok(Subject { path, texts, anchors: args.trust_anchor, os: args.os, arch: args.arch, at: args.at })
+    let reports = args.reports_dir.map(|folder| if folder.as_os_str() == USUAL { Reports::Usual } else { Reports::In(folder) });
+    if reports.is_some() && path.is_none() {
+        let why = "--reports-dir looks for reports of an app: give PATH too (before it, or as --reports-dir=DIR PATH); a folder of reports alone is --crash DIR";
+        return Err(Line::command().error(clap::error::ErrorKind::MissingRequiredArgument, why));
+    }
+    Ok(Subject {
+        path,
+        texts,
+        anchors: args.trust_anchor,
+        os: args.os,
+        arch: args.arch,
+        at: args.at,
+        reports,
+        save_case: None,
+        project: args.project,
+    })
 }
 
 fn os_version(text: &str) -> Result<(u16, u16), String> {
@@ -305,7 +339,7 @@ fn os_version(text: &str) -> Result<(u16, u16), String> {
     }
 }
 
-fn architecture(text: &str) -> Result<Arch, String> {
+pub(super) fn architecture(text: &str) -> Result<Arch, String> {
     match text {
         "arm64" => Ok(Arch::Arm64),
         "arm64e" => Ok(Arch::Arm64e),
@@ -315,7 +349,7 @@ fn architecture(text: &str) -> Result<Arch, String> {
 }
 
 /// A day is its first second in UTC.
-fn date(text: &str) -> Result<i64, String> {
+pub(super) fn date(text: &str) -> Result<i64, String> {
     let day = Date::parse(text, format_description!("[year]-[month]-[day]")).map(|date| date.with_time(Time::MIDNIGHT).assume_utc());
     let moment = day.or_else(|_| OffsetDateTime::parse(text, &Rfc3339));
     moment.map(OffsetDateTime::unix_timestamp).map_err(|_| "a date looks like 2026-03-02 or 2026-03-02T10:14:22Z".into())
@@ -341,8 +375,10 @@ mod tests {
 
     fn subject_of(line: &str) -> Subject {
         match asked(line) {
-            Ok(Asked::Open(subject, _) | Asked::Check(subject, ..) | Asked::Verify(subject, _)) => subject,
-            Ok(Asked::Explain(..) | Asked::Minimize(_)) => panic!("{line} asks for something else"),
+            Ok(Asked::Open(subject, _) | Asked::Check(subject, ..) | Asked::Watch(subject, ..)) => subject,
+            Ok(Asked::Verify(subject, _) | Asked::Display(subject, _) | Asked::Plan(subject, _) | Asked::Fix(subject, _)) => subject,
+            Ok(Asked::Run(asked)) => asked.subject,
+            Ok(other) => panic!("{line}: {other:?}"),
             Err(error) => panic!("{line}: {error}"),
         }
     }
@@ -408,6 +444,14 @@ mod tests {
     }
 
     #[test]
+    fn reports_are_looked_for_where_they_usually_are_or_in_a_folder() {
+        assert_eq!(subject_of("temper check My.app --reports-dir").reports, Some(Reports::Usual));
+        assert_eq!(subject_of("temper My.app --reports-dir /r").reports, Some(Reports::In("/r".into())));
+        assert!(refused("temper check --reports-dir /r").contains("give PATH too"));
+        assert_eq!(subject_of("temper check My.app --save-case c.json").save_case, Some("c.json".into()));
+    }
+
+    #[test]
     fn versions_of_macos_are_read() {
         let os = |text: &str| subject_of(&format!("temper check a --os {text}")).os;
         assert_eq!((os("14"), os("14.4"), os("10.15"), os("14.4.1")), (Some((14, 0)), Some((14, 4)), Some((10, 15)), Some((14, 4))));
@@ -421,6 +465,12 @@ mod tests {
         let arch = |text: &str| subject_of(&format!("temper check a --arch {text}")).arch;
         assert_eq!((arch("arm64"), arch("arm64e"), arch("x86_64")), (Some(Arch::Arm64), Some(Arch::Arm64e), Some(Arch::X86_64)));
         assert!(refused("temper check a --arch ppc").contains("arm64e"));
+    }
+
+    #[test]
+    fn a_project_folder_is_taken() {
+        assert_eq!(subject_of("temper check My.app --project ..").project, Some("..".into()));
+        assert_eq!(subject_of("temper My.app --project ../app").project, Some("../app".into()));
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! `temper explain`: the pages of [`crate::explain`], found by the words of the command line.
 
-use super::args::Format;
+use super::args::{Asked, Color, Format};
 use super::text::{self, Look};
 use crate::clean::{clean, clean_json};
 use crate::explain::{self, Page};
 use anyhow::Context;
+use clap::Args;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 
@@ -186,5 +187,42 @@ mod tests {
         let value: Value = serde_json::from_str(&said).expect("it is JSON");
         assert_eq!(value["schema"], "temper-explain/1");
         assert_eq!((&value["pages"][0]["id"], &value["pages"][0]["kind"]), (&"kTCCServiceCamera".into(), &"tcc-service".into()));
+    }
+}
+
+/// For the end of its help.
+pub const EXAMPLES: &str = "\
+Examples:
+  temper explain allow-jit
+  temper explain CODESIGNING 2
+  temper explain -67054
+  temper explain 570503953          codeSigningFlags, bit by bit
+
+Exit status:
+  0  there is a page
+  1  there is none; the nearest words are named
+  2  Temper failed, or was called wrongly";
+
+/// `temper explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Word, number or pasted line; several are looked up together first, then each; none lists the topics
+    #[arg(value_name = "WORD", allow_negative_numbers = true)]
+    words: Vec<String>,
+    /// List every word that has a page
+    #[arg(long, conflicts_with = "words")]
+    list: bool,
+    /// Form of the pages
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
+    format: Format,
+    /// When to colour the text
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    color: Color,
+}
+
+impl ExplainArgs {
+    /// What is asked for.
+    pub fn asked(self) -> Asked {
+        Asked::Explain(Ask { words: self.words, list: self.list, format: self.format }, self.color)
     }
 }

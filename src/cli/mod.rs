@@ -1,19 +1,27 @@
 //! The headless face: arguments, text, JSON. It decides nothing: it shows the report.
 
 pub mod args;
+pub mod display;
 pub mod explain;
+pub mod fix;
 pub mod json;
+pub mod lint;
 pub mod minimize;
+pub mod plan;
+pub mod proof;
+pub mod run;
 pub mod text;
+pub mod undo;
 pub mod verify;
+pub mod watch;
 
 use crate::lab;
 use crate::read::cms::{self, TrustAnchors};
 use crate::scan::Request;
 use crate::system::System;
 use anyhow::{Context, bail};
-use args::{Format, Subject};
-use std::path::Path;
+use args::{Format, Reports, Subject};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use text::Look;
 
@@ -30,10 +38,14 @@ pub struct Answer {
 }
 
 /// Examines and renders. An error is about Temper or how it was called, never about what was found.
-pub fn check(system: &dyn System, request: &Request, format: Format, look: Look) -> anyhow::Result<Answer> {
+/// With `save` the case is written there too, names replaced.
+pub fn check(system: &dyn System, request: &Request, format: Format, look: Look, save: Option<&Path>) -> anyhow::Result<Answer> {
     // The message of a scan's error holds its source already: as a chain it would be said twice.
     let examination = crate::examine(system, request, &|_| {}, &AtomicBool::new(false)).map_err(|error| anyhow::anyhow!("{error}"))?;
     let report = &examination.report;
+    if let Some(file) = save {
+        examination.save_case(system, file).map_err(|why| anyhow::anyhow!("the case was not saved: {why}"))?;
+    }
     let text = match format {
         Format::Text => text::render(report, look),
         Format::Json => json::render(report).context("the report could not be written as JSON")?,
@@ -51,8 +63,29 @@ pub fn request(system: &dyn System, subject: &Subject) -> anyhow::Result<Request
         os: subject.os,
         arch: subject.arch,
         at: subject.at,
+        reports: report_folders(system, subject.reports.as_ref())?,
+        project: subject.project.clone(),
         ..Request::default()
     })
+}
+
+/// Folders in which reports of the app are looked for.
+fn report_folders(system: &dyn System, reports: Option<&Reports>) -> anyhow::Result<Vec<PathBuf>> {
+    // Apple: Acquiring crash reports and diagnostic logs.
+    const FOLDER: &str = "Library/Logs/DiagnosticReports";
+    match reports {
+        None => Ok(Vec::new()),
+        Some(Reports::In(folder)) => Ok(vec![folder.clone()]),
+        Some(Reports::Usual) => {
+            let home = system.variable("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+            let usual = home.into_iter().chain([PathBuf::from("/")]).map(|root| root.join(FOLDER));
+            let there: Vec<PathBuf> = usual.filter(|folder| system.entry(folder).is_ok()).collect();
+            if there.is_empty() {
+                bail!("no folder of crash reports on this machine (on a Mac: ~/{FOLDER} and /{FOLDER}): name one, --reports-dir=DIR");
+            }
+            Ok(there)
+        }
+    }
 }
 
 fn anchor(system: &dyn System, path: &Path) -> anyhow::Result<(String, Vec<u8>)> {

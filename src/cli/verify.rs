@@ -3,6 +3,7 @@
 //! The order is that of `StaticCode.cpp`: signature, special slots, pages, resources, nested code. The first fault decides what is said; all files that do not
 //! match the seal are named.
 
+use super::args::{self, Asked, Subject};
 use crate::evidence::{Evidence, SealCheck, Signed, TargetKind};
 use crate::finding::Finding;
 use crate::read::requirement::{self, Requirement, Verdict};
@@ -10,6 +11,7 @@ use crate::scan::{self, Request, ScanError};
 use crate::system::System;
 use crate::verify::codes::{self, Fails};
 use crate::verify::{self, nested};
+use clap::Args;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -279,5 +281,47 @@ impl Judge<'_> {
             let end = if is_framework { "/Versions/Current/." } else { "" };
             let _ = writeln!(self.progress, "--{what}:{}{end}", self.evidence.target.root.join(path).display());
         }
+    }
+}
+
+/// For the end of its help.
+pub const EXIT_CODES: &str = "\
+Exit status:
+  0  valid
+  1  not valid
+  2  Temper failed, or was called wrongly
+  3  valid, and does not satisfy its own designated requirement";
+
+/// `temper verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// App, bundle or Mach-O
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+    /// Say that it is valid too; -vvv with --deep names all code
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Refuse what Gatekeeper refuses too
+    #[arg(long)]
+    strict: bool,
+    /// Verify nested code in full, not only its signature
+    #[arg(long)]
+    deep: bool,
+    /// Requirement that the code must satisfy too: '=anchor apple generic'
+    #[arg(short = 'R', long = "test-requirement", value_name = "TEXT")]
+    requirement: Option<String>,
+    /// Root certificate (PEM or DER) to trust beside Apple's. May be repeated
+    #[arg(long, value_name = "FILE")]
+    trust_anchor: Vec<PathBuf>,
+    /// Judge certificates as of this date instead of now: 2026-03-02, 2026-03-02T10:14:22Z
+    #[arg(long, value_name = "DATE", value_parser = args::date)]
+    at: Option<i64>,
+}
+
+impl VerifyArgs {
+    /// What is asked for.
+    pub fn asked(self) -> Asked {
+        let options = Options { verbosity: self.verbose, strict: self.strict, deep: self.deep, requirement: self.requirement };
+        Asked::Verify(Subject { path: Some(self.path), anchors: self.trust_anchor, at: self.at, ..Subject::default() }, options)
     }
 }

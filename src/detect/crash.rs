@@ -306,6 +306,14 @@ impl Look<'_> {
         let mut detected = self.symptom("process-flags", words, Clue::ProcessFlags(flags));
         detected.finding.severity = Severity::Note;
         detected.finding.proof = vec![self.proof("cs_flags", format!("codeSigningFlags {flags} = {flags:#x}"))];
+        if let Some(category) = self.report.cs_category {
+            let words = category_words(category);
+            detected.finding.proof.push(self.proof("cs_category", format!("codeSigningValidationCategory {category}: {words}")));
+        }
+        if let Some(level) = self.report.cs_trust_level {
+            // The numbering differs with the monitor of the machine (xnu: osfmk/vm/pmap_cs.h), so it is shown and nothing is concluded.
+            detected.finding.proof.push(self.proof("cs_flags", format!("codeSigningTrustLevel {level}")));
+        }
         Some(detected)
     }
 
@@ -349,6 +357,24 @@ impl Look<'_> {
             detected.finding.proof.push(self.proof("frame", format!("frames: {}", frames.join(" ← "))));
         }
         detected
+    }
+}
+
+/// Whose signature the kernel saw (xnu: osfmk/kern/cs_blobs.h, CS_VALIDATION_CATEGORY_*).
+fn category_words(category: u64) -> &'static str {
+    match category {
+        0 => "not signed, or the signature is not valid",
+        1 => "part of macOS",
+        2 => "TestFlight",
+        3 => "a development certificate",
+        4 => "the App Store",
+        5 => "an enterprise certificate",
+        6 => "Developer ID",
+        7 => "signed on this machine",
+        8 => "translated by Rosetta",
+        9 => "code of a JIT in another process",
+        10 => "signed ad hoc or by a signer macOS does not know",
+        _ => "a category that Temper does not know",
     }
 }
 

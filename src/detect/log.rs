@@ -4,7 +4,7 @@ use super::{Clue, Detected, OwnFault, Scene, Sign};
 use crate::evidence::{Evidence, EvidenceText, Image, TextFacts};
 use crate::finding::{Confidence, Kind, Proof, Severity};
 use crate::policy;
-use crate::read::log::{LoadFailure, LogFact, LogLine, Proc, TriedReason, WorksHow};
+use crate::read::log::{LoadFailure, LogFact, LogLine, Proc, SigningFailure, TriedReason, WorksHow};
 use crate::read::macho::Arch;
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Detected> {
@@ -48,11 +48,15 @@ fn of_line(scene: &Scene<'_>, text: &EvidenceText, line: &LogLine, crashed: Opti
     let here = Line { scene, text, line, crashed };
     match &line.fact {
         LogFact::Load(failure) => Some(here.load(failure)),
-        LogFact::LibraryValidationRejected { library, process, library_team, process_team } => {
+        LogFact::LibraryValidationRejected { library, process, library_team, process_team, platform_process } => {
             let failure = LoadFailure {
                 name: library.clone(),
                 referenced_from: process.path.clone(),
-                reason: if library_team.is_none() && process_team.is_some() { TriedReason::NoTeam } else { TriedReason::DifferentTeams },
+                reason: match (platform_process, library_team, process_team) {
+                    (true, ..) => TriedReason::PlatformProcess,
+                    (false, None, Some(_)) => TriedReason::NoTeam,
+                    _ => TriedReason::DifferentTeams,
+                },
                 file: Some(library.clone()),
                 arch: None,
                 is_dlopen: true,
@@ -277,6 +281,9 @@ impl Line<'_> {
                 self.place_file(&mut detected, file.as_deref());
                 detected
             }
+            LogFact::SigningFailed { why } => {
+                self.symptom("signing-failed", format!("nothing was signed: {}", failure_words(*why)), Clue::SigningFailed(*why), &nobody)
+            }
             LogFact::NotaryIssue { path, message, is_error: true, .. } => {
                 let mut detected =
                     self.symptom("notary-refused", format!("{}: {message}", short(path)), Clue::NotaryIssue(message.clone()), &nobody);
@@ -375,6 +382,17 @@ fn of_entitlements_file(text: &EvidenceText) -> Vec<Detected> {
             detected.seen(proof)
         })
         .collect()
+}
+
+/// Why nothing could be signed.
+pub(crate) fn failure_words(why: SigningFailure) -> &'static str {
+    match why {
+        SigningFailure::KeyNotUsable => "the private key cannot be used (its keychain is locked, or nobody can be asked, as over SSH)",
+        SigningFailure::Ambiguous => "several certificates have that name",
+        SigningFailure::NoIdentity => "there is no certificate of that name with its private key",
+        SigningFailure::NoChain => "the certificate's issuer is not there, or its trust was changed by hand",
+        SigningFailure::NoTimestamp => "Apple's timestamp server was not reached, or the clock is wrong",
+    }
 }
 
 /// Words for dyld's reasons that are library validation.

@@ -5,6 +5,7 @@
 
 mod crash;
 mod environment;
+mod keys;
 mod libraries;
 mod log;
 mod memory;
@@ -15,10 +16,11 @@ mod signing;
 pub(crate) use log::{engine_name, process_of, reason_words};
 pub(crate) use memory::{RuledOut, call_text, rules_out};
 pub use scene::Scene;
+pub(crate) use signing::fault_words;
 
 use crate::finding::{Confidence, Finding, Kind, Location, Proof, Severity};
 use crate::policy::Resource;
-use crate::read::log::TriedReason;
+use crate::read::log::{SigningFailure, TriedReason};
 use crate::read::macho::Arch;
 
 /// How memory is made executable.
@@ -208,6 +210,8 @@ pub enum Clue {
     CodesignProblem(String),
     /// `codesign` would not sign because of attributes on files.
     Detritus,
+    /// Nothing could be signed.
+    SigningFailed(SigningFailure),
     /// The notary refused.
     NotaryIssue(String),
     /// The program was ended by itself or a plain fault.
@@ -297,7 +301,15 @@ impl Detected {
 
 /// All findings of all detectors, in stable order.
 pub fn detect(scene: &Scene<'_>) -> Vec<Detected> {
-    const TABLE: &[fn(&Scene<'_>) -> Vec<Detected>] =
-        &[crash::detect, log::detect, memory::detect, environment::detect, libraries::detect, resources::detect, signing::detect];
+    const TABLE: &[fn(&Scene<'_>) -> Vec<Detected>] = &[
+        crash::detect,
+        log::detect,
+        memory::detect,
+        environment::detect,
+        libraries::detect,
+        resources::detect,
+        signing::detect,
+        keys::detect,
+    ];
     TABLE.iter().flat_map(|detector| detector(scene)).collect()
 }

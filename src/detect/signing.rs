@@ -3,12 +3,13 @@
 use super::{Clue, Detected, Scene};
 use crate::evidence::{Image, Signed};
 use crate::finding::{Confidence, Kind, Proof, Severity};
-use crate::policy::{self, key};
+use crate::policy::key;
+use crate::policy::spawn::{self, Authority, Launch};
 use crate::read::cms::SignerKind;
 use crate::read::entitlements::{Fault, FaultKind};
 
 /// Hardened-runtime exceptions: without the runtime flag they do nothing (Apple: Hardened Runtime).
-const EXCEPTIONS: &[&str] =
+pub(super) const EXCEPTIONS: &[&str] =
     &[key::ALLOW_JIT, key::UNSIGNED_MEMORY, key::PAGE_PROTECTION, key::LIBRARY_VALIDATION, key::DYLD_VARIABLES, key::DEBUGGER];
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Detected> {
@@ -42,9 +43,7 @@ fn name(image: &Image) -> String {
 
 fn malformed(image: &Image) -> Option<Detected> {
     let entitlements = image.entitlements()?;
-    // The DER form is what macOS uses where it is there; a comment fault in the XML beside a good DER form stops nothing.
-    let decided_by_der = entitlements.has_der && !entitlements.entries.is_empty();
-    let fault = entitlements.fatal().filter(|_| !decided_by_der)?;
+    let fault = entitlements.fatal().filter(|_| spawn::is_malformed(image))?;
     let message = format!("the entitlements embedded in {} cannot be parsed by macOS: {}", name(image), fault_words(fault));
     let detected =
         about(image, "entitlements-malformed", Kind::Defect, Severity::Error, message, Clue::MalformedEntitlements).at("entitlements");
@@ -101,12 +100,16 @@ fn not_hardened(image: &Image) -> Option<Detected> {
     )
 }
 
-/// `get-task-allow` where the app is signed for distribution: its own executable, or a helper that kept its development signature.
-fn shipped_for_debugging(scene: &Scene<'_>, image: &Image) -> Option<Detected> {
+/// The app is signed for distribution: this executable or its main one.
+pub(super) fn is_distributed(scene: &Scene<'_>, image: &Image) -> bool {
     let for_distribution =
         |image: &Image| image.facts().is_some_and(|f| matches!(f.signer.kind, SignerKind::DeveloperId | SignerKind::AppStore));
-    let distributed = for_distribution(image) || scene.main().is_some_and(for_distribution);
-    if !image.has_entitlement(key::GET_TASK_ALLOW) || !distributed {
+    for_distribution(image) || scene.main().is_some_and(for_distribution)
+}
+
+/// `get-task-allow` where the app is signed for distribution: its own executable, or a helper that kept its development signature.
+fn shipped_for_debugging(scene: &Scene<'_>, image: &Image) -> Option<Detected> {
+    if !image.has_entitlement(key::GET_TASK_ALLOW) || !is_distributed(scene, image) {
         return None;
     }
     let message = format!(
@@ -117,19 +120,18 @@ fn shipped_for_debugging(scene: &Scene<'_>, image: &Image) -> Option<Detected> {
     Some(detected.at("entitlements").seen(quote(image, format!("entitlements: {}", key::GET_TASK_ALLOW))))
 }
 
-/// Keys that must be authorised by a provisioning profile, where there is none (TN3125).
+/// Keys that must be authorised by a provisioning profile, where none does (TN3125). The policy says whether one does.
 fn restricted(scene: &Scene<'_>, image: &Image) -> Option<Detected> {
-    let entitlements = image.entitlements()?;
-    let keys: Vec<String> = entitlements.entries.iter().map(|(key, _)| key).filter(|key| policy::is_restricted(key)).cloned().collect();
-    let bundle = image.main_of.and_then(|index| scene.evidence.bundles.get(index));
-    let store = matches!(image.facts()?.signer.kind, SignerKind::Apple | SignerKind::AppStore | SignerKind::TestFlight);
-    if keys.is_empty() || store || bundle.is_some_and(|b| b.has_profile) {
-        return None;
-    }
-    let place = if bundle.is_some() { "its bundle holds none" } else { "a bare executable has nowhere to keep one" };
+    let launch = Launch::of(scene.evidence, image, false);
+    let place = spawn::refusal_words(&launch.authority)?;
+    let (id, confidence, keys) = match launch.authority {
+        Authority::NoPlace | Authority::NoProfile => ("restricted-entitlement-without-profile", Confidence::Certain, launch.restricted),
+        Authority::Uncovered(keys) => ("restricted-entitlement-not-authorised", Confidence::Likely, keys),
+        _ => ("restricted-entitlement-not-authorised", Confidence::Likely, launch.restricted),
+    };
     let message = format!("{} claims {}, which a provisioning profile must authorise; {place}", name(image), keys.join(", "));
-    let detected =
-        about(image, "restricted-entitlement-without-profile", Kind::Defect, Severity::Error, message, Clue::RestrictedKeys(keys.clone()));
+    let mut detected = about(image, id, Kind::Defect, Severity::Error, message, Clue::RestrictedKeys(keys.clone()));
+    detected.finding.confidence = confidence;
     Some(detected.at("entitlements").seen(quote(image, format!("entitlements: {}", keys.join(", ")))))
 }
 

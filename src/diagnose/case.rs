@@ -14,6 +14,7 @@ pub(crate) enum MendedBy {
     Developer,
     OtherDeveloper,
     User,
+    Nobody,
 }
 
 impl MendedBy {
@@ -22,6 +23,7 @@ impl MendedBy {
             MendedBy::Developer => "developer",
             MendedBy::OtherDeveloper => "other-developer",
             MendedBy::User => "user",
+            MendedBy::Nobody => "nobody",
         }
     }
 }

@@ -337,20 +337,15 @@ fn inert(image: &Image) -> Vec<(String, &'static str)> {
     entries.iter().filter_map(|(name, _)| Some((name.clone(), why(name)?))).collect()
 }
 
-/// Keys that another one covers: on Intel the memory keys are a chain; on Apple silicon the two broad ones are equal.
+/// Keys that another one covers, in every slice that runs with them; a key that is needed for itself stays.
 fn redundant(case: &Case<'_>, image: &Image, needed: &BTreeSet<String>) -> Vec<String> {
-    let has = |name: &str| image.has_entitlement(name);
-    let mut all = Vec::new();
-    let broad = has(key::UNSIGNED_MEMORY) || has(key::PAGE_PROTECTION);
     // The key must stay where another slice of the file needs it: entitlements are signed into all slices alike.
-    let other_slice_needs_jit = case.scene.evidence.images_at(&image.path).any(|slice| slice.arch().is_arm64());
-    if broad && has(key::ALLOW_JIT) && !image.arch().is_arm64() && !other_slice_needs_jit && !needed.contains(key::ALLOW_JIT) {
-        all.push(key::ALLOW_JIT.to_owned());
-    }
-    if has(key::PAGE_PROTECTION) && has(key::UNSIGNED_MEMORY) && image.arch().is_arm64() {
-        all.push(key::PAGE_PROTECTION.to_owned());
-    }
-    all
+    let archs: Vec<crate::read::macho::Arch> = match image.arch().is_arm64() {
+        true => vec![image.arch()],
+        false => case.scene.evidence.images_at(&image.path).map(Image::arch).collect(),
+    };
+    let covered = crate::keys::redundant(&|name| image.has_entitlement(name), &archs);
+    covered.into_iter().map(|(name, _)| name.to_owned()).filter(|name| name != key::ALLOW_JIT || !needed.contains(name)).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Each family of rules looks at the whole case and answers with candidates; here they are merged, put in order, and given their words from the
 //! scenarios. The verdict says whether the first of them accounts for what was reported.
 
+mod apple;
 mod case;
 mod conditions;
 mod environment;
@@ -63,6 +64,7 @@ fn decide(evidence: &Evidence) -> Report {
     if case.has_reports() {
         found.iter_mut().for_each(weigh_beside_reports);
     }
+    found.iter_mut().for_each(|candidate| apple::withhold(&case, candidate));
     let mut merged = merge(found);
     drop_rivals(&case, &mut merged);
     let candidates = in_order(merged);

@@ -5,6 +5,7 @@ use crate::detect::{Clue, Detected};
 use crate::evidence::Image;
 use crate::finding::Confidence;
 use crate::policy::key;
+use crate::read::log::SigningFailure;
 use crate::scenario::Condition;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -50,6 +51,24 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
             let mut candidate = start("signature-invalid", index, detected, image.or(case.scene.main()), Confidence::Likely, summary);
             candidate.accounts = true;
             candidate.only = vec!["remove-detritus"];
+            Some(candidate)
+        }
+        // codesign says so too when the chain is what it misses; that line says more.
+        Clue::SigningFailed(SigningFailure::KeyNotUsable) if case.any(|c| *c == Clue::SigningFailed(SigningFailure::NoChain)).is_some() => {
+            None
+        }
+        Clue::SigningFailed(why) => {
+            let remedy = match why {
+                SigningFailure::KeyNotUsable => "unlock-the-keychain",
+                SigningFailure::Ambiguous => "name-one-certificate",
+                SigningFailure::NoIdentity => "bring-the-key",
+                SigningFailure::NoChain => "mend-the-chain",
+                SigningFailure::NoTimestamp => "reach-the-timestamp-server",
+            };
+            let summary = detected.finding.message.clone();
+            let mut candidate = start("signature-invalid", index, detected, image.or(case.scene.main()), Confidence::Certain, summary);
+            candidate.accounts = true;
+            candidate.only = vec![remedy];
             Some(candidate)
         }
         Clue::RestrictedRefused(keys) => Some(restricted_refused(case, index, detected, keys)),

@@ -3,11 +3,11 @@
 use super::case::Case;
 use super::least;
 use crate::detect::{Clue, Detected};
-use crate::evidence::{EvidenceText, Image, Signed, TextFacts};
-use crate::policy::key;
+use crate::evidence::{EvidenceText, Image, Signed, TargetKind, TextFacts};
+use crate::finding::Severity;
+use crate::policy::{self, Process};
 use crate::read::entitlements::Value;
 use crate::read::log::LogFact;
-use crate::read::macho::Arch;
 use crate::report::{self, Diagnosis, Report, Verdict};
 use base64::Engine as _;
 use std::collections::BTreeSet;
@@ -26,10 +26,11 @@ pub(super) fn report(case: &Case<'_>, verdict: Verdict, diagnoses: Vec<Diagnosis
         code: evidence.images.iter().map(|image| code(case, image)).collect(),
         loads: case.scene.loads.iter().map(load).collect(),
         spawn: evidence.executables().map(|image| spawn(case, image)).collect(),
-        notary: evidence.images.iter().flat_map(notary).collect(),
+        notary: notary(case),
         noise: noise(case),
         collect: if verdict == Verdict::Undetermined { collect(case) } else { Vec::new() },
         findings: case.detected.iter().map(finding).collect(),
+        build_systems: Vec::new(),
         gaps: evidence.gaps.iter().map(gap).collect(),
         diagnoses,
     }
@@ -86,6 +87,7 @@ fn item(case: &Case<'_>, index: usize, given: &EvidenceText) -> report::Evidence
         process: crate::detect::process_of(case.scene.evidence, index),
         uuid,
         matches,
+        also: given.also.clone(),
     }
 }
 
@@ -118,6 +120,8 @@ fn code(case: &Case<'_>, image: &Image) -> report::Code {
         .detected
         .iter()
         .filter(|d| matches!(d.finding.kind, crate::finding::Kind::Defect | crate::finding::Kind::Lint))
+        // A remark on a key is no fault of the code.
+        .filter(|d| !(d.finding.severity == Severity::Note && d.finding.id.starts_with("key-")))
         .filter(|d| Path::new(&d.finding.subject) == image.path && d.finding.arch.is_none_or(|arch| arch == image.arch()))
         .map(|d| d.finding.id)
         .collect();
@@ -151,13 +155,10 @@ fn requirement(facts: &crate::evidence::SignatureFacts) -> Option<String> {
 }
 
 fn signature_word(case: &Case<'_>, image: &Image) -> &'static str {
-    let broken = |d: &Detected| {
-        d.clue == Clue::BrokenSignature && Path::new(&d.finding.subject) == image.path && d.finding.arch == Some(image.arch())
-    };
     match &image.signed {
         Signed::No => "unsigned",
         Signed::Unreadable(_) => "invalid",
-        Signed::Yes(_) if case.detected.iter().any(broken) => "invalid",
+        Signed::Yes(_) if is_broken(case, image) => "invalid",
         Signed::Yes(facts) if facts.pages.is_some() => "valid",
         Signed::Yes(_) => "unchecked",
     }
@@ -181,40 +182,46 @@ fn gap(gap: &crate::evidence::Gap) -> report::GapItem {
     report::GapItem { path: text(&gap.path), path_bytes: bytes(&gap.path), why: gap.why.clone() }
 }
 
-/// What would start, as far as this reads signatures: a broken or missing one on Apple silicon, keys without a profile, a form that cannot be parsed.
-fn spawn(case: &Case<'_>, image: &Image) -> report::Spawn {
-    let about = |d: &&Detected| Path::new(&d.finding.subject) == image.path && d.finding.arch.is_none_or(|arch| arch == image.arch());
-    let refusal = case.detected.iter().filter(about).find(|d| match &d.clue {
-        Clue::BrokenSignature => image.arch().is_arm64() && d.finding.arch.is_some(),
-        Clue::RestrictedKeys(_) | Clue::MalformedEntitlements => d.text.is_none(),
-        _ => false,
-    });
-    let (verdict, why) = match (refusal, &image.signed) {
-        // Apple: 32-bit app compatibility with macOS 10.14 is the last that runs it.
-        _ if image.arch() == Arch::I386 => ("refused", "macOS 10.15 and later run no 32-bit code".into()),
-        (Some(refusal), _) => ("refused", refusal.finding.message.clone()),
-        (None, Signed::Yes(facts)) if facts.pages.is_none() => ("unknown", "its pages were not compared with its signature".into()),
-        (None, _) => ("runs", "nothing in its signature stops it; quarantine and launch constraints were not looked at".into()),
+/// Verification found that the signature of this slice does not hold.
+fn is_broken(case: &Case<'_>, image: &Image) -> bool {
+    let broken = |d: &&Detected| {
+        d.clue == Clue::BrokenSignature && Path::new(&d.finding.subject) == image.path && d.finding.arch == Some(image.arch())
     };
-    report::Spawn { executable: text(&image.path), arch: image.arch().name(), verdict, why }
+    case.detected.iter().any(|d| broken(&d))
 }
 
-/// What the notary would say of a Developer ID signature (Apple: Resolving common notarization issues).
-fn notary(image: &Image) -> Vec<report::Notary> {
-    use crate::read::cms::SignerKind;
-    let Some(facts) = image.facts().filter(|facts| facts.signer.kind == SignerKind::DeveloperId) else { return Vec::new() };
-    let mut all = Vec::new();
-    let mut say = |holds: bool, message: &str| {
-        if holds {
-            all.push(report::Notary { path: text(&image.path), message: message.to_owned() });
-        }
+/// What macOS would start.
+fn spawn(case: &Case<'_>, image: &Image) -> report::Spawn {
+    let launch = policy::spawn::Launch::of(case.scene.evidence, image, is_broken(case, image));
+    let process = Process { os: case.scene.evidence.os, ..Process::of(image) };
+    let verdict = policy::spawn::verdict(&process, &launch);
+    let version = |(major, minor): (u16, u16)| format!("{major}.{minor}");
+    report::Spawn {
+        executable: text(&image.path),
+        arch: image.arch().name(),
+        verdict: verdict.outcome.word(),
+        why: verdict.why,
+        macos_from: verdict.systems.from.map(version),
+        macos_until: verdict.systems.until.map(version),
+        rule: verdict.decision.rule,
+        source: verdict.decision.source,
+        confidence: verdict.decision.certainty.word(),
+        conditions: verdict.conditions,
+    }
+}
+
+/// What the notary would refuse, in archives too.
+fn notary(case: &Case<'_>) -> Vec<report::Notary> {
+    let of_image = |image: &&Image| {
+        let submission = policy::notary::Submission::of(image, is_broken(case, image));
+        let (path, arch) = (text(&image.path), Some(image.arch().name()));
+        policy::notary::refusals(&submission).into_iter().map(move |refusal| report::Notary {
+            path: path.clone(),
+            arch,
+            message: refusal.message,
+        })
     };
-    let stamped = facts.signature.cms.as_ref().is_some_and(|cms| cms.timestamp.is_some());
-    say(image.is_executable() && !image.is_hardened(), "The executable does not have the hardened runtime enabled.");
-    say(image.has_entitlement(key::GET_TASK_ALLOW), "The executable requests the com.apple.security.get-task-allow entitlement.");
-    say(!stamped, "The signature does not include a secure timestamp.");
-    say(facts.pages.as_ref().is_some_and(|p| p.bad_count > 0), "The signature of the binary is invalid.");
-    all
+    policy::notary::submitted(case.scene.evidence).iter().flat_map(of_image).collect()
 }
 
 fn noise(case: &Case<'_>) -> Vec<report::Noise> {
@@ -247,13 +254,53 @@ fn collect(case: &Case<'_>) -> Vec<report::Collect> {
             (Finder: Go, Go to Folder)";
         all.push(command(why, &[]));
     }
-    const PREDICATE: &str = "process == \"kernel\" OR process IN {\"amfid\",\"tccd\",\"taskgated-helper\",\"syspolicyd\"}";
+    let target = &case.scene.evidence.target;
+    let path = target.path.to_string_lossy();
+    if no_report && target.kind == TargetKind::App {
+        all.push(command("on the Mac where it broke, Temper finds the app's reports itself", &["temper", "check", &path, "--reports-dir"]));
+        all.push(command("to make it happen once more, with its exit awaited", &["open", "-n", "-W", &path]));
+    }
+    if let Some(label) = launchd_label(case) {
+        let why = "what launchd says of the job: last exit code and reason (of an agent: gui/UID/LABEL with your user id)";
+        all.push(command(why, &["launchctl", "print", &format!("system/{label}")]));
+    }
     let why = "what the system said while it happened: run this within minutes and give Temper the output";
-    all.push(command(why, &["log", "show", "--last", "10m", "--info", "--predicate", PREDICATE]));
-    if case.scene.evidence.target.kind == crate::evidence::TargetKind::None {
+    all.push(command(why, &["log", "show", "--last", "10m", "--info", "--predicate", &predicate(case)]));
+    if case.scene.evidence.target.kind == TargetKind::None {
         all.push(command("the app itself: temper check APP with the same evidence", &[]));
     }
     all
+}
+
+/// Lines of the daemons that judge code and privacy, and all that name the program.
+fn predicate(case: &Case<'_>) -> String {
+    let evidence = case.scene.evidence;
+    let reported = evidence.texts.iter().find_map(|text| match &text.facts {
+        TextFacts::Crash(report, _) => report.process.clone(),
+        _ => None,
+    });
+    let main = evidence.target.executable.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let daemons =
+        "process == \"kernel\" OR process IN {\"amfid\",\"tccd\",\"taskgated-helper\",\"syspolicyd\",\"launchd\",\"CoreServicesUIAgent\"}";
+    // A name with a quotation mark could not stand in a predicate.
+    match main.or(reported).filter(|name| !name.is_empty() && !name.contains(['"', '\\'])) {
+        Some(name) => format!("{daemons} OR process == \"{name}\" OR eventMessage CONTAINS \"{name}\""),
+        None => daemons.to_owned(),
+    }
+}
+
+/// Label of a launchd job that ended or was not started.
+fn launchd_label(case: &Case<'_>) -> Option<String> {
+    let lines = case.scene.evidence.texts.iter().flat_map(|text| match &text.facts {
+        TextFacts::Crash(_, lines) | TextFacts::Log(lines) => lines.as_slice(),
+        _ => &[],
+    });
+    let ended = lines.filter(|line| line.quote.contains("launchd") || line.quote.contains("Service exited"));
+    let names = ended.filter_map(|line| match &line.fact {
+        LogFact::Died { process, .. } => process.identifier.clone().or_else(|| process.name.clone()),
+        _ => None,
+    });
+    names.into_iter().find(|name| name.split('.').count() > 2 && !name.contains('/'))
 }
 
 fn entitlements(case: &Case<'_>, image: &Image, diagnoses: &[Diagnosis]) -> report::EntitlementState {

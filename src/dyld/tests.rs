@@ -234,6 +234,7 @@ fn plugins_belong_to_the_innermost_program_around_them() {
         info: None,
         executable: Some(executable.into()),
         has_profile: false,
+        profile: None,
         has_seal: false,
     };
     let helper_main = format!("{helper}/Contents/MacOS/Helper");

@@ -38,7 +38,16 @@ pub fn app() -> Evidence {
 fn bundle(path: &str, kind: TargetKind, executable: Option<&str>) -> Bundle {
     let info_path = std::path::Path::new(path).join("Contents/Info.plist");
     let has_seal = executable.is_some();
-    Bundle { path: path.into(), kind, info_path, info: None, executable: executable.map(Into::into), has_profile: false, has_seal }
+    Bundle {
+        path: path.into(),
+        kind,
+        info_path,
+        info: None,
+        executable: executable.map(Into::into),
+        has_profile: false,
+        profile: None,
+        has_seal,
+    }
 }
 
 pub fn image(path: &str, file_type: FileType, main_of: Option<usize>, bundle: Option<usize>) -> Image {

@@ -6,6 +6,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
+mod journal;
+mod session;
+mod tree;
+
+pub use journal::{Undone, undo};
+pub use session::{Destination, Done, Order, Progress, Session, SessionError, Step, StepKind, signer_on_path};
+pub use tree::{Content, Listing, list};
+
 /// Why a file was not written.
 #[derive(Debug, Error)]
 pub enum ApplyError {
@@ -92,5 +100,7 @@ fn has_seal(system: &dyn System, folder: &Path) -> bool {
         || (has_bundle_name(folder) && ["Contents", "Versions", "Info.plist"].iter().any(|path| system.entry(&folder.join(path)).is_ok()))
 }
 
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 //! think of the text is asked of [`read_file`]. The result is outlined again before it is handed out, so a wrong edit is an error, never a file.
 
 mod diff;
+pub mod info;
 mod mend;
 mod outline;
 
@@ -24,6 +25,12 @@ pub enum EditError {
     /// The key is there with a value that is not a boolean.
     #[error("{0} is there and not a boolean")]
     NotBoolean(String),
+    /// The key is there with a value that is not a string.
+    #[error("{0} is there and not a string")]
+    NotString(String),
+    /// Not a property list that can be read and written back.
+    #[error("{0}")]
+    Unreadable(String),
 }
 
 /// What to change.
@@ -102,6 +109,7 @@ fn additions(text: &str, outline: &Outline, edits: &Edits) -> Result<Vec<Replace
         }
     }
     if !new.is_empty() {
+        let new: Vec<(&str, &str)> = new.into_iter().map(|key| (key.as_str(), "<true/>")).collect();
         all.push(insertion(text, outline, &new));
     }
     Ok(all)
@@ -159,8 +167,8 @@ fn indent_before(text: &str, at: usize) -> Option<&str> {
     indent.chars().all(|character| character == ' ' || character == '\t').then_some(indent)
 }
 
-/// The new entries, in the file's own indentation and line ends.
-fn insertion(text: &str, outline: &Outline, keys: &[&String]) -> Replacement {
+/// The new entries (key, value element), in the file's own indentation and line ends.
+fn insertion(text: &str, outline: &Outline, new: &[(&str, &str)]) -> Replacement {
     let line_end = line_end_of(text);
     let close = outline.close_range.start;
     let open_indent = indent_before(text, outline.open_range.start);
@@ -169,33 +177,33 @@ fn insertion(text: &str, outline: &Outline, keys: &[&String]) -> Replacement {
         Some(entry) => indent_before(text, entry.key_range.start).map(str::to_owned),
         None => Some(format!("{}\t", open_indent.unwrap_or_default())),
     };
-    let entry = |key: &String, between: &str| format!("<key>{}</key>{between}<true/>", escape(key));
+    let entry = |(key, value): &(&str, &str), between: &str| format!("<key>{}</key>{between}{value}", escape(key));
     let Some(indent) = indent else {
         // Everything on one line, as `codesign --xml` prints it.
         let at = last.map_or(close, |entry| entry.value_range.end);
-        return Replacement { range: at..at, with: keys.iter().map(|key| entry(key, "")).collect() };
+        return Replacement { range: at..at, with: new.iter().map(|pair| entry(pair, "")).collect() };
     };
     // A file that writes key and value on one line goes on doing so.
     let same_line = last.is_some_and(|entry| !text[entry.key_range.end..entry.value_range.start].contains(['\n', '\r']));
     let between = if same_line { String::new() } else { format!("{line_end}{indent}") };
-    let lines = |key: &&String| format!("{indent}{}{line_end}", entry(key, &between));
+    let lines = |pair: &(&str, &str)| format!("{indent}{}{line_end}", entry(pair, &between));
     if outline.self_closing {
-        let body: String = keys.iter().map(lines).collect();
+        let body: String = new.iter().map(lines).collect();
         let with = format!("<dict>{line_end}{body}{}</dict>", open_indent.unwrap_or_default());
         return Replacement { range: outline.open_range.clone(), with };
     }
     match indent_before(text, close) {
         Some(close_indent) if text[outline.open_range.end..close].contains(['\n', '\r']) => {
             let line_start = close - close_indent.len();
-            Replacement { range: line_start..line_start, with: keys.iter().map(lines).collect() }
+            Replacement { range: line_start..line_start, with: new.iter().map(lines).collect() }
         }
         _ if last.is_none() => {
-            let body: String = keys.iter().map(lines).collect();
+            let body: String = new.iter().map(lines).collect();
             Replacement { range: close..close, with: format!("{line_end}{body}{}", open_indent.unwrap_or_default()) }
         }
         _ => Replacement {
             range: close..close,
-            with: keys.iter().map(|key| format!("{line_end}{indent}{}", entry(key, &between))).collect(),
+            with: new.iter().map(|pair| format!("{line_end}{indent}{}", entry(pair, &between))).collect(),
         },
     }
 }

@@ -1,7 +1,8 @@
 //! A remedy → a plan: files to write with their exact text, commands to run, inside out. Pure.
 
+use super::after::{self, After};
 use super::edit::{self, EditError, Edits, create, is_exact, unified_diff};
-use super::sign::{self, Identity, Job, SignStep, from_outside, object_of, operand};
+use super::sign::{self, Identity, Job, SignStep, Signer, Signing, Who, from_outside, object_of, operand};
 use crate::evidence::{Bundle, Evidence, Image, TargetKind};
 use crate::policy::key;
 use crate::read::cms::SignerKind;
@@ -9,6 +10,9 @@ use crate::read::entitlements::{Fault, FaultKind, Value};
 use crate::report::{Diagnosis, Remedy, Report, Step};
 use crate::scenario;
 use std::path::{Path, PathBuf};
+
+/// Beginning of the caution that says where the commands are run: nothing to say where Temper runs them itself.
+pub const FOLDER_CAUTION: &str = "The commands are written for the folder";
 
 /// A file that would be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +46,8 @@ pub struct Plan {
     pub sign: Vec<SignStep>,
     /// How to check afterwards: argument lists.
     pub check: Vec<Vec<String>>,
+    /// What comes after the signing: proof on a Mac, notarization.
+    pub after: Vec<After>,
     /// Said before signing (ad hoc with the runtime flag has no team; re-signing voids the ticket …).
     pub cautions: Vec<String>,
 }
@@ -52,6 +58,17 @@ pub fn plan(
     diagnosis: &Diagnosis,
     remedy: &Remedy,
     existing: &[(PathBuf, PathBuf, String)],
+) -> Result<Plan, EditError> {
+    plan_signed(evidence, diagnosis, remedy, existing, &Signing::default())
+}
+
+/// Like [`plan`], signed as the user wants it.
+pub fn plan_signed(
+    evidence: &Evidence,
+    diagnosis: &Diagnosis,
+    remedy: &Remedy,
+    existing: &[(PathBuf, PathBuf, String)],
+    signing: &Signing,
 ) -> Result<Plan, EditError> {
     let described = scenario::by_id(&diagnosis.scenario).and_then(|scenario| scenario.remedy_titled(&remedy.title));
     let on = subjects(evidence, diagnosis, remedy);
@@ -64,18 +81,20 @@ pub fn plan(
     add_usage_strings(evidence, diagnosis, remedy, &on, &mut plan);
     // New code is built and signed as ever: only a changed entitlements file is something to sign for.
     let signs = !remedy.needs_new_code || !plan.edits.is_empty();
-    let job = job(evidence, described, &on, existing, &plan).filter(|_| signs);
+    let job = job(evidence, described, &on, existing, &plan).filter(|_| signs).map(|job| Job { signing: signing.clone(), ..job });
     if let Some(job) = &job {
         plan.sign = sign::steps(evidence, job);
     }
     plan.check = checks(evidence, &plan);
     plan.cautions = cautions(evidence, remedy, job.as_ref(), &plan);
+    plan.after = after::steps(evidence, diagnosis, !plan.sign.is_empty(), job.as_ref().is_some_and(|job| job.distribution));
     Ok(plan)
 }
 
 /// Puts the steps of every remedy that applies into the report. A remedy whose entitlements cannot be edited keeps its manual steps, and says why.
+/// What comes after the signing is the same for all, so it stands once: with the least change of the first diagnosis, or its first remedy that applies.
 pub fn fill(evidence: &Evidence, report: &mut Report) {
-    for diagnosis in &mut report.diagnoses {
+    for (number, diagnosis) in report.diagnoses.iter_mut().enumerate() {
         let planned: Vec<Option<Vec<Step>>> = diagnosis
             .remedies
             .iter()
@@ -83,8 +102,20 @@ pub fn fill(evidence: &Evidence, report: &mut Report) {
                 remedy.applies.then(|| plan(evidence, diagnosis, remedy, &[])).map(|plan| plan.map_or_else(unplanned, |plan| steps(&plan)))
             })
             .collect();
+        let first = diagnosis.remedies.iter().position(|remedy| remedy.applies && remedy.least);
+        let first = first.or_else(|| diagnosis.remedies.iter().position(|remedy| remedy.applies)).filter(|_| number == 0);
+        let after = first.and_then(|first| plan(evidence, diagnosis, diagnosis.remedies.get(first)?, &[]).ok()).unwrap_or_default().after;
         for (remedy, steps) in diagnosis.remedies.iter_mut().zip(planned) {
             remedy.steps = steps.unwrap_or_default();
+        }
+        if let Some(remedy) = first.and_then(|first| diagnosis.remedies.get_mut(first)) {
+            remedy.steps.extend(after.into_iter().map(|after| Step {
+                action: if after.argv.is_empty() { "manual" } else { "run" },
+                file: None,
+                diff: None,
+                argv: after.argv,
+                text: after.text,
+            }));
         }
     }
 }
@@ -314,11 +345,12 @@ fn job(
     if let Some(bundle) = on.first().filter(|_| !plan.info_plist.is_empty()).and_then(|executable| bundle_of(evidence, executable)) {
         also.extend(Some(bundle.path.clone()).filter(|_| !bundle.executable.as_ref().is_some_and(edited)));
     }
-    Some(Job { changed, also, runtime: signing.runtime, distribution: signing.distribution, everything: signing.everything })
+    let scenario::Signing { runtime, distribution, everything, .. } = signing;
+    Some(Job { changed, also, runtime, distribution, everything, ..Job::default() })
 }
 
 /// The whole, from the folder that holds the target; `None` without a target.
-fn whole(evidence: &Evidence) -> Option<String> {
+pub(super) fn whole(evidence: &Evidence) -> Option<String> {
     let target = &evidence.target;
     match (target.kind, &target.executable) {
         (TargetKind::None, _) => None,
@@ -364,11 +396,7 @@ fn cautions(evidence: &Evidence, remedy: &Remedy, job: Option<&Job>, plan: &Plan
     let folder = sign::folder(evidence);
     if !plan.sign.is_empty() && !folder.as_os_str().is_empty() {
         let files = if plan.edits.is_empty() { "" } else { ", with the entitlements files there" };
-        cautions.push(format!(
-            "The commands are written for the folder that holds {}: run them in {}{files}.",
-            evidence.target.name(),
-            folder.display()
-        ));
+        cautions.push(format!("{FOLDER_CAUTION} that holds {}: run them in {}{files}.", evidence.target.name(), folder.display()));
     }
     if !plan.info_plist.is_empty() {
         cautions.push("Info.plist is sealed: after it is changed the signature is broken until the app is signed again.".into());
@@ -380,14 +408,26 @@ fn cautions(evidence: &Evidence, remedy: &Remedy, job: Option<&Job>, plan: &Plan
 /// What the identity that signs brings with it.
 fn identity_cautions(evidence: &Evidence, remedy: &Remedy, job: &Job, plan: &Plan) -> Vec<String> {
     let mut cautions = Vec::new();
-    let identity = Identity::of(evidence, job.distribution);
+    let identity = Identity::for_job(evidence, job);
     let signer = evidence.main_images().next().and_then(Image::facts).map(|facts| facts.signer.kind);
     let runtime = plan.sign.iter().any(|step| {
-        let options = step.argv.iter().skip_while(|word| *word != "--options").nth(1);
-        options.is_some_and(|options| options.split(',').any(|name| name == "runtime"))
+        let options = step.argv.windows(2).filter(|pair| matches!(pair[0].as_str(), "--options" | "--code-signature-flags"));
+        options.into_iter().any(|pair| pair[1].split(',').any(|name| name == "runtime"))
     });
     if identity.ad_hoc && runtime && !remedy.add_entitlements.iter().any(|added| added == key::LIBRARY_VALIDATION) {
-        cautions.push("An ad hoc signature has no team. With the runtime flag, library validation then refuses every library that is not Apple's, the app's own included.".into());
+        cautions.push("An ad hoc signature has no team. With the runtime flag, library validation then refuses every library that is not Apple's, the app's own included. For an experiment, sign without the flag: --no-runtime.".into());
+    }
+    if identity.ad_hoc && job.signing.who == Who::AdHoc {
+        cautions.push(
+            "An ad hoc signature is for an experiment on this Mac: another Mac does not run it, and macOS asks again for every permission."
+                .into(),
+        );
+    }
+    if job.signing.no_runtime {
+        cautions.push("Without the runtime flag nothing of what it refuses is refused, so this shows only that the app works unhardened: the notary service wants the flag.".into());
+    }
+    if job.signing.signer == Signer::Rcodesign && !matches!(job.signing.who, Who::P12(_)) && !identity.ad_hoc {
+        cautions.push("rcodesign has no keychain: give certificate and key as a file, --p12 FILE.".into());
     }
     if matches!(signer, Some(SignerKind::Apple | SignerKind::AppStore | SignerKind::TestFlight)) {
         cautions.push(
@@ -399,6 +439,7 @@ fn identity_cautions(evidence: &Evidence, remedy: &Remedy, job: &Job, plan: &Pla
             sign::PLACEHOLDER
         ));
     }
+    cautions.extend(after::new_identity(&identity).filter(|_| !plan.sign.is_empty()).map(str::to_owned));
     if signer == Some(SignerKind::DeveloperId) && !plan.sign.is_empty() {
         cautions.push("Signing again voids the notarization ticket: notarize and staple the app again before you ship it.".into());
     }

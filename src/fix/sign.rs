@@ -6,24 +6,76 @@
 
 use crate::evidence::{Bundle, Evidence, Image, TargetKind};
 use crate::read::cms::SignerKind;
-use crate::read::signature::CodeSignatureFlags;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+
+mod argv;
+mod quote;
+
+pub use quote::{command_line, command_line_exact, quote, quote_exact};
 
 /// Stands for an identity that the signature does not tell.
 pub const PLACEHOLDER: &str = "Developer ID Application: YOUR NAME (TEAMID)";
 
 /// One code object to sign.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SignStep {
     /// Object, relative to the target (a bundle folder or a bare Mach-O); empty for the target itself.
     pub object: PathBuf,
-    /// Argument list, `codesign` first.
+    /// Argument list, the signing program first; what is not UTF-8 is shown as U+FFFD.
     pub argv: Vec<String>,
+    /// The same, byte for byte: what is run.
+    pub exact: Vec<OsString>,
     /// The entitlements file it uses, if any.
     pub entitlements: Option<PathBuf>,
     /// Why it is signed, in a few words ("library of another team", "holds a changed object").
     pub why: String,
+}
+
+/// The program that signs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Signer {
+    /// Apple's; on a Mac.
+    #[default]
+    Codesign,
+    /// Of the crate apple-codesign; anywhere.
+    Rcodesign,
+}
+
+impl Signer {
+    /// Name of the program.
+    pub fn program(self) -> &'static str {
+        match self {
+            Signer::Codesign => "codesign",
+            Signer::Rcodesign => "rcodesign",
+        }
+    }
+}
+
+/// With whose identity.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Who {
+    /// The one the app is signed with now.
+    #[default]
+    InUse,
+    /// Nobody's: for an experiment on this machine.
+    AdHoc,
+    /// One of the keychain, by name or hash.
+    Named(String),
+    /// Certificate and key in a PKCS #12 file.
+    P12(PathBuf),
+}
+
+/// How the user wants it signed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Signing {
+    /// Program.
+    pub signer: Signer,
+    /// Identity.
+    pub who: Who,
+    /// Without the runtime flag: an ad hoc signature has no team, so with the flag library validation refuses the app's own libraries.
+    pub no_runtime: bool,
 }
 
 /// What is to be signed, and what about it differs from the present signatures.
@@ -39,6 +91,22 @@ pub struct Job {
     pub distribution: bool,
     /// Every code object of the target.
     pub everything: bool,
+    /// Program, identity, flag, as the user wants them.
+    pub signing: Signing,
+}
+
+impl Job {
+    /// Runtime flag of executables: what the user wants counts before what the remedy asks.
+    fn runtime(&self) -> Option<bool> {
+        if self.signing.no_runtime { Some(false) } else { self.runtime }
+    }
+
+    /// Another identity than the present one: nested code that kept its own would be refused by library validation.
+    fn changes_identity(&self, evidence: &Evidence) -> bool {
+        let now = Identity::of(evidence, self.distribution);
+        let new = Identity::for_job(evidence, self);
+        self.signing.who != Who::InUse && (new.ad_hoc, &new.name) != (now.ad_hoc, &now.name)
+    }
 }
 
 /// Commands that sign the objects that must be signed again, inside out; never `--deep`. `changed`: relative paths whose entitlements file is given (path of the
@@ -52,11 +120,11 @@ pub fn steps(evidence: &Evidence, job: &Job) -> Vec<SignStep> {
     if evidence.target.kind == TargetKind::None {
         return Vec::new();
     }
-    let identity = Identity::of(evidence, job.distribution);
+    let identity = Identity::for_job(evidence, job);
     let mut objects: Vec<(PathBuf, Reason)> = reasons(evidence, job).into_iter().collect();
     // A container has fewer components than what it contains, so the deepest come first.
     objects.sort_by_key(|(object, _)| (std::cmp::Reverse(object.components().count()), object.clone()));
-    objects.into_iter().map(|(object, reason)| step(evidence, job, &identity, object, reason)).collect()
+    objects.into_iter().map(|(object, reason)| argv::step(evidence, job, &identity, object, reason)).collect()
 }
 
 /// Why an object is signed; an earlier reason is the better one.
@@ -87,7 +155,7 @@ fn reasons(evidence: &Evidence, job: &Job) -> BTreeMap<PathBuf, Reason> {
     for path in &job.also {
         add(object_of(evidence, path), Reason::Asked);
     }
-    if job.everything {
+    if job.everything || job.changes_identity(evidence) {
         evidence.images.iter().for_each(|image| add(object_of(evidence, &image.path), Reason::Everything));
         evidence.bundles.iter().filter(|bundle| is_code(bundle)).for_each(|bundle| add(bundle.path.clone(), Reason::Everything));
     }
@@ -136,6 +204,18 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// The identity of a job: the user's choice, or the present one.
+    pub fn for_job(evidence: &Evidence, job: &Job) -> Self {
+        let named = |name: String| Self { ad_hoc: name == "-", name, known: true };
+        match &job.signing.who {
+            Who::InUse => Self::of(evidence, job.distribution),
+            Who::AdHoc => named("-".into()),
+            Who::Named(name) => named(name.clone()),
+            // A path is no name: a signature by it is never taken for one that is there.
+            Who::P12(path) => Self { name: path.to_string_lossy().into_owned(), ad_hoc: false, known: true },
+        }
+    }
+
     /// The identity that the target's main executable is signed with now, or that of its first executable. The placeholder when there is none that its owner
     /// could have (unsigned, Apple, App Store), or when `distribution` asks for a Developer ID and it is another.
     pub fn of(evidence: &Evidence, distribution: bool) -> Self {
@@ -156,95 +236,6 @@ impl Identity {
             None => placeholder,
         }
     }
-}
-
-fn step(evidence: &Evidence, job: &Job, identity: &Identity, object: PathBuf, reason: Reason) -> SignStep {
-    let images = images_of(evidence, &object);
-    let entitlements = match &reason {
-        Reason::Entitlements(file) => Some(file.clone()),
-        _ => None,
-    };
-    let preserved = if entitlements.is_none() {
-        preserved(evidence, job, identity, &object, &images)
-    } else {
-        kept_identifier(evidence, &object, &images)
-    };
-    let mut argv: Vec<String> = vec!["codesign".into(), "--force".into()];
-    if let Some(options) = options(evidence, job, &images, entitlements.is_some()) {
-        argv.extend(["--options".into(), options]);
-    }
-    if !identity.ad_hoc {
-        argv.push("--timestamp".into());
-    }
-    if let Some(file) = &entitlements {
-        argv.extend(["--entitlements".into(), operand(file)]);
-    }
-    if !preserved.is_empty() {
-        argv.push(format!("--preserve-metadata={}", preserved.join(",")));
-    }
-    argv.extend(["--sign".into(), identity.name.clone(), operand(&from_outside(evidence, &object))]);
-    let why = why(evidence, &reason, &images, identity);
-    SignStep { object, argv, entitlements, why }
-}
-
-/// The value of `--options`. With the same entitlements the other flags come from `--preserve-metadata=flags`; a flag that is named there replaces them all, so
-/// they are named too.
-fn options(evidence: &Evidence, job: &Job, images: &[&Image], new_entitlements: bool) -> Option<String> {
-    let hardened_target = evidence.main_images().any(Image::is_hardened);
-    let executable = images.iter().any(|image| image.is_executable());
-    let runtime = match job.runtime {
-        Some(on) => on && executable,
-        None => images.iter().any(|image| image.is_hardened()) || (executable && hardened_target),
-    };
-    let present = images.iter().fold(0, |flags, image| flags | image.flags());
-    let unchanged = runtime == (present & CodeSignatureFlags::RUNTIME != 0);
-    let never = ["adhoc", "linker-signed", "host", "runtime", "???"];
-    let mut names: Vec<&str> = CodeSignatureFlags(present).names().into_iter().filter(|name| !never.contains(name)).collect();
-    if !runtime && unchanged && !new_entitlements {
-        return None;
-    }
-    if runtime {
-        names.insert(0, "runtime");
-    }
-    (!names.is_empty()).then(|| names.join(","))
-}
-
-/// What `--preserve-metadata` keeps of an object whose entitlements stay.
-fn preserved(evidence: &Evidence, job: &Job, identity: &Identity, object: &Path, images: &[&Image]) -> Vec<&'static str> {
-    let mut keep = kept_identifier(evidence, object, images);
-    if !has_own_signature(images) {
-        return keep;
-    }
-    keep.push("entitlements");
-    if same_signer(images, identity) {
-        // A requirement written for another signer would never be met again.
-        keep.push("requirements");
-    }
-    if job.runtime != Some(false) {
-        keep.push("flags");
-    }
-    keep
-}
-
-/// `identifier` for a bare Mach-O that was signed: `codesign` would take the file's name. A bundle has its CFBundleIdentifier.
-fn kept_identifier(evidence: &Evidence, object: &Path, images: &[&Image]) -> Vec<&'static str> {
-    let bundle = evidence.bundles.iter().any(|bundle| bundle.path == object && is_code(bundle));
-    if bundle || !has_own_signature(images) { Vec::new() } else { vec!["identifier"] }
-}
-
-/// It was signed by somebody, not only by the linker.
-fn has_own_signature(images: &[&Image]) -> bool {
-    images.iter().filter_map(|image| image.facts()).any(|facts| facts.signer.kind != SignerKind::LinkerSigned)
-}
-
-fn same_signer(images: &[&Image], identity: &Identity) -> bool {
-    let ours = |image: &&Image| {
-        image.facts().is_some_and(|facts| {
-            let ad_hoc = matches!(facts.signer.kind, SignerKind::AdHoc | SignerKind::LinkerSigned);
-            if identity.ad_hoc { ad_hoc } else { facts.signer.name.as_deref() == Some(identity.name.as_str()) }
-        })
-    };
-    !images.is_empty() && images.iter().all(ours)
 }
 
 fn why(evidence: &Evidence, reason: &Reason, images: &[&Image], identity: &Identity) -> String {
@@ -281,51 +272,15 @@ pub fn from_outside(evidence: &Evidence, object: &Path) -> PathBuf {
 
 /// A path as an argument: one that begins with a dash gets `./`, so that it is no option. Bytes that are not UTF-8 are shown as U+FFFD.
 pub fn operand(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    if text.starts_with('-') { format!("./{text}") } else { text.into_owned() }
+    exact_operand(path).to_string_lossy().into_owned()
 }
 
-/// Quotes an argument for a shell so that it can be pasted: as it is when nothing in it is special, in POSIX single quotes, or as `$'…'` (bash and zsh) when it
-/// holds control or invisible characters, which are then written as escapes.
-pub fn quote(argument: &str) -> String {
-    let plain = |character: char| character.is_ascii_alphanumeric() || "_@%+:,./-=".contains(character);
-    // zsh replaces a word that begins with `=` by a path.
-    if !argument.is_empty() && !argument.starts_with('=') && argument.chars().all(plain) {
-        return argument.to_owned();
-    }
-    if !argument.chars().any(is_invisible) {
-        return format!("'{}'", argument.replace('\'', r"'\''"));
-    }
-    let mut quoted = String::from("$'");
-    for character in argument.chars() {
-        match character {
-            '\\' => quoted.push_str(r"\\"),
-            '\'' => quoted.push_str(r"\'"),
-            '\n' => quoted.push_str(r"\n"),
-            '\t' => quoted.push_str(r"\t"),
-            '\r' => quoted.push_str(r"\r"),
-            // Three octal digits: `\xHH` would swallow a hex digit that follows in some shells.
-            character if is_invisible(character) || character == '!' => {
-                character.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| quoted.push_str(&format!("\\{byte:03o}")));
-            }
-            character => quoted.push(character),
-        }
-    }
-    quoted.push('\'');
-    quoted
-}
-
-/// Control characters, and the invisible ones that can make a line read otherwise than it is (zero width, direction).
-fn is_invisible(character: char) -> bool {
-    let invisible = ['\u{61c}', '\u{feff}', '\u{2028}', '\u{2029}'];
-    character.is_control()
-        || invisible.contains(&character)
-        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
-}
-
-/// A command line for pasting.
-pub fn command_line(argv: &[String]) -> String {
-    argv.iter().map(|a| quote(a)).collect::<Vec<_>>().join(" ")
+/// Like [`operand`], byte for byte.
+pub fn exact_operand(path: &Path) -> OsString {
+    let dash = path.as_os_str().as_encoded_bytes().starts_with(b"-");
+    let mut operand = OsString::from(if dash { "./" } else { "" });
+    operand.push(path);
+    operand
 }
 
 #[cfg(test)]

@@ -19,9 +19,10 @@ mod timestamp;
 mod trust;
 
 use super::ReadError;
+use serde::{Deserialize, Serialize};
 
 /// What a certificate of the chain says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Certificate {
     /// Subject common name.
     pub common_name: Option<String>,
@@ -40,11 +41,12 @@ pub struct Certificate {
     /// Extended key usages in dotted form; `None` without that extension.
     pub purposes: Option<Vec<String>>,
     /// The DER bytes.
+    #[serde(skip)]
     pub der: Vec<u8>,
 }
 
 /// A parsed CMS SignedData.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cms {
     /// Certificates: leaf first, then its issuers as far as they are embedded.
     pub chain: Vec<Certificate>,
@@ -77,7 +79,7 @@ impl Cms {
 }
 
 /// An RFC 3161 timestamp token over the signer's signature.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timestamp {
     /// genTime, seconds since 1970 UTC.
     pub time: i64,
@@ -105,7 +107,7 @@ impl Timestamp {
 }
 
 /// A chain followed to its root.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrustedChain {
     /// Leaf first. With its root at the end when it is trusted, even if the root is not embedded; otherwise as embedded.
     pub certificates: Vec<Certificate>,
@@ -122,7 +124,7 @@ pub struct TrustedChain {
 }
 
 /// Who signed, judged by the chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SignerKind {
     /// Apple's own code.
     Apple,
@@ -175,7 +177,7 @@ pub struct TrustAnchors {
 }
 
 /// The verdict on a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signer {
     /// Kind.
     pub kind: SignerKind,

@@ -12,9 +12,10 @@ mod xml;
 use super::ReadError;
 use super::info_plist::bounded;
 use base64::Engine as _;
+use serde::{Deserialize, Serialize};
 
 /// An entitlement value.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Value {
     /// `<true/>`, `<false/>`
     Bool(bool),
@@ -33,7 +34,7 @@ pub enum Value {
 impl Eq for Value {}
 
 /// What kind of trouble an entitlements text has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum FaultKind {
     /// Not well-formed XML, or not a plist.
     Syntax,
@@ -76,7 +77,7 @@ impl FaultKind {
 }
 
 /// A fault with its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
     /// Kind.
     pub kind: FaultKind,
@@ -89,7 +90,7 @@ pub struct Fault {
 }
 
 /// Entitlements of one slice or one file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entitlements {
     /// What macOS would use: the DER when it parses, else the XML; in order. Empty when nothing parses, and when the DER is there but
     /// malformed (macOS then drops all).
@@ -100,6 +101,7 @@ pub struct Entitlements {
     /// Faults of the XML text (or of the file).
     pub xml_faults: Vec<Fault>,
     /// The embedded XML, at most 1 MiB; `None` when there is no XML blob.
+    #[serde(skip)]
     pub xml: Option<Vec<u8>>,
     /// The DER blob is there.
     pub has_der: bool,

@@ -4,9 +4,10 @@ pub(in crate::read) mod bounded;
 
 use super::ReadError;
 use plist::{Dictionary, Value};
+use serde::{Deserialize, Serialize};
 
 /// The facts of an Info.plist (XML or binary) that matter here.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InfoPlist {
     /// CFBundleIdentifier.
     pub identifier: Option<String>,
@@ -62,6 +63,11 @@ pub fn read(bytes: &[u8]) -> Result<InfoPlist, ReadError> {
         keys,
         entries: root.len(),
     })
+}
+
+/// The whole property list, bounded as [`read`] is: to write it back with a change.
+pub fn value(bytes: &[u8]) -> Result<Value, ReadError> {
+    bounded::read(bytes)
 }
 
 fn environment(variables: &Dictionary) -> Vec<(String, String)> {

@@ -3,6 +3,7 @@
 //! Reads through a [`Source`]: the commands, and the tables they name within bounds. Never goblin's `MachO::parse`, `imports`, `exports` or `symbols` (they panic, loop or abort on small crafted files).
 
 use super::{ReadError, Source};
+use serde::{Deserialize, Serialize};
 
 pub(in crate::read) mod commands;
 mod fat;
@@ -18,7 +19,7 @@ mod tests;
 const MAX_INFO_PLIST: usize = 1 << 20;
 
 /// Architecture of a slice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Arch {
     /// Intel 32 bit.
     I386,
@@ -87,7 +88,7 @@ pub struct Slices {
 }
 
 /// Mach-O file type (`MH_*`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum FileType {
     /// MH_EXECUTE
     Execute,
@@ -138,7 +139,7 @@ impl FileType {
 }
 
 /// A version packed as `xxxx.yy.zz` (LC_BUILD_VERSION, runtime version).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Version(pub u32);
 
 impl std::fmt::Display for Version {
@@ -148,7 +149,7 @@ impl std::fmt::Display for Version {
 }
 
 /// How a library is linked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LinkKind {
     /// LC_LOAD_DYLIB
     Required,
@@ -163,7 +164,7 @@ pub enum LinkKind {
 }
 
 /// A library named by a load command, in command order (ordinal = index + 1, unless a command before it could not be read).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Library {
     /// Install name as written (`@rpath/…`, absolute, or relative).
     pub name: String,
@@ -172,7 +173,7 @@ pub struct Library {
 }
 
 /// A section.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Section {
     /// Segment name (`__TEXT`).
     pub segment: String,
@@ -193,7 +194,7 @@ pub struct Section {
 }
 
 /// A segment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
     /// Name.
     pub name: String,
@@ -212,7 +213,7 @@ pub struct Segment {
 }
 
 /// A symbol that this image takes from another.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Undefined {
     /// Name with its leading underscore (`_mmap`).
     pub name: String,
@@ -223,7 +224,7 @@ pub struct Undefined {
 }
 
 /// A range of bytes in a slice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileRange {
     /// Offset from the slice's start.
     pub offset: u64,
@@ -232,7 +233,7 @@ pub struct FileRange {
 }
 
 /// The facts of one slice. Every list is bounded; what did not fit or could not be read is in `faults`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MachO {
     /// From the slice's own header.
     pub arch: Arch,
@@ -271,6 +272,7 @@ pub struct MachO {
     /// LC_SYMTAB present with local or exported symbols (false: stripped).
     pub has_symbols: bool,
     /// Raw bytes of `__TEXT,__info_plist`, at most 1 MiB.
+    #[serde(skip)]
     pub info_plist: Option<Vec<u8>>,
     /// What could not be read.
     pub faults: Vec<ReadError>,

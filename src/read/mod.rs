@@ -24,8 +24,12 @@ pub mod profile;
 pub mod requirement;
 pub mod signature;
 pub mod source;
+pub(crate) mod stored;
 
 pub use source::{ReadError, Source};
+
+/// A word that is a constant of the program. A name of its own, so that facts can be read from a file too (a borrowed field could not).
+pub type Word = &'static str;
 
 /// Bytes of a file as text: invalid UTF-8 becomes U+FFFD, so that no fact is lost for an odd name.
 pub fn lossy(bytes: &[u8]) -> String {

@@ -10,13 +10,14 @@ use super::entitlements::{self, Value};
 use super::info_plist::bounded;
 use super::{ReadError, cms::ber};
 use plist::Dictionary;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 /// Largest profile that is read (bytes). A development profile with hundreds of devices and certificates has less than 1 MiB.
 pub const MAX_PROFILE: usize = 16 << 20;
 
 /// A provisioning profile.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
     /// Name.
     pub name: Option<String>,

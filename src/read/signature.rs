@@ -18,12 +18,13 @@ use super::cms::Cms;
 use super::entitlements::Entitlements;
 use super::macho::Version;
 use super::requirement::RequirementSet;
+use serde::{Deserialize, Serialize};
 
 /// Largest signature that is read (bytes). A 1 GiB executable has about 8 MiB of page hashes.
 pub const MAX_SIGNATURE: usize = 256 << 20;
 
 /// CodeDirectory flags (`cs_blobs.h`), as they stand in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CodeSignatureFlags(pub u32);
 
 #[allow(missing_docs)] // Apple's names; the values are in cs_blobs.h.
@@ -69,7 +70,7 @@ impl CodeSignatureFlags {
 }
 
 /// Digest algorithm of a CodeDirectory (`hashType`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum HashType {
     /// 1: SHA-1, 20 bytes.
     Sha1,
@@ -84,7 +85,7 @@ pub enum HashType {
 }
 
 /// One entry of the SuperBlob's index.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlobIndex {
     /// Slot number (`CSSLOT_*`): 0 CodeDirectory, 2 requirements, 5 entitlements XML, 7 entitlements DER, 0x1000.. alternates, 0x10000 CMS …
     pub slot: u32,
@@ -97,7 +98,7 @@ pub struct BlobIndex {
 }
 
 /// One CodeDirectory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeDirectory {
     /// Slot it lies in (0 or 0x1000..).
     pub slot: u32,
@@ -120,6 +121,7 @@ pub struct CodeDirectory {
     /// Bytes of the file that the code slots cover.
     pub code_limit: u64,
     /// Digests of pages, in order.
+    #[serde(skip)]
     pub code_slots: Vec<Vec<u8>>,
     /// Special slots: index 0 is slot −1 (Info.plist), index 1 slot −2 …; an all-zero digest is `None`.
     pub special_slots: Vec<Option<Vec<u8>>>,
@@ -136,7 +138,7 @@ pub struct CodeDirectory {
 }
 
 /// What a Mach-O slice's embedded signature says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signature {
     /// Index entries in file order.
     pub blobs: Vec<BlobIndex>,
@@ -158,6 +160,7 @@ pub struct Signature {
     /// The same for every directory, in the order of `directories`.
     pub slot_faults: Vec<Vec<u32>>,
     /// The requirements of slot 2, decoded; `None` when the slot is missing, an error when it cannot be read.
+    #[serde(skip)] // Names of the signer stand in it as bytes; what a report says of it is evaluated before a case is saved.
     pub requirement_set: Option<Result<RequirementSet, ReadError>>,
     /// Blobs that could not be read, two directories of one digest type, …
     pub faults: Vec<ReadError>,

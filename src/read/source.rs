@@ -1,9 +1,10 @@
 //! What every parser of a big file takes: a length and checked reads at an offset.
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Why a reader could not go on: what it was reading, and where.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[error("{what} at offset {offset:#x}")]
 pub struct ReadError {
     /// What was wrong, lower case, no full stop ("load command larger than the commands area").

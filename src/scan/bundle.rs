@@ -3,6 +3,7 @@
 use super::walk::Seen;
 use crate::evidence::{Bundle, TargetKind};
 use crate::read::info_plist::{self, InfoPlist};
+use crate::read::profile::{self, Profile};
 use crate::system::System;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -137,9 +138,15 @@ fn read(system: &dyn System, root: &Path, folder: &Path, kind: TargetKind, layou
         info,
         executable,
         has_profile: profiles.iter().any(|profile| seen.has_file(profile)),
+        profile: profiles.iter().find(|profile| seen.has_file(profile)).map(|profile| read_profile(system, &root.join(profile))),
         has_seal: seen.has_file(&seal),
     };
     Found { bundle, seal, gap }
+}
+
+fn read_profile(system: &dyn System, path: &Path) -> Result<Box<Profile>, String> {
+    let bytes = system.read_small(path, profile::MAX_PROFILE).map_err(|error| error.to_string())?;
+    profile::read(&bytes).map(Box::new).map_err(|error| error.to_string())
 }
 
 fn read_info(system: &dyn System, path: &Path) -> (Option<InfoPlist>, Option<String>) {

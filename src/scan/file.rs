@@ -261,7 +261,7 @@ fn info_values(
     if bytes.is_empty() { Some(Vec::new()) } else { requirement::info_values(&bytes).ok() }
 }
 
-fn sign(window: &Window<'_>, macho: &MachO, anchors: &TrustAnchors) -> Signed {
+pub(super) fn sign(window: &Window<'_>, macho: &MachO, anchors: &TrustAnchors) -> Signed {
     let Some(range) = macho.signature else { return Signed::No };
     let signature = window.read_vec(range.offset, range.size, signature::MAX_SIGNATURE).and_then(|bytes| signature::read(&bytes));
     match signature {

@@ -3,11 +3,13 @@
 //! Only regular files inside the target are opened. What cannot be read is a [`Gap`]; only a target or a text that cannot be examined at all is
 //! an error. The result does not depend on the number of threads.
 
+mod archive;
 mod bundle;
 mod digest;
 mod file;
 pub mod install_name;
 mod queue;
+mod reports;
 mod script;
 mod seal;
 mod single;
@@ -45,8 +47,10 @@ const PROGRESS_STEP: u64 = 16 << 20;
 pub struct Request {
     /// App, bundle, folder or Mach-O; `None` for evidence only.
     pub path: Option<PathBuf>,
-    /// Evidence files in the order given, whichever option brought them; `-` is standard input.
+    /// Evidence files in the order given, whichever option brought them; `-` is standard input. Of a folder the reports and logs in it.
     pub texts: Vec<PathBuf>,
+    /// Folders in which reports of the app are looked for (`--reports-dir`).
+    pub reports: Vec<PathBuf>,
     /// Evidence given in memory: (name, bytes): a paste, standard input already read, a practice app's report.
     pub pasted: Vec<(String, Vec<u8>)>,
     /// Extra roots.
@@ -57,6 +61,8 @@ pub struct Request {
     pub arch: Option<Arch>,
     /// `--at`: seconds since 1970 UTC instead of the clock.
     pub at: Option<i64>,
+    /// `--project`: the folder of the app's project.
+    pub project: Option<PathBuf>,
 }
 
 /// Progress of a scan.
@@ -117,6 +123,11 @@ impl ScanError {
     }
 }
 
+/// The file that is started for a path: the main executable of an app, a Mach-O, a script; named by the path as it was given. Reads nothing but Info.plist.
+pub fn program(system: &dyn System, path: &Path) -> Result<PathBuf, ScanError> {
+    target::program(system, path)
+}
+
 /// Counts what was done and tells it. Shared by all threads.
 struct Meter<'a> {
     tell: &'a (dyn Fn(&Progress) + Sync),
@@ -157,10 +168,23 @@ pub fn scan(
     let meter = Meter::new(progress);
     let mut gaps = Vec::new();
     let goal = request.path.as_deref().map(|path| target::recognise(system, path)).transpose()?;
-    let mut texts = texts::read(system, request, cancel, &mut gaps)?;
+    let (folders, mut texts) = named_texts(system, request, cancel, &mut gaps)?;
     let run = Run { system, request, cancel, meter: &meter };
     let mut evidence = match (goal, &request.path) {
-        (Some(Goal::Folder { path, root, kind }), _) => run.folder(path, &root, kind)?,
+        (Some(Goal::Folder { path, root, kind }), _) => match run.folder(path.clone(), &root, kind) {
+            // A folder without code may be a folder of reports.
+            Err(ScanError::Refused { path: what, why }) if kind == TargetKind::Folder => {
+                let found = reports::of_folder(system, &path, None, cancel, &mut gaps);
+                texts.extend(found.map_err(|_| ScanError::Refused { path: what, why })?);
+                Evidence::empty()
+            }
+            outcome => outcome?,
+        },
+        (Some(Goal::Case(real)), Some(path)) => {
+            let mut evidence = case(system, path, &real)?;
+            texts = evidence.texts.drain(..).chain(texts).collect();
+            evidence
+        }
         (Some(Goal::MachO(real)), Some(path)) => run.macho(path, &real)?,
         (Some(Goal::Script(real)), Some(path)) => run.script(path, &real)?,
         (Some(Goal::Evidence), Some(path)) => {
@@ -172,6 +196,14 @@ pub fn scan(
     if cancel.load(Ordering::Relaxed) {
         return Err(ScanError::Cancelled);
     }
+    let wanted = reports::Wanted::of(&evidence);
+    for folder in &folders {
+        texts.extend(reports::of_folder(system, folder, wanted.as_ref(), cancel, &mut gaps)?);
+    }
+    if let Some(wanted) = wanted.as_ref().filter(|_| !request.reports.is_empty()) {
+        texts.extend(reports::of_app(system, &request.reports, wanted, cancel, &mut gaps)?);
+    }
+    let texts = reports::grouped(texts);
     evidence.gaps.append(&mut gaps);
     evidence.gaps.extend(texts.iter().filter_map(unusable));
     evidence.gaps.sort();
@@ -180,9 +212,34 @@ pub fn scan(
     if !request.anchors.extra.is_empty() {
         evidence.trust_anchor = request.anchors.extra.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
     }
-    evidence.examined_at = request.at.unwrap_or_else(|| system.now());
-    evidence.os = request.os;
-    evidence.arch = request.arch;
+    // A case keeps the moment, system and slice it was judged for.
+    if evidence.examined_at == 0 || request.at.is_some() {
+        evidence.examined_at = request.at.unwrap_or_else(|| system.now());
+    }
+    evidence.os = request.os.or(evidence.os);
+    evidence.arch = request.arch.or(evidence.arch);
+    Ok(evidence)
+}
+
+/// Texts that are files, read; and those that are folders, for later: which of their reports count depends on the target.
+fn named_texts(
+    system: &dyn System,
+    request: &Request,
+    cancel: &AtomicBool,
+    gaps: &mut Vec<Gap>,
+) -> Result<(Vec<PathBuf>, Vec<EvidenceText>), ScanError> {
+    let is_folder = |path: &PathBuf| {
+        path != Path::new("-") && system.canonical(path).and_then(|real| system.entry(&real)).is_ok_and(|kind| kind == EntryKind::Directory)
+    };
+    let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) = request.texts.iter().cloned().partition(is_folder);
+    let texts = texts::read(system, &files, &request.pasted, cancel, gaps)?;
+    Ok((folders, texts))
+}
+
+/// Facts of a case file.
+fn case(system: &dyn System, path: &Path, real: &Path) -> Result<Evidence, ScanError> {
+    let bytes = system.read_small(real, crate::casefile::MAX_CASE).map_err(|error| ScanError::io(path, error))?;
+    let (evidence, _) = crate::casefile::read(&bytes).map_err(|error| ScanError::refused(path, &error.to_string()))?;
     Ok(evidence)
 }
 
@@ -272,6 +329,7 @@ impl Run<'_> {
         for main in found.iter().filter_map(|found| found.bundle.executable.as_ref()) {
             evidence.gaps.extend(no_code(&evidence, &seen, main));
         }
+        archive::read(self, root, &seen, &mut evidence)?;
         evidence.target = Target { path, root: root.to_path_buf(), kind, identifier, executable };
         evidence.bundles = found.into_iter().map(|found| found.bundle).collect();
         Ok(evidence)

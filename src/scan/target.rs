@@ -1,6 +1,7 @@
 //! What the user named: a bundle, a folder, a Mach-O, a script, evidence, or something Temper does not open.
 
 use super::{ScanError, bundle, file, texts};
+use crate::casefile;
 use crate::evidence::TargetKind;
 use crate::read::macho;
 use crate::system::{EntryKind, System};
@@ -30,6 +31,8 @@ pub(super) enum Goal {
     Script(PathBuf),
     /// It is evidence, not a target.
     Evidence,
+    /// A case file, without links.
+    Case(PathBuf),
 }
 
 /// Recognises the path.
@@ -43,6 +46,48 @@ pub(super) fn recognise(system: &dyn System, path: &Path) -> Result<Goal, ScanEr
             path,
             "a FIFO, socket or device, which Temper does not open: name an app, a bundle, a folder or a Mach-O file",
         )),
+    }
+}
+
+/// The file that is started for a path.
+pub(super) fn program(system: &dyn System, path: &Path) -> Result<PathBuf, ScanError> {
+    let refused = |why: &str| Err(ScanError::refused(path, why));
+    let (named, root, kind) = match recognise(system, path)? {
+        // A name without a slash would be looked up in PATH.
+        Goal::MachO(_) | Goal::Script(_) => {
+            return Ok(if path.components().count() == 1 { Path::new(".").join(path) } else { path.into() });
+        }
+        Goal::Case(_) => return refused("a saved case, not a program: name the app, or a Mach-O file"),
+        Goal::Evidence => return refused("evidence, not a program: name the app, or a Mach-O file"),
+        // The main executable of the bundle itself was named.
+        Goal::Folder { .. }
+            if matches!(system.entry(&system.canonical(path).map_err(|error| ScanError::io(path, error))?), Ok(EntryKind::File(_))) =>
+        {
+            return Ok(path.to_path_buf());
+        }
+        Goal::Folder { path: named, root, kind } => (named, root, kind),
+    };
+    match kind {
+        TargetKind::App | TargetKind::Bundle => {}
+        TargetKind::Xpc | TargetKind::Appex => return refused("macOS alone starts such a service, when its app asks for it: name the app"),
+        TargetKind::Framework => return refused("a framework is no program: name the app that uses it"),
+        _ => return refused("a folder: name the app or the program in it that is to be started"),
+    }
+    let (info, code) = match system.entry(&root.join("Contents")) {
+        Ok(EntryKind::Directory) => ("Contents/Info.plist", "Contents/MacOS"),
+        _ => ("Info.plist", ""),
+    };
+    let read = system.read_small(&root.join(info), 8 << 20).map_err(|error| ScanError::io(&path.join(info), error))?;
+    let executable = crate::read::info_plist::read(&read).ok().and_then(|info| info.executable);
+    // The name stands in a file from elsewhere: it must name a file in that very folder.
+    let Some(name) = executable.filter(|name| !name.contains('/') && !matches!(name.as_str(), "" | "." | "..")) else {
+        return refused("its Info.plist names no main executable (CFBundleExecutable)");
+    };
+    let tail = Path::new(code).join(name);
+    match system.canonical(&root.join(&tail)).and_then(|real| Ok((system.entry(&real)?, real))) {
+        Ok((EntryKind::File(_), real)) if real.starts_with(&root) => Ok(named.join(tail)),
+        Ok(_) => refused("its main executable is no file of its own"),
+        Err(error) => Err(ScanError::io(&named.join(tail), error)),
     }
 }
 
@@ -60,6 +105,9 @@ fn recognise_file(system: &dyn System, path: &Path, real: PathBuf, size: u64) ->
     };
     if let Some(code) = code {
         return Ok(bundle_around(system, &real).unwrap_or(code));
+    }
+    if casefile::looks_like_case(&head) {
+        return Ok(Goal::Case(real));
     }
     if let Some(why) = container(system, path, &real, &head, size) {
         return Err(ScanError::refused(path, &why));
@@ -170,6 +218,8 @@ fn apps_in(system: &dyn System, root: &Path) -> Vec<PathBuf> {
                 Some(TargetKind::App) => apps.push(entry.path),
                 Some(_) => {}
                 None if entry.path.extension().is_some_and(|extension| extension == "dSYM") => {}
+                // What a fix keeps for its undoing is no other app.
+                None if entry.path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".temper-fix-")) => {}
                 None if depth < MAX_DEPTH => todo.push((entry.path, depth + 1)),
                 None => {}
             }

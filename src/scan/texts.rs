@@ -1,11 +1,13 @@
 //! Evidence texts: crash reports, logs, notary logs, entitlements files. What a text is, its content decides, never its name.
 
-use super::{Request, ScanError};
+use super::ScanError;
+use crate::casefile;
 use crate::evidence::{EvidenceText, Gap, TextFacts};
 use crate::read::crash;
 use crate::read::log::{self, TextKind};
 use crate::read::{entitlements, info_plist};
 use crate::system::{EntryKind, System};
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -19,15 +21,16 @@ const STEP: usize = 1 << 20;
 /// Reads all texts of a request: files first, then what was given in memory.
 pub(super) fn read(
     system: &dyn System,
-    request: &Request,
+    files: &[PathBuf],
+    pasted: &[(String, Vec<u8>)],
     cancel: &AtomicBool,
     gaps: &mut Vec<Gap>,
 ) -> Result<Vec<EvidenceText>, ScanError> {
     let mut texts = Vec::new();
-    for path in &request.texts {
+    for path in files {
         texts.push(read_path(system, path, cancel, gaps)?);
     }
-    for (name, bytes) in &request.pasted {
+    for (name, bytes) in pasted {
         if cancel.load(Ordering::Relaxed) {
             return Err(ScanError::Cancelled);
         }
@@ -96,13 +99,16 @@ pub(super) fn is_evidence(path: &Path, head: &[u8]) -> bool {
 /// What a text is and says.
 pub(super) fn recognise(name: &str, path: Option<PathBuf>, bytes: &[u8]) -> EvidenceText {
     let (kind, facts) = facts(bytes);
-    EvidenceText { source: name.to_owned(), path, kind, facts }
+    EvidenceText { source: name.to_owned(), path, kind, facts, also: Vec::new() }
 }
 
 fn facts(bytes: &[u8]) -> (&'static str, TextFacts) {
     let unusable = |why: &str| ("unusable", TextFacts::Unusable(why.to_owned()));
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return unusable("empty");
+    }
+    if casefile::looks_like_case(bytes) {
+        return unusable("a case file of Temper, which is no text: name it without an option, as you would the app");
     }
     match log::kind_of(bytes) {
         TextKind::Plist => return plist(bytes),
@@ -140,15 +146,15 @@ fn plist(bytes: &[u8]) -> (&'static str, TextFacts) {
     ("entitlements", TextFacts::Entitlements(Box::new(entitlements::read_file(bytes))))
 }
 
-/// Bytes as text; UTF-16 by its byte order mark.
-fn decode(bytes: &[u8]) -> String {
+/// Bytes as text, borrowed where they are text already: a log may have hundreds of megabytes. UTF-16 by its byte order mark.
+fn decode(bytes: &[u8]) -> Cow<'_, str> {
     let units = |from: fn([u8; 2]) -> u16| bytes.chunks_exact(2).skip(1).map(|pair| from([pair[0], pair[1]])).collect::<Vec<_>>();
     if bytes.starts_with(&[0xff, 0xfe]) {
-        String::from_utf16_lossy(&units(u16::from_le_bytes))
+        Cow::Owned(String::from_utf16_lossy(&units(u16::from_le_bytes)))
     } else if bytes.starts_with(&[0xfe, 0xff]) {
-        String::from_utf16_lossy(&units(u16::from_be_bytes))
+        Cow::Owned(String::from_utf16_lossy(&units(u16::from_be_bytes)))
     } else {
-        crate::read::lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes))
+        String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes))
     }
 }
 
@@ -156,11 +162,12 @@ fn decode(bytes: &[u8]) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::scan::Request;
     use crate::system::fake::FakeSystem;
 
     fn read_all(system: &FakeSystem, request: &Request) -> (Result<Vec<EvidenceText>, ScanError>, Vec<Gap>) {
         let mut gaps = Vec::new();
-        (read(system, request, &AtomicBool::new(false), &mut gaps), gaps)
+        (read(system, &request.texts, &request.pasted, &AtomicBool::new(false), &mut gaps), gaps)
     }
 
     #[test]

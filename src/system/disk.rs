@@ -2,13 +2,14 @@
 //!
 //! Regular files only: a FIFO, socket or device is never opened for reading, and a link in the last component is never followed.
 
-use super::{Entry, EntryKind, OpenFile, System};
+use super::launch::{Control, Ended, Launch, Machine, Stamp};
+use super::{Change, Command, Entry, EntryKind, OpenFile, Output, Secret, SecretSource, System, process};
 use etcetera::BaseStrategy;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Name of Temper's own folder in the user's cache and configuration.
 const FOLDER: &str = "temper";
@@ -162,8 +163,53 @@ impl System for RealSystem {
         etcetera::choose_base_strategy().ok().map(|folders| folders.config_dir().join(FOLDER))
     }
 
+    fn change(&self, change: Change<'_>) -> io::Result<()> {
+        process::change(change)
+    }
+
+    fn run(&self, command: &Command) -> io::Result<Output> {
+        process::run(command)
+    }
+
+    fn secret(&self, from: &SecretSource) -> io::Result<Secret> {
+        process::secret(from)
+    }
+
     fn threads(&self) -> usize {
         std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get).min(16)
+    }
+
+    fn variables(&self) -> Vec<(String, String)> {
+        std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())).collect()
+    }
+
+    fn stamp(&self, path: &Path) -> io::Result<Stamp> {
+        let metadata = fs::symlink_metadata(path)?;
+        let time = |seconds: i64, nanoseconds: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
+        Ok(Stamp {
+            size: metadata.len(),
+            modified: time(metadata.mtime(), metadata.mtime_nsec()),
+            changed: time(metadata.ctime(), metadata.ctime_nsec()),
+            inode: metadata.ino(),
+        })
+    }
+
+    fn pause(&self, how_long: Duration) {
+        std::thread::sleep(how_long);
+    }
+
+    fn launch(&self, launch: &Launch, control: &Control, output: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<Ended> {
+        super::pty::launch(launch, control, output)
+    }
+
+    #[cfg(target_os = "macos")]
+    fn machine(&self) -> Machine {
+        super::macos::machine()
+    }
+
+    #[cfg(not(target_os = "macos"))]
+    fn machine(&self) -> Machine {
+        Machine::default()
     }
 }
 

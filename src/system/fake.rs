@@ -1,6 +1,7 @@
 //! A machine in memory, for tests: files, folders, links, FIFOs, unreadable files, files of any length, a fixed clock.
 
-use super::{Entry, EntryKind, OpenFile, System};
+use super::launch::{Control, Ended, Launch, Machine, Stamp};
+use super::{Change, Command, Entry, EntryKind, OpenFile, Output, Secret, SecretSource, System};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -20,11 +21,19 @@ enum Node {
     UnreadableDirectory,
 }
 
+/// What a program does to the machine in memory, and what it says.
+pub type Program = Box<dyn Fn(&FakeSystem, &Command) -> io::Result<Output> + Send + Sync>;
+
 /// A machine in memory.
-#[derive(Debug)]
 pub struct FakeSystem {
     nodes: Mutex<BTreeMap<PathBuf, Node>>,
     opened: Mutex<Vec<PathBuf>>,
+    ran: Mutex<Vec<Command>>,
+    commands: Option<Program>,
+    /// Passwords by variable name; a prompt and a descriptor have none.
+    pub secrets: BTreeMap<String, Vec<u8>>,
+    /// The file system cannot exchange two files.
+    pub no_exchange: bool,
     /// Extended attributes: (path, name) → value.
     pub attributes: BTreeMap<(PathBuf, String), Vec<u8>>,
     /// Environment.
@@ -35,6 +44,18 @@ pub struct FakeSystem {
     pub input: Vec<u8>,
     /// Number of threads worth starting.
     pub thread_count: usize,
+    /// What a started program writes, and how it ends; `None`: it cannot be started.
+    pub program: Option<(Vec<u8>, Ended)>,
+    /// What was started.
+    pub launched: Mutex<Vec<Launch>>,
+    /// What the machine says about itself.
+    pub settings: Machine,
+}
+
+impl std::fmt::Debug for FakeSystem {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("FakeSystem").field("nodes", &self.nodes).finish_non_exhaustive()
+    }
 }
 
 impl Default for FakeSystem {
@@ -42,11 +63,18 @@ impl Default for FakeSystem {
         Self {
             nodes: Mutex::new(BTreeMap::from([(PathBuf::from("/"), Node::Directory)])),
             opened: Mutex::default(),
+            ran: Mutex::default(),
+            commands: None,
+            secrets: BTreeMap::new(),
+            no_exchange: false,
             attributes: BTreeMap::new(),
             variables: BTreeMap::new(),
             clock: 1_700_000_000,
             input: Vec::new(),
             thread_count: 2,
+            program: None,
+            launched: Mutex::default(),
+            settings: Machine::default(),
         }
     }
 }
@@ -125,6 +153,39 @@ impl FakeSystem {
     /// Adds a folder that may not be listed.
     pub fn unreadable_folder(self, path: &str) -> Self {
         self.put(path, Node::UnreadableDirectory)
+    }
+
+    /// Lets `program` answer for every program that is run. Without it there is none.
+    pub fn program(self, program: impl Fn(&FakeSystem, &Command) -> io::Result<Output> + Send + Sync + 'static) -> Self {
+        Self { commands: Some(Box::new(program)), ..self }
+    }
+
+    /// Every command that was run, in order.
+    pub fn ran(&self) -> Vec<Command> {
+        locked(&self.ran).clone()
+    }
+
+    /// Every file below `folder` with its bytes, every link with its target.
+    pub fn tree(&self, folder: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+        let nodes = locked(&self.nodes);
+        let inside = nodes.iter().filter(|(path, _)| path.starts_with(folder));
+        inside
+            .filter_map(|(path, node)| match node {
+                Node::File(bytes, _) => Some((path.clone(), bytes.to_vec())),
+                Node::Link(target) => Some((path.clone(), target.as_os_str().as_encoded_bytes().to_vec())),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Everything at and below `from`, taken away and given back with `to` in its place.
+    fn take(nodes: &mut BTreeMap<PathBuf, Node>, from: &Path, to: &Path) -> Vec<(PathBuf, Node)> {
+        let paths: Vec<PathBuf> = nodes.keys().filter(|path| path.starts_with(from)).cloned().collect();
+        let moved = |path: &PathBuf| match path.strip_prefix(from) {
+            Ok(rest) if !rest.as_os_str().is_empty() => to.join(rest),
+            _ => to.to_path_buf(),
+        };
+        paths.iter().filter_map(|path| nodes.remove(path).map(|node| (moved(path), node))).collect()
     }
 
     /// Everything that was opened, in order.
@@ -247,6 +308,65 @@ impl System for FakeSystem {
         Ok(())
     }
 
+    fn change(&self, change: Change<'_>) -> io::Result<()> {
+        let taken = |path: &Path| match self.node(path) {
+            Ok(_) => Err(io::Error::from(io::ErrorKind::AlreadyExists)),
+            Err(_) => Ok(()),
+        };
+        match change {
+            Change::MakeFolder { at, .. } => {
+                taken(at)?;
+                self.insert(at, Node::Directory);
+            }
+            Change::CopyFile(from, to) => {
+                taken(to)?;
+                self.insert(to, self.node(from)?);
+            }
+            Change::MakeLink { at, target } => {
+                taken(at)?;
+                self.insert(at, Node::Link(target.to_path_buf()));
+            }
+            Change::Move(from, to) => {
+                self.node(from)?;
+                taken(to)?;
+                let mut nodes = locked(&self.nodes);
+                let moved = Self::take(&mut nodes, from, to);
+                nodes.extend(moved);
+            }
+            Change::Exchange(..) if self.no_exchange => return Err(io::ErrorKind::Unsupported.into()),
+            Change::Exchange(a, b) => {
+                self.node(a)?;
+                self.node(b)?;
+                let mut nodes = locked(&self.nodes);
+                let moved = [Self::take(&mut nodes, a, b), Self::take(&mut nodes, b, a)].concat();
+                nodes.extend(moved);
+            }
+            Change::RemoveFile(path) => {
+                self.node(path)?;
+                locked(&self.nodes).remove(path);
+            }
+            Change::RemoveFolder(path) => {
+                if !self.list(path)?.is_empty() {
+                    return Err(io::ErrorKind::DirectoryNotEmpty.into());
+                }
+                locked(&self.nodes).remove(path);
+            }
+        }
+        Ok(())
+    }
+
+    fn run(&self, command: &Command) -> io::Result<Output> {
+        locked(&self.ran).push(command.clone());
+        self.commands.as_ref().map_or_else(|| Err(missing()), |program| program(self, command))
+    }
+
+    fn secret(&self, from: &SecretSource) -> io::Result<Secret> {
+        match from {
+            SecretSource::Variable(name) => self.secrets.get(name).cloned().map(Secret).ok_or_else(missing),
+            SecretSource::Prompt(_) | SecretSource::Descriptor(_) => Err(missing()),
+        }
+    }
+
     fn cache_folder(&self) -> Option<PathBuf> {
         Some(PathBuf::from("/cache/temper"))
     }
@@ -257,6 +377,34 @@ impl System for FakeSystem {
 
     fn threads(&self) -> usize {
         self.thread_count
+    }
+
+    fn variables(&self) -> Vec<(String, String)> {
+        self.variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// The content stands for the times: a file of another content has another stamp.
+    fn stamp(&self, path: &Path) -> io::Result<Stamp> {
+        let path = self.parent_resolved(path)?;
+        Ok(match self.node(&path)? {
+            Node::File(bytes, size) => {
+                let sum = bytes.iter().fold(0_i128, |sum, byte| (sum * 31 + i128::from(*byte)) % 1_000_000_007);
+                Stamp { size, modified: sum, ..Stamp::default() }
+            }
+            Node::Link(target) => Stamp { size: target.as_os_str().len() as u64, ..Stamp::default() },
+            _ => Stamp::default(),
+        })
+    }
+
+    fn launch(&self, launch: &Launch, _control: &Control, output: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<Ended> {
+        locked(&self.launched).push(launch.clone());
+        let (written, ended) = self.program.as_ref().ok_or_else(missing)?;
+        output(written)?;
+        Ok(*ended)
+    }
+
+    fn machine(&self) -> Machine {
+        self.settings
     }
 }
 

@@ -1,12 +1,19 @@
 //! The only door to disk, processes, environment and clock.
 
+use launch::{Control, Ended, Launch, Machine, Stamp};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub mod disk;
 pub mod fake;
+pub mod launch;
 #[cfg(target_os = "macos")]
 mod macos;
+mod process;
+mod pty;
+
+pub use process::{Change, Command, Output, Secret, SecretSource};
 
 /// What a path is, without following a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,8 +92,41 @@ pub trait System: Send + Sync {
     fn config_folder(&self) -> Option<PathBuf> {
         None
     }
+    /// Changes the disk otherwise than by writing bytes.
+    fn change(&self, _change: Change<'_>) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    /// Runs a program to its end and keeps what it said. An error when it cannot be started; a status that is not 0 is none.
+    fn run(&self, _command: &Command) -> io::Result<Output> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    /// A password; an error when there is nobody or nothing to ask.
+    fn secret(&self, _from: &SecretSource) -> io::Result<Secret> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Number of threads worth starting.
     fn threads(&self) -> usize;
+    /// All environment variables, for show: what is not text is replaced.
+    fn variables(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+    /// What tells that a file was changed or replaced; links are not followed.
+    /// A system that knows no times gives the size alone.
+    fn stamp(&self, path: &Path) -> io::Result<Stamp> {
+        let size = if let EntryKind::File(size) = self.entry(path)? { size } else { 0 };
+        Ok(Stamp { size, ..Stamp::default() })
+    }
+    /// Waits; where time does not pass, not at all.
+    fn pause(&self, _how_long: Duration) {}
+    /// Starts a program on a terminal of its own and stays with it until it ended, or was ended. `output` gets what it writes as it comes; when `output` fails
+    /// the program is ended. An error means that it could not be started, or that `output` failed.
+    fn launch(&self, _launch: &Launch, _control: &Control, _output: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<Ended> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, "programs cannot be started here"))
+    }
+    /// Settings of this machine that decide what a test on it proves.
+    fn machine(&self) -> Machine {
+        Machine::default()
+    }
 
     /// Reads a whole small file, at most `cap` bytes (an error of kind `InvalidData` when larger).
     fn read_small(&self, path: &Path, cap: usize) -> io::Result<Vec<u8>> {

@@ -14,6 +14,8 @@ pub enum Context {
     Tell,
     Mend,
     Confirm,
+    Launch,
+    Run,
     Code,
     Object,
     Text,
@@ -29,7 +31,7 @@ pub enum Context {
 
 impl Context {
     /// All, in the order help lists them.
-    pub const ALL: [Context; 18] = [
+    pub const ALL: [Context; 20] = [
         Context::Start,
         Context::Progress,
         Context::Failure,
@@ -37,6 +39,8 @@ impl Context {
         Context::Tell,
         Context::Mend,
         Context::Confirm,
+        Context::Launch,
+        Context::Run,
         Context::Code,
         Context::Object,
         Context::Text,
@@ -60,6 +64,8 @@ impl Context {
             Context::Tell => "What to tell the developer",
             Context::Mend => "Mending",
             Context::Confirm => "Before writing",
+            Context::Launch => "Before starting",
+            Context::Run => "While the app runs",
             Context::Code => "Code",
             Context::Object => "One object",
             Context::Text => "Evidence",
@@ -86,8 +92,11 @@ impl Context {
             Screen::Failure { .. } => Context::Failure,
             Screen::Answer { .. } => Context::Answer,
             Screen::Tell { .. } => Context::Tell,
+            Screen::Save(_) => Context::Confirm,
             Screen::Mend(mend) if mend.is_asking() => Context::Confirm,
             Screen::Mend(_) => Context::Mend,
+            Screen::Run(page) if matches!(page.stage, super::state::RunStage::Asking(_)) => Context::Launch,
+            Screen::Run(_) => Context::Run,
             Screen::Code(_) => Context::Code,
             Screen::Object { .. } => Context::Object,
             Screen::Text(_) => Context::Text,
@@ -132,6 +141,9 @@ pub enum Action {
     ShowList,
     Explain,
     CheckAgain,
+    Watch,
+    Run,
+    SaveCase,
     OpenPath,
     Ask,
     Copy,
@@ -197,6 +209,8 @@ const READING: &[Context] = &[
     Context::Answer,
     Context::Tell,
     Context::Mend,
+    Context::Launch,
+    Context::Run,
     Context::Code,
     Context::Object,
     Context::Text,
@@ -271,6 +285,21 @@ pub const TABLE: &[Binding] = &[
         on: &[Context::Confirm],
     },
     Binding { action: Action::Back, keys: &[ESC, key('n')], label: "no", help: "Write nothing.", on: &[Context::Confirm] },
+    Binding {
+        action: Action::Yes,
+        keys: &[key('y')],
+        label: "yes, start it",
+        help: "Start exactly the program that is shown.",
+        on: &[Context::Launch],
+    },
+    Binding { action: Action::Back, keys: &[ESC, key('n')], label: "no", help: "Start nothing.", on: &[Context::Launch] },
+    Binding {
+        action: Action::Back,
+        keys: &[ESC],
+        label: "interrupt",
+        help: "Interrupt the app (SIGINT); a second time kill it. Back when it was not started.",
+        on: &[Context::Run],
+    },
     // What can be done with the answer.
     Binding {
         action: Action::Mend,
@@ -425,6 +454,27 @@ pub const TABLE: &[Binding] = &[
         help: "Examine the same target again and show what changed.",
         on: &[Context::Answer, Context::Mend],
     },
+    Binding {
+        action: Action::Watch,
+        keys: &[key('w')],
+        label: "watch",
+        help: "Watch the target: after each rebuild it is examined again, and what changed is said. Once more stops it.",
+        on: &[Context::Answer],
+    },
+    Binding {
+        action: Action::Run,
+        keys: &[key('R')],
+        label: "",
+        help: "Start the app (asks first), show what it writes, and judge that.",
+        on: &[Context::Answer],
+    },
+    Binding {
+        action: Action::SaveCase,
+        keys: &[key('s')],
+        label: "",
+        help: "Save the case, names replaced, to send or to open again (asks first).",
+        on: &[Context::Answer],
+    },
     Binding { action: Action::OpenPath, keys: &[key('O')], label: "another", help: "Open another app, file, report or log.", on: OPENING },
     Binding {
         action: Action::Ask,
@@ -568,6 +618,8 @@ pub fn is_offered(state: &State, binding: &Binding) -> bool {
         Action::ShowCode => state.report().is_some_and(|report| !report.code.is_empty()),
         Action::Next if Context::of(state) == Context::Answer => state.report().is_some_and(|report| report.diagnoses.len() > 1),
         Action::Next => state.examination.as_ref().is_some_and(|examination| examination.evidence.texts.len() > 1),
+        // Offered to who checks again and again.
+        Action::Watch => state.before.is_some() || state.watch.is_some(),
         Action::OtherFile => matches!(state.screen(), Screen::Mend(mend) if matches!(mend.stage, super::state::Stage::Write(_))),
         Action::Right if Context::of(state) == Context::WhatIf => {
             state.report().is_some_and(|report| crate::whatif::executables(report).len() > 1)

@@ -134,20 +134,32 @@ fn report(verdict: Verdict) -> Report {
             kind: "required",
             dangling: false,
         }],
-        spawn: vec![Spawn { executable: APP.into(), arch: "arm64", verdict: "runs", why: "nothing refuses it".into() }],
+        spawn: vec![Spawn { executable: APP.into(), arch: "arm64", verdict: "runs", why: "nothing refuses it".into(), ..Spawn::default() }],
         notary: Vec::new(),
         noise: Vec::new(),
         collect: Vec::new(),
+        build_systems: vec![],
         gaps: vec![GapItem { path: String::new(), path_bytes: None, why: "notarization needs a Mac".into() }],
     }
 }
 
 fn with_crash(mut report: Report, matches: &'static str) -> Examination {
-    report.evidence =
-        vec![EvidenceItem { source: "report.crash".into(), kind: "crash-report", process: Some("Lumaplay".into()), uuid: None, matches }];
+    report.evidence = vec![EvidenceItem {
+        source: "report.crash".into(),
+        kind: "crash-report",
+        process: Some("Lumaplay".into()),
+        uuid: None,
+        matches,
+        also: Vec::new(),
+    }];
     let mut examination = without_texts(report);
-    examination.evidence.texts =
-        vec![EvidenceText { source: "report.crash".into(), path: None, kind: "crash-report", facts: TextFacts::Log(Vec::new()) }];
+    examination.evidence.texts = vec![EvidenceText {
+        source: "report.crash".into(),
+        path: None,
+        kind: "crash-report",
+        facts: TextFacts::Log(Vec::new()),
+        also: Vec::new(),
+    }];
     examination
 }
 
@@ -161,7 +173,7 @@ fn without_texts(report: Report) -> Examination {
         executable: Some(APP.into()),
     };
     evidence.gaps = vec![Gap { path: PathBuf::new(), why: "notarization needs a Mac".into() }];
-    Examination { evidence, report }
+    Examination { evidence, report, project: None }
 }
 
 fn diagnosis(cause: &'static str, summary: &str, findings: Vec<usize>, remedies: Vec<Remedy>) -> Diagnosis {
@@ -395,6 +407,7 @@ pub fn plan() -> Plan {
     ];
     Plan {
         edits: vec![edit],
+        after: vec![],
         info_plist: vec![],
         manual: vec![],
         sign: vec![
@@ -403,12 +416,14 @@ pub fn plan() -> Plan {
                 argv: ["codesign", "--force", "--sign", "ID", LUA].map(Into::into).into(),
                 entitlements: None,
                 why: "library of another team".into(),
+                ..SignStep::default()
             },
             SignStep {
                 object: PathBuf::new(),
                 argv: argv.map(Into::into).into(),
                 entitlements: Some("Lumaplay.entitlements".into()),
                 why: "holds a changed object".into(),
+                ..SignStep::default()
             },
         ],
         check: vec![["codesign", "--verify", "--strict", "/build/Lumaplay.app"].map(Into::into).into()],

@@ -4,6 +4,7 @@ use super::theme::Theme;
 use crate::Examination;
 use crate::fix::plan::{FileEdit, Plan};
 use crate::lab::Lab;
+use crate::run::{Order, Prepared, Ran};
 use crate::scan::{Progress, Request};
 use crate::scenario::{Interview, Scenario};
 use crate::system::EntryKind;
@@ -56,6 +57,10 @@ pub struct State {
     pub before: Option<Arc<Examination>>,
     /// Screens, the one on top last. Never empty: [`Screen::Start`] is always the first.
     pub stack: Vec<Screen>,
+    /// The job that watches the target for changes.
+    pub watch: Option<JobId>,
+    /// What changed on the disk, while it is examined again for that.
+    pub changed: Option<String>,
     /// Something said once on the lower frame line.
     pub notice: Option<String>,
     /// Lines of evidence texts read so far: one window a text.
@@ -130,6 +135,8 @@ pub enum Screen {
     },
     /// The walk through a remedy.
     Mend(Box<Mend>),
+    /// The app is started, after a yes.
+    Run(Box<RunPage>),
     /// The tree of all code.
     Code(Tree),
     /// One file of code.
@@ -180,6 +187,8 @@ pub enum Screen {
     },
     /// Asks for a path.
     Open(Box<Open>),
+    /// Before the case is saved.
+    Save(Box<Save>),
 }
 
 /// Keys that are tried.
@@ -219,8 +228,23 @@ pub struct Mend {
     pub planning: Planning,
     /// What became of each edit of the plan.
     pub outcomes: Vec<Outcome>,
+    /// What to paste into the project, for the chosen remedy.
+    pub paste: Vec<Paste>,
     /// Place.
     pub place: Place,
+}
+
+/// A text to paste into the project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paste {
+    /// Build system, and what showed it: only at its first text.
+    pub system: Option<(String, String)>,
+    /// Where it goes.
+    pub title: String,
+    /// The text; a diff for a change of a file.
+    pub text: String,
+    /// It is a diff.
+    pub is_diff: bool,
 }
 
 /// A stage of the walk.
@@ -230,6 +254,8 @@ pub enum Stage {
     Remedy,
     /// Write one entitlements file; index of the edit.
     Write(usize),
+    /// The same in the words of the build system.
+    Build,
     /// Things to do by hand.
     ByHand,
     /// Signing commands.
@@ -264,6 +290,30 @@ pub enum Outcome {
     Written,
     /// Not written; why.
     Refused(String),
+}
+
+/// A run of the app.
+#[derive(Debug, Clone)]
+pub struct RunPage {
+    /// How far it is.
+    pub stage: RunStage,
+    /// The last lines that it wrote, as they came.
+    pub output: Vec<String>,
+    /// Place.
+    pub place: Place,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone)]
+pub enum RunStage {
+    /// What would be started is looked for.
+    Preparing(JobId),
+    /// It is shown; waits for a yes.
+    Asking(Box<Prepared>),
+    /// Confirmed; it runs.
+    Running(JobId),
+    /// It could not be started; why.
+    Failed(String),
 }
 
 /// The tree of code.
@@ -335,6 +385,17 @@ pub struct Window {
     pub fault: Option<String>,
 }
 
+/// Saving the case.
+#[derive(Debug, Clone)]
+pub struct Save {
+    /// File to write.
+    pub path: PathBuf,
+    /// Asked, under way or refused.
+    pub outcome: Outcome,
+    /// Place.
+    pub place: Place,
+}
+
 /// The path prompt.
 #[derive(Debug, Clone)]
 pub struct Open {
@@ -355,6 +416,8 @@ pub enum Purpose {
     Examine,
     /// Write this edit of the walk there; index of the edit.
     WriteTo(usize),
+    /// Save the case to it.
+    SaveCase,
 }
 
 /// What happened.
@@ -386,6 +449,14 @@ pub enum Msg {
     Planned(JobId, Box<Plan>),
     /// A file was written.
     Written(JobId),
+    /// What a run would start.
+    Prepared(JobId, Box<Prepared>),
+    /// Lines that the app wrote.
+    Said(JobId, Vec<String>),
+    /// The run is over.
+    Ran(JobId, Box<Ran>),
+    /// The watched target changed and is quiet again; what changed.
+    Changed(JobId, String),
     /// A job failed (or panicked); why.
     Failed(JobId, String),
     /// A signal came.
@@ -422,6 +493,16 @@ pub enum Effect {
     Plan(JobId, PlanOrder),
     /// Write a file. Only ever after the user confirmed exactly this edit.
     Apply(JobId, PathBuf, Box<FileEdit>),
+    /// Find what a run would start. Starts nothing.
+    Prepare(JobId, Box<Order>),
+    /// Start it. Only ever after the user confirmed exactly this.
+    Run(JobId, Box<Prepared>),
+    /// Interrupt what runs; a second time kill it.
+    Interrupt(JobId),
+    /// Watch these until it is cancelled.
+    Watch(JobId, Vec<PathBuf>),
+    /// Write the case, names replaced, to a new file. Only after a yes.
+    SaveCase(JobId, Arc<Examination>, PathBuf),
     /// Stop a job.
     Cancel(JobId),
     /// Put text into the clipboard.
@@ -484,6 +565,8 @@ impl State {
             running: None,
             examination: None,
             before: None,
+            watch: None,
+            changed: None,
             stack: vec![Screen::Start { place: Place::default() }],
             notice: None,
             windows: Vec::new(),
@@ -541,8 +624,10 @@ impl Screen {
             | Screen::Help { place, .. } => Some(place),
             Screen::Mend(mend) => Some(&mut mend.place),
             Screen::WhatIf(tryout) => Some(&mut tryout.place),
+            Screen::Run(page) => Some(&mut page.place),
             Screen::Code(tree) => Some(&mut tree.place),
             Screen::Open(open) => Some(&mut open.place),
+            Screen::Save(save) => Some(&mut save.place),
             Screen::Text(_) => None,
         }
     }
@@ -563,8 +648,10 @@ impl Screen {
             | Screen::Help { place, .. } => *place,
             Screen::Mend(mend) => mend.place,
             Screen::WhatIf(tryout) => tryout.place,
+            Screen::Run(page) => page.place,
             Screen::Code(tree) => tree.place,
             Screen::Open(open) => open.place,
+            Screen::Save(save) => save.place,
             Screen::Text(_) => Place::default(),
         }
     }
@@ -594,6 +681,9 @@ impl Mend {
         let mut stages = vec![Stage::Remedy];
         let Planning::Ready(plan) = &self.planning else { return stages };
         stages.extend((0..plan.edits.len()).map(Stage::Write));
+        if !self.paste.is_empty() {
+            stages.push(Stage::Build);
+        }
         if !plan.manual.is_empty() || !plan.info_plist.is_empty() {
             stages.push(Stage::ByHand);
         }

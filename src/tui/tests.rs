@@ -400,6 +400,34 @@ fn a_file_is_written_only_after_a_yes_to_the_shown_diff() {
 }
 
 #[test]
+fn the_build_system_has_a_step_and_its_texts_are_copied() {
+    use crate::report::{BuildSystem, BuildText};
+    let mut examination = sample::jit();
+    let remedy = examination.report.diagnoses[0].remedies.iter().position(|remedy| remedy.least).unwrap();
+    let paste = |remedy, text: &str| BuildText { remedy, title: "In the options".into(), file: None, language: "yaml", text: text.into() };
+    examination.report.build_systems = vec![BuildSystem {
+        id: "electron-builder".into(),
+        name: "electron-builder".into(),
+        why: "electron-builder.yml is in /p".into(),
+        sources: vec![],
+        texts: vec![paste(remedy, "mac:\n  entitlements: x"), paste(remedy + 1, "other"), paste(remedy, "second")],
+        edits: vec![],
+    }];
+    let mut state = examined(examination, (80, 24));
+    press(&mut state, "m enter right");
+    assert_eq!(walk(&state).stage, Stage::Build);
+    let shown = text(&state);
+    assert!(shown.contains("because electron-builder.yml is in /p") && shown.contains("    entitlements: x"), "{shown}");
+    assert!(!shown.contains("other"), "{shown}");
+    let effects = press(&mut state, "down y");
+    assert!(matches!(&effects[..], [Effect::Copy(text)] if text == "second"), "{effects:?}");
+    let effects = press(&mut state, "Y");
+    assert!(matches!(&effects[..], [Effect::Copy(text)] if text == "mac:\n  entitlements: x\nsecond"), "{effects:?}");
+    press(&mut state, "enter");
+    assert_eq!(walk(&state).stage, Stage::Sign);
+}
+
+#[test]
 fn a_failed_write_is_told_and_can_be_tried_again() {
     let mut state = examined(sample::jit(), (80, 24));
     let effects = press(&mut state, "m enter enter y");
@@ -691,4 +719,89 @@ proptest::proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_watched_target_is_examined_again_after_a_rebuild_and_says_what_changed() {
+    let examination = sample::jit();
+    let mut state = examined(examination.clone(), (120, 40));
+    let effects = press(&mut state, "w");
+    let [Effect::Watch(watch, files)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(files, &[PathBuf::from("/build/Lumaplay.app")]);
+    assert!(screen_text(&state).contains("watching"), "a marker is seen");
+    let effects = update(&mut state, Msg::Changed(*watch, "Contents/MacOS/Lumaplay changed".into()));
+    let job = job_of(&effects);
+    let mut after = examination;
+    after.report.diagnoses.remove(0);
+    update(&mut state, Msg::Examined(job, Arc::new(after)));
+    let shown = screen_text(&state);
+    assert!(shown.contains("Contents/MacOS/Lumaplay changed: gone: "), "{shown}");
+    assert!(state.watch == Some(*watch) && shown.contains("watch"), "it is watched on");
+
+    // A late change after the end of the watch is nobody's.
+    assert!(matches!(press(&mut state, "w").as_slice(), [Effect::Cancel(job)] if job == watch));
+    assert!(update(&mut state, Msg::Changed(*watch, "x changed".into())).is_empty());
+    assert!(!screen_text(&state).contains("   watching"));
+}
+
+#[test]
+fn a_rebuild_takes_nothing_from_under_a_walk() {
+    let mut state = examined(sample::jit(), (120, 40));
+    let effects = press(&mut state, "w");
+    let [Effect::Watch(watch, _)] = effects.as_slice() else { panic!("{effects:?}") };
+    press(&mut state, "m");
+    assert!(matches!(state.screen(), Screen::Mend(_)));
+    assert!(update(&mut state, Msg::Changed(*watch, "x changed".into())).is_empty());
+    assert!(matches!(state.screen(), Screen::Mend(_)) && state.notice.as_deref().is_some_and(|notice| notice.contains("x changed")));
+}
+
+#[test]
+fn the_app_is_started_only_after_a_yes_and_what_it_says_is_judged() {
+    use crate::run::{Origin, Prepared, Ran};
+    use crate::system::launch::{Ended, How, KernelSays, Launch};
+    use std::time::Duration;
+    let mut state = examined(sample::jit(), (100, 40));
+    let effects = press(&mut state, "R");
+    let [Effect::Prepare(job, order)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(order.path, PathBuf::from("/build/Lumaplay.app"));
+    assert!(press(&mut state, "y").is_empty(), "nothing is shown yet, so nothing can be confirmed");
+    let job = *job;
+    let launch = Launch {
+        program: "/build/Lumaplay.app/Contents/MacOS/Lumaplay".into(),
+        arguments: Vec::new(),
+        set: Vec::new(),
+        unset: Vec::new(),
+        limit: Duration::from_secs(60),
+        takes_interrupts: false,
+    };
+    let environment = vec![("DYLD_X\u{1b}[2J".to_owned(), "1".to_owned(), Origin::Passed)];
+    let prepared = Prepared { launch, environment, others: 3, reports: None, root: "/build/Lumaplay.app".into() };
+    update(&mut state, Msg::Prepared(job, Box::new(prepared.clone())));
+    let shown = screen_text(&state);
+    assert!(shown.contains("Start it?") && shown.contains("Contents/MacOS/Lumaplay") && shown.contains("DYLD_X"), "{shown}");
+    let effects = press(&mut state, "y");
+    let [Effect::Run(job, started)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(**started, prepared);
+    let job = *job;
+    update(&mut state, Msg::Said(job, vec!["hello".into(), "\u{1b}[2Jgone".into()]));
+    let shown = screen_text(&state);
+    assert!(shown.contains("hello") && shown.contains("\\x1b[2Jgone") && shown.contains("interrupt"), "{shown}");
+    assert!(matches!(press(&mut state, "esc").as_slice(), [Effect::Interrupt(own)] if *own == job));
+    assert!(matches!(state.screen(), Screen::Run(_)), "it stays until the app has ended");
+    let how = How::Signalled(9, "SIGKILL");
+    let ended = Ended { pid: 7, how, stopped: None, ran: Duration::from_secs(1), kernel: KernelSays::default(), left_behind: false };
+    let evidence = vec![("run".to_owned(), b"$ x\ntemper: 7 Killed: 9  x\n".to_vec())];
+    let effects = update(&mut state, Msg::Ran(job, Box::new(Ran { ended, evidence, reports: 0, written: 11 })));
+    let examine = effects.iter().find_map(|effect| if let Effect::Examine(job, request) = effect { Some((*job, request)) } else { None });
+    let (job, request) = examine.unwrap();
+    assert!(request.pasted.iter().any(|(name, _)| name == "run") && request.pasted.len() == 2, "beside what was given");
+    update(&mut state, Msg::Examined(job, Arc::new(sample::mended())));
+    assert!(screen_text(&state).contains("SIGKILL"), "{}", screen_text(&state));
+}
+
+fn screen_text(state: &State) -> String {
+    let (width, height) = state.size;
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal.draw(|frame| view::draw(state, frame)).unwrap();
+    terminal.backend().to_string()
 }

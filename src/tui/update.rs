@@ -5,6 +5,8 @@ mod explain;
 mod input;
 mod lines;
 mod mouse;
+mod run;
+mod save;
 mod tryout;
 mod walk;
 
@@ -43,7 +45,12 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Listed(folder, entries) => input::listed(state, folder, entries),
         Msg::Tried(job, after) => tryout::tried(state, job, after),
         Msg::Planned(job, plan) => walk::planned(state, job, *plan),
+        Msg::Written(job) if save::written(state, job) => Vec::new(),
         Msg::Written(job) => walk::written(state, job),
+        Msg::Prepared(job, prepared) => run::prepared(state, job, *prepared),
+        Msg::Said(job, lines) => run::said(state, job, lines),
+        Msg::Ran(job, ran) => run::ran(state, job, *ran),
+        Msg::Changed(job, what) => cases::changed(state, job, what),
         Msg::Failed(job, why) => failed(state, job, why),
         Msg::Signal(Signal::Terminate) | Msg::InputEnded => vec![Effect::Quit],
         Msg::Signal(Signal::Suspend) => vec![Effect::Suspend],
@@ -117,11 +124,16 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::ShowList => push(state, Screen::List { place: Place::default() }),
         Action::Explain => explain::explain(state),
         Action::CheckAgain => return cases::check_again(state),
+        Action::Watch => return cases::watch(state),
+        Action::Run => return run::open(state),
         Action::OpenPath => return input::open(state, super::state::Purpose::Examine),
         Action::Ask => push(state, Screen::Interview { question: state.library.interview.start.clone(), place: Place::default() }),
         Action::Copy | Action::CopyAll => return copy(state, action),
         Action::OtherFile => return walk::other_file(state),
+        Action::Yes if matches!(state.screen(), Screen::Run(_)) => return run::confirmed(state),
+        Action::Yes if matches!(state.screen(), Screen::Save(_)) => return save::confirmed(state),
         Action::Yes => return walk::confirmed(state),
+        Action::SaveCase => return save::open(state),
         Action::Find => input::prompt(state, super::state::PromptKind::Find),
         Action::Filter => input::prompt(state, super::state::PromptKind::Filter),
         Action::FindNext => return find_again(state, false),
@@ -200,6 +212,7 @@ fn back(state: &mut State) -> Vec<Effect> {
             Vec::new()
         }
         Screen::Progress { .. } => cases::cancel(state),
+        Screen::Run(_) => run::back(state),
         _ => {
             if state.stack.len() > 1 {
                 state.stack.pop();
@@ -403,6 +416,7 @@ fn mend(state: &mut State) -> Vec<Effect> {
         stage: Stage::Remedy,
         planning: super::state::Planning::Open,
         outcomes: Vec::new(),
+        paste: Vec::new(),
         place,
     };
     push(state, Screen::Mend(Box::new(mend)));
@@ -641,10 +655,12 @@ fn failed(state: &mut State, job: JobId, why: String) -> Vec<Effect> {
         state.notice = Some(why);
         return Vec::new();
     }
-    if lines::failed(state, job, &why) {
+    if save::failed(state, job, &why) || lines::failed(state, job, &why) {
         return Vec::new();
     }
-    walk::failed(state, job, why);
+    if !run::failed(state, job, &why) {
+        walk::failed(state, job, why);
+    }
     Vec::new()
 }
 

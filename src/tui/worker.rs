@@ -5,9 +5,12 @@ use super::state::{Effect, JobId, Msg, Needle, PlanOrder, SourceId, TextOrigin};
 use crate::evidence::TextFacts;
 use crate::fix::plan::Plan;
 use crate::lab::Lab;
+use crate::run::{Lines, Prepared};
 use crate::scan::{Progress, Request};
+use crate::system::launch::Control;
 use crate::system::{EntryKind, System};
-use std::collections::HashMap;
+use crate::watch::Watcher;
+use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -26,6 +29,8 @@ pub struct Worker {
     labs: &'static [Lab],
     out: Sender<Msg>,
     cancels: HashMap<JobId, Arc<AtomicBool>>,
+    watching: Option<(JobId, Arc<AtomicBool>)>,
+    started: Option<(JobId, Arc<Control>)>,
     texts: Sender<TextJob>,
 }
 
@@ -41,7 +46,7 @@ impl Worker {
         let (reader_system, reader_out) = (Arc::clone(&system), out.clone());
         // One thread for texts: it keeps the line index of the last text.
         std::thread::spawn(move || read_texts(&*reader_system, &jobs, &reader_out));
-        Self { system, labs, out, cancels: HashMap::new(), texts }
+        Self { system, labs, out, cancels: HashMap::new(), watching: None, started: None, texts }
     }
 
     /// Starts the job of an effect. Effects that are no jobs are the caller's.
@@ -64,11 +69,37 @@ impl Worker {
                 crate::fix::apply::write(system, &root, &edit).map_err(|error| error.to_string())?;
                 Ok(Msg::Written(job))
             }),
+            Effect::SaveCase(job, examination, path) => self.spawn(job, move |system, _| {
+                examination.save_case(system, &path)?;
+                Ok(Msg::Written(job))
+            }),
             Effect::List(folder) => self.spawn(JobId(0), move |system, _| Ok(list(system, folder))),
             // A send fails only when the thread has ended, which it does only with this program.
             Effect::ReadLines(job, origin, range) => drop(self.texts.send(TextJob::Lines(job, origin, range))),
             Effect::Find(job, origin, needle) => drop(self.texts.send(TextJob::Find(job, origin, needle))),
+            Effect::Prepare(job, order) => self.spawn(job, move |system, _| {
+                let prepared = crate::run::prepare(system, &order).map_err(|error| error.to_string())?;
+                Ok(Msg::Prepared(job, Box::new(prepared)))
+            }),
+            Effect::Run(job, prepared) => {
+                let control = Arc::new(Control::default());
+                self.started = Some((job, Arc::clone(&control)));
+                self.spawn(job, move |system, out| run(system, job, &prepared, &control, out));
+            }
+            Effect::Interrupt(job) => {
+                if let Some((_, control)) = self.started.as_ref().filter(|(started, _)| *started == job) {
+                    control.interrupt();
+                }
+            }
+            Effect::Watch(job, files) => {
+                let flag = Arc::new(AtomicBool::new(false));
+                self.watching = Some((job, Arc::clone(&flag)));
+                self.spawn(job, move |system, out| watch(system, job, files, &flag, out));
+            }
             Effect::Cancel(job) => {
+                if let Some((_, flag)) = self.watching.take_if(|(watching, _)| *watching == job) {
+                    flag.store(true, Ordering::Relaxed);
+                }
                 if let Some(cancel) = self.cancels.remove(&job) {
                     cancel.store(true, Ordering::Relaxed);
                 }
@@ -134,6 +165,47 @@ impl Teller {
         }
         if let Ok(out) = self.out.lock() {
             drop(out.send(Msg::Progress(self.job, progress.clone())));
+        }
+    }
+}
+
+/// Lines of a program that are shown as they come; of what follows, the last [`LAST`] are shown at its end.
+const FIRST: usize = 5_000;
+const LAST: usize = 200;
+
+/// Starts the app and passes on what it writes, in lines. A flood is not: it would fill the channel.
+fn run(system: &dyn System, job: JobId, prepared: &Prepared, control: &Control, out: &Sender<Msg>) -> Result<Msg, String> {
+    let (mut lines, mut sent, mut held) = (Lines::default(), 0, VecDeque::new());
+    let ran = crate::run::run(system, prepared, control, &mut |bytes| {
+        let new = lines.push(bytes);
+        sent += new.len();
+        if sent <= FIRST {
+            let gone = |_| std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+            return if new.is_empty() { Ok(()) } else { out.send(Msg::Said(job, new)).map_err(gone) };
+        }
+        held.extend(new);
+        let excess = held.len().saturating_sub(LAST);
+        held.drain(..excess);
+        Ok(())
+    })
+    .map_err(|error| format!("{}: {error}", prepared.launch.program.display()))?;
+    drop(out.send(Msg::Said(job, held.into_iter().chain(lines.rest()).collect())));
+    Ok(Msg::Ran(job, Box::new(ran)))
+}
+
+/// Looks for changes until it is stopped, or nobody listens.
+fn watch(system: &dyn System, job: JobId, files: Vec<PathBuf>, stop: &AtomicBool, out: &Sender<Msg>) -> Result<Msg, String> {
+    let root = files.first().cloned().unwrap_or_default();
+    let mut watcher = Watcher::new(system, files);
+    loop {
+        system.pause(watcher.wait());
+        if stop.load(Ordering::Relaxed) {
+            return Err("stopped".into());
+        }
+        if let Some(changed) = watcher.look(system)
+            && out.send(Msg::Changed(job, changed.words(&root))).is_err()
+        {
+            return Err("nobody listens".into());
         }
     }
 }
@@ -262,6 +334,7 @@ fn open_text(system: &dyn System, origin: &TextOrigin) -> Result<LineReader, Str
         return LineReader::file(file).map_err(|error| error.to_string());
     }
     let pasted = origin.request.pasted.iter().find(|(name, _)| *name == text.source);
-    let (_, bytes) = pasted.ok_or("it was read from standard input and is not kept")?;
+    let (_, bytes) = pasted
+        .ok_or("its text is not kept: it was read from standard input, or stands in a case file, which holds only what was understood")?;
     LineReader::memory(bytes.clone()).map_err(|error| error.to_string())
 }

@@ -127,7 +127,7 @@ fn evidence_that_is_not_there_is_an_error() {
     let app = bench.practice();
     for option in ["--crash", "--log", "--entitlements"] {
         bench.refuses(&[app.as_os_str(), OsStr::new(option), bench.path("missing.ips").as_os_str()], "missing.ips");
-        bench.refuses(&[app.as_os_str(), OsStr::new(option), bench.folder.path().as_os_str()], "a folder, where a report");
+        bench.refuses(&[app.as_os_str(), OsStr::new(option), bench.folder.path().as_os_str()], "a folder in which no crash report");
     }
 }
 

@@ -199,7 +199,16 @@ fn spoil(path: &Path) {
     std::fs::write(path, bytes).unwrap();
 }
 
+/// Every case with its name, examined.
+pub(crate) fn examinations() -> Vec<(String, temper::Examination)> {
+    cases().into_iter().map(|(path, case)| (case.id.clone(), examination(&path, case.bundle.as_ref()))).collect()
+}
+
 fn examine(case: &Path, spec: Option<&BundleSpec>) -> Report {
+    examination(case, spec).report
+}
+
+fn examination(case: &Path, spec: Option<&BundleSpec>) -> temper::Examination {
     let root = tempfile::tempdir().unwrap();
     let request = Request {
         path: spec.map(|spec| build(spec, root.path())),
@@ -208,7 +217,7 @@ fn examine(case: &Path, spec: Option<&BundleSpec>) -> Report {
         at: Some(1_790_000_000),
         ..Request::default()
     };
-    temper::examine(&RealSystem, &request, &|_| {}, &AtomicBool::new(false)).unwrap().report
+    temper::examine(&RealSystem, &request, &|_| {}, &AtomicBool::new(false)).unwrap()
 }
 
 fn applicable(diagnosis: &Diagnosis) -> impl Iterator<Item = &Remedy> {

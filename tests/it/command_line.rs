@@ -155,3 +155,34 @@ fn a_reader_that_goes_away_is_no_failure() {
     child.stderr.take().unwrap().read_to_string(&mut error).unwrap();
     assert_eq!((child.wait().unwrap().code(), error.as_str()), (Some(0), ""));
 }
+
+#[test]
+fn lint_says_ok_as_plutil_does_and_has_three_statuses() {
+    let run = Run::new();
+    let file = |name: &str, body: &str| {
+        let path = run.home.path().join(name);
+        std::fs::write(&path, format!("<plist version=\"1.0\">\n<dict>\n{body}</dict>\n</plist>\n")).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let good = file("good.entitlements", "\t<key>com.apple.security.cs.allow-jit</key>\n\t<true/>\n");
+    let bad = file("bad.entitlements", "\t<key>com.apple.security.cs.allow-jit</key>\n\t<string>true</string>\n");
+    let output = run.output(&["lint", &good]);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), format!("{good}: OK\n").as_str()));
+    let output = run.output(&["lint", &good, &bad]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("line 4, column 2: error:"), "{}", text(&output.stdout));
+    let output = run.output(&["lint", "--format", "json", &good]);
+    assert!(text(&output.stdout).contains("\"ok\": true"), "{}", text(&output.stdout));
+    failed_with(&run.output(&["lint", "/no/such/file"]), "/no/such/file");
+}
+
+#[test]
+fn display_writes_to_standard_output() {
+    let run = Run::new();
+    let output = run.output(&["display", "-v", &run.practice()]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).starts_with("Executable=/") && text(&output.stdout).contains("\nCodeDirectory v="));
+    assert!(output.stderr.is_empty());
+    let output = run.output(&["display", "/no/such/file"]);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), "/no/such/file: No such file or directory\n"));
+}

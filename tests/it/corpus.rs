@@ -41,7 +41,7 @@ fn the_report_says_what_the_corpus_records() {
 
 fn check_item(root: &Path, item: &Table, wrong: &mut Vec<String>) {
     let target = root.join(string(item, "path"));
-    let Examination { evidence, report } = examine(&target);
+    let Examination { evidence, report, .. } = examine(&target);
     let binary = item.get("binary").map(|_| root.join(string(item, "binary")));
     let name = string(item, "name");
     let code: Vec<&Code> = report.code.iter().filter(|code| binary.as_deref().is_some_and(|file| file.ends_with(&code.path))).collect();

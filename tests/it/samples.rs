@@ -23,6 +23,7 @@ pub fn explained() -> Report {
             process: Some("Lumaplay".into()),
             uuid: Some("5F3C1B7E-0000-3000-8000-A1B2C3D4E5F6".into()),
             matches: "this-build",
+            also: vec![],
         }],
         diagnoses: vec![jit(), library()],
         findings: vec![killed(), flips(), refused(), development_key()],
@@ -31,10 +32,15 @@ pub fn explained() -> Report {
         code: vec![program("arm64"), program("x86_64"), plugin(), fine_library()],
         loads: vec![load("refused", "the library is signed by no team"), load("allowed", "same team")],
         spawn: vec![spawn("runs", "nothing in its signature stops it"), spawn("unknown", "its pages were not compared with its signature")],
-        notary: vec![Notary { path: PROGRAM.into(), message: "The signature does not include a secure timestamp.".into() }],
+        notary: vec![Notary {
+            path: PROGRAM.into(),
+            arch: Some("arm64"),
+            message: "The signature does not include a secure timestamp.".into(),
+        }],
         noise: (3..16)
             .map(|line| Noise { source: "log.txt".into(), line, why: "logged for every program without a profile".into() })
             .collect(),
+        build_systems: vec![],
         gaps: vec![GapItem { path: String::new(), path_bytes: None, why: "notarization was not asked for: that needs a Mac".into() }],
         ..clear()
     }
@@ -115,6 +121,7 @@ pub fn clear() -> Report {
         notary: vec![],
         noise: vec![],
         collect: vec![],
+        build_systems: vec![],
         gaps: vec![],
     }
 }
@@ -402,5 +409,5 @@ fn load(verdict: &'static str, rule: &str) -> Load {
 }
 
 fn spawn(verdict: &'static str, why: &str) -> Spawn {
-    Spawn { executable: PROGRAM.into(), arch: "arm64", verdict, why: why.into() }
+    Spawn { executable: PROGRAM.into(), arch: "arm64", verdict, why: why.into(), confidence: "certain", ..Spawn::default() }
 }

@@ -52,7 +52,7 @@ fn every_report_on_a_practice_app_is_valid() {
         let alone = Request { pasted: vec![], ..whole.clone() };
         let evidence = Request { path: None, ..whole.clone() };
         for request in [whole, alone, evidence] {
-            let text = temper::cli::check(&RealSystem, &request, Format::Json, Look { width: 80, color: false }).unwrap().text;
+            let text = temper::cli::check(&RealSystem, &request, Format::Json, Look { width: 80, color: false }, None).unwrap().text;
             assert_eq!(faults(&serde_json::from_str(&text).unwrap()), Vec::<String>::new(), "{}", lab.id);
         }
     }

@@ -70,6 +70,26 @@ fn no_writes_nothing() {
     assert_eq!(std::fs::read_dir(desk.path("work")).unwrap().count(), 0);
 }
 
+#[test]
+fn a_case_is_saved_only_after_the_yes() {
+    let desk = Desk::new();
+    let mut session = desk.practice();
+    session.walk(&[
+        (Key::Char('s'), "File to save the case to"),
+        (Key::Enter, "yes, write it"),
+        (Key::Char('n'), "macOS killed Sketchbook"),
+    ]);
+    let file = desk.path("work").join("Sketchbook-case.json");
+    assert!(!file.exists(), "nothing is written before the yes");
+    session.walk(&[(Key::Char('s'), "File to save the case to"), (Key::Enter, "yes, write it")]);
+    assert!(!file.exists(), "nothing is written before the yes");
+    session.walk(&[(Key::Char('y'), "the case is saved")]);
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains("temper-case/1") && text.contains("explained"), "{text}");
+    session.press(Key::Char('q'));
+    assert_eq!(session.ends(), Some(0));
+}
+
 /// Which step of the walk the title names.
 fn step(screen: &Screen) -> Option<&'static str> {
     ["remedy:", "entitlements:", "by hand:", "sign:", "check again:"].into_iter().find(|name| title(screen).contains(name))

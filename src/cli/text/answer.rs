@@ -71,7 +71,12 @@ fn item_words(item: &EvidenceItem) -> String {
         "another-build" => ", made by ANOTHER build than this app",
         _ => "",
     };
-    format!("{}: {kind}{of}{matches}", item.source)
+    let also = match item.also.len() {
+        0 => String::new(),
+        1 => format!("; 1 older report of the same crash ({})", item.also.join("")),
+        count => format!("; {count} older reports of the same crash"),
+    };
+    format!("{}: {kind}{of}{matches}{also}", item.source)
 }
 
 /// The first thing to read.
@@ -97,7 +102,7 @@ pub(super) fn answer(page: &mut Page, report: &Report) {
 }
 
 fn clear(page: &mut Page, report: &Report) {
-    match report.spawn.iter().find(|spawn| spawn.verdict == "refused") {
+    match report.not_started().next() {
         Some(spawn) => page.marked(0, Mark::Unwise, &format!("It would not start: {} ({}): {}.", spawn.executable, spawn.arch, spawn.why)),
         None => page.marked(0, Mark::Fine, "Nothing was found that macOS would refuse."),
     }
@@ -135,7 +140,7 @@ fn mended_by_words(who: &str) -> &'static str {
         "developer" => "the developer of this app",
         "other-developer" => "another developer, whose code it is: send them this report",
         "user" => "whoever uses this Mac; the app need not be changed",
-        _ => "nobody: macOS allows it to no app",
+        _ => "nobody: the program is Apple's own, or macOS allows it to no app",
     }
 }
 

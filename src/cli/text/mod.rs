@@ -3,7 +3,9 @@
 //! Made for a pipe as much as for a terminal: no line says by colour alone what it says, and wide lines wrap.
 
 mod answer;
+mod build;
 pub mod explain;
+pub mod mend;
 mod page;
 mod remedy;
 mod tables;
@@ -34,6 +36,7 @@ pub fn render(report: &Report, look: Look) -> String {
     if let Some(top) = report.diagnoses.first() {
         answer::proof(&mut page, report, top);
         remedy::all(&mut page, top);
+        build::section(&mut page, report, top);
     }
     others(&mut page, report);
     tables::findings(&mut page, report);

@@ -114,11 +114,16 @@ impl Page {
 
     /// A command for pasting: broken only between arguments, where the shell reads on after a backslash.
     pub(super) fn command(&mut self, indent: usize, argv: &[String]) {
+        self.words(indent, argv.iter().map(|argument| quote(argument)));
+    }
+
+    /// Words of a shell, quoted already.
+    pub(super) fn words(&mut self, indent: usize, words: impl Iterator<Item = String>) {
         let mut line = " ".repeat(indent);
         let mut empty = true;
-        for argument in argv {
+        for argument in words {
             // Quoting writes control characters as escapes of the shell; cleaning finds nothing left to change.
-            let argument = clean(&quote(argument));
+            let argument = clean(&argument);
             let full = line.width() + argument.width() + 3 > self.look.width;
             if full && !empty {
                 self.out.push_str(&line);

@@ -8,6 +8,9 @@ use super::{MOST, counted, more, place};
 use crate::report::{Code, EntitlementState, Finding, Load, Report};
 use std::collections::BTreeSet;
 
+/// Files that are named for one message of the notary.
+const MOST_PATHS: usize = 5;
+
 /// Findings that no diagnosis rests on. Needs are left out: what code does is no fault.
 pub(super) fn findings(page: &mut Page, report: &Report) {
     let told: BTreeSet<usize> = report.diagnoses.iter().flat_map(|diagnosis| diagnosis.findings.iter().copied()).collect();
@@ -175,10 +178,28 @@ pub(super) fn spawn(page: &mut Page, report: &Report) {
     match report.spawn.len() - odd.len() {
         0 => {}
         fine => {
-            let why = report.spawn.iter().find(|spawn| spawn.verdict == "runs").map(|spawn| spawn.why.as_str()).unwrap_or_default();
-            page.marked(2, Mark::Fine, &format!("{}: {why}", counted(fine, "executable slice", "executable slices")));
+            let first = report.spawn.iter().find(|spawn| spawn.verdict == "runs");
+            let why: Vec<&str> =
+                first.into_iter().flat_map(|spawn| std::iter::once(spawn.why.as_str()).chain(spawn.conditions.iter().copied())).collect();
+            page.marked(2, Mark::Fine, &format!("{}: {}", counted(fine, "executable slice", "executable slices"), why.join("; ")));
         }
     }
+    systems(page, report);
+}
+
+/// On which systems, by architecture: what the main executable and its like need.
+fn systems(page: &mut Page, report: &Report) {
+    let mut rows: Vec<String> = Vec::new();
+    for spawn in &report.spawn {
+        let row = format!("{}: {}", spawn.arch, spawn.systems());
+        if !spawn.systems().is_empty() && !rows.contains(&row) {
+            rows.push(row);
+        }
+    }
+    for row in rows.iter().take(MOST) {
+        page.below_mark(2, row);
+    }
+    more(page, rows.len());
 }
 
 /// What the notary would refuse.
@@ -187,11 +208,24 @@ pub(super) fn notary(page: &mut Page, report: &Report) {
         return;
     }
     page.heading("The notary would refuse", "");
-    for item in report.notary.iter().take(MOST) {
-        page.marked(2, Mark::Unwise, &item.message);
-        page.below_mark(2, &item.path);
+    let mut messages: Vec<(&str, Vec<&str>)> = Vec::new();
+    for item in &report.notary {
+        match messages.iter_mut().find(|(message, _)| *message == item.message) {
+            Some((_, paths)) if paths.contains(&item.path.as_str()) => {}
+            Some((_, paths)) => paths.push(&item.path),
+            None => messages.push((&item.message, vec![&item.path])),
+        }
     }
-    more(page, report.notary.len());
+    for (message, paths) in messages.iter().take(MOST) {
+        page.marked(2, Mark::Unwise, message);
+        for path in paths.iter().take(MOST_PATHS) {
+            page.below_mark(2, path);
+        }
+        if paths.len() > MOST_PATHS {
+            page.below_mark(2, &format!("and {} more, all in --format json", paths.len() - MOST_PATHS));
+        }
+    }
+    more(page, messages.len());
 }
 
 /// Lines that look alarming, by reason.

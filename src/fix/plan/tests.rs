@@ -159,7 +159,9 @@ fn a_usage_string_goes_into_the_bundles_info_plist() {
     assert!(text.starts_with("Demo uses the camera to …"), "{text}");
     assert!(has(&plan, "Info.plist is sealed"));
     assert_eq!(plan.sign.len(), 1, "the app, as it is");
-    assert!(command_line(&plan.sign[0].argv).contains("--preserve-metadata=entitlements,requirements,flags"));
+    assert!(
+        command_line(&plan.sign[0].argv).contains("--options runtime --timestamp --preserve-metadata=entitlements,requirements --sign")
+    );
     evidence.bundles[0].info =
         Some(InfoPlist { usage: vec![("NSCameraUsageDescription".into(), "Shows you.".into())], ..InfoPlist::default() });
     assert!(made(&evidence, "camera", "add-usage-string").info_plist.is_empty());
@@ -275,11 +277,11 @@ fn entitlements_that_cannot_be_read_are_corrected_and_never_kept() {
     let from_file = plan(&evidence, &diagnosis, &remedy, &existing).unwrap();
     assert_eq!(from_file.edits[0].after, text.replace("\t<!-- a -- b -->\n", ""));
     assert_eq!(from_file.edits[0].from, "my.entitlements");
-    assert!(command_line(&from_file.sign[0].argv).contains("--entitlements my.entitlements --sign"));
+    assert!(command_line(&from_file.sign[0].argv).contains("--entitlements my.entitlements --preserve-metadata=requirements --sign"));
     let by_hand = plan(&evidence, &diagnosis, &remedy, &[]).unwrap();
     assert!(by_hand.edits.is_empty());
     assert!(
-        command_line(&by_hand.sign[0].argv).contains("--entitlements Demo.entitlements --sign"),
+        command_line(&by_hand.sign[0].argv).contains("--entitlements Demo.entitlements --preserve-metadata=requirements --sign"),
         "the unreadable ones must not be preserved"
     );
     entitle(&mut evidence.images[0], &[]);

@@ -17,7 +17,7 @@ fn the_main_executable_is_signed_as_its_bundle() {
     assert_eq!(
         lines(&steps),
         [
-            "codesign --force --options runtime --timestamp --entitlements Demo.entitlements --sign 'Developer ID Application: Ann (TEAM123456)' Demo.app"
+            "codesign --force --identifier org.example --options runtime --timestamp --entitlements Demo.entitlements --preserve-metadata=requirements --sign 'Developer ID Application: Ann (TEAM123456)' Demo.app"
         ]
     );
     assert_eq!((steps[0].object.as_path(), steps[0].why.as_str()), (Path::new(""), "its entitlements change"));
@@ -36,12 +36,14 @@ fn everything_that_holds_a_changed_object_follows_inside_out() {
         lines(&steps),
         [
             format!(
-                "codesign --force --timestamp --preserve-metadata=identifier,entitlements,flags {sign}/Contents/Frameworks/Kit.framework/Versions/A/Libraries/libx.dylib"
+                "codesign --force --identifier org.example --timestamp {sign}/Contents/Frameworks/Kit.framework/Versions/A/Libraries/libx.dylib"
             ),
             format!(
-                "codesign --force --timestamp --preserve-metadata=entitlements,requirements,flags {sign}/Contents/Frameworks/Kit.framework"
+                "codesign --force --identifier org.example --timestamp --preserve-metadata=requirements {sign}/Contents/Frameworks/Kit.framework"
             ),
-            format!("codesign --force --options runtime --timestamp --preserve-metadata=entitlements,requirements,flags {sign}"),
+            format!(
+                "codesign --force --identifier org.example --options runtime --timestamp --preserve-metadata=entitlements,requirements {sign}"
+            ),
         ]
     );
 }
@@ -52,9 +54,9 @@ fn a_helper_is_signed_before_the_app_and_only_once() {
     let steps = plan(&app(), &changed(helper), &[helper.into(), "Contents/MacOS/Demo".into()]);
     let objects: Vec<&str> = steps.iter().map(|step| step.object.to_str().unwrap()).collect();
     assert_eq!(objects, [helper, ""]);
-    assert!(
-        lines(&steps)[0].contains("--options runtime --timestamp --entitlements Demo.entitlements --preserve-metadata=identifier --sign")
-    );
+    assert!(lines(&steps)[0].contains(
+        "--identifier org.example --options runtime --timestamp --entitlements Demo.entitlements --preserve-metadata=requirements --sign"
+    ));
     assert_eq!(steps[0].why, "its entitlements change");
 }
 
@@ -63,7 +65,10 @@ fn an_ad_hoc_app_stays_ad_hoc_and_gets_no_timestamp() {
     let mut evidence = app();
     evidence.images.iter_mut().for_each(|image| sign_as(image, SignerKind::AdHoc, None, None));
     let steps = plan(&evidence, &changed("Contents/MacOS/Demo"), &[]);
-    assert_eq!(lines(&steps), ["codesign --force --options runtime --entitlements Demo.entitlements --sign - Demo.app"]);
+    assert_eq!(
+        lines(&steps),
+        ["codesign --force --identifier org.example --options runtime --entitlements Demo.entitlements --sign - Demo.app"]
+    );
     let distribution = super::steps(&evidence, &Job { also: vec!["Contents/MacOS/Demo".into()], distribution: true, ..Job::default() });
     assert!(lines(&distribution)[0].contains(&format!("--sign '{PLACEHOLDER}'")));
     assert!(!lines(&distribution)[0].contains("requirements"), "the requirement of an ad hoc signature is its own digest");
@@ -155,6 +160,53 @@ fn a_bare_tool_and_a_folder_have_no_container() {
         lines(&steps)
     );
     assert!(plan(&Evidence::empty(), &changed("x"), &[]).is_empty());
+}
+
+#[test]
+fn another_identity_signs_everything() {
+    let signing = |who| Signing { who, ..Signing::default() };
+    let job = |who| Job { also: vec!["Contents/MacOS/Demo".into()], signing: signing(who), ..Job::default() };
+    let named = lines(&steps(&app(), &job(Who::Named("Me (MYTEAM)".into()))));
+    assert_eq!(named.len(), 4, "{named:?}");
+    assert!(named.iter().all(|line| line.contains("--sign 'Me (MYTEAM)'") && !line.contains("requirements")), "{named:?}");
+    assert!(named[2].contains("--preserve-metadata=entitlements --sign") && !named[0].contains("--preserve-metadata"), "{named:?}");
+    assert_eq!(steps(&app(), &job(Who::Named(NAME.into()))).len(), 1, "the identity in use is no other identity");
+    let ad_hoc = steps(&app(), &Job { signing: Signing { no_runtime: true, ..signing(Who::AdHoc) }, ..job(Who::AdHoc) });
+    assert_eq!(ad_hoc.len(), 4);
+    assert!(lines(&ad_hoc).iter().all(|line| line.contains("--sign - ") && !line.contains("--options") && !line.contains("--timestamp")));
+}
+
+#[test]
+fn the_other_program_is_called_its_own_way() {
+    let job = Job {
+        changed: changed("Contents/MacOS/helper"),
+        signing: Signing { signer: Signer::Rcodesign, who: Who::P12("/keys/my id.p12".into()), no_runtime: false },
+        ..Job::default()
+    };
+    let lines = lines(&steps(&app(), &job));
+    let key = "rcodesign sign --shallow --p12-file '/keys/my id.p12' --p12-password-file /dev/stdin --binary-identifier org.example";
+    assert_eq!(lines.len(), 4);
+    assert_eq!(lines[0], format!("{key} Demo.app/Contents/Frameworks/Kit.framework/Versions/A/Libraries/libx.dylib"));
+    assert_eq!(
+        lines[2],
+        format!("{key} --code-signature-flags runtime --entitlements-xml-file Demo.entitlements Demo.app/Contents/MacOS/helper")
+    );
+    let mut evidence = app();
+    set_flags(&mut evidence.images[0], 0x12200);
+    let job = Job { changed: vec![("Contents/MacOS/Demo".into(), "a:b.entitlements".into())], ..job };
+    let last = super::tests::lines(&steps(&evidence, &job)).pop().unwrap();
+    assert!(last.contains("--code-signature-flags runtime --code-signature-flags kill --code-signature-flags library "), "{last}");
+    assert!(last.contains("--entitlements-xml-file @main:a:b.entitlements"), "a colon would be a scope: {last}");
+}
+
+#[test]
+fn bytes_that_are_no_text_are_kept() {
+    use std::os::unix::ffi::OsStrExt;
+    let name = std::ffi::OsStr::from_bytes(b"-a\xff'b\n");
+    assert_eq!(exact_operand(Path::new(name)).as_encoded_bytes(), b"./-a\xff'b\n");
+    assert_eq!(quote_exact(name), r"$'-a\377\047b\012'");
+    let output = std::process::Command::new("bash").arg("-c").arg(format!("printf %s {}", quote_exact(name))).output().unwrap();
+    assert_eq!(output.stdout, name.as_bytes());
 }
 
 #[test]

@@ -27,6 +27,7 @@ use super::{ReadError, Source};
 use flow::{Found, Function};
 use image::Image;
 pub use objc::MESSAGES;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use value::Abs;
 
@@ -61,7 +62,7 @@ pub const WANTED: &[(&str, usize)] = &[
 const MEMORY: usize = 12;
 
 /// What is known of one argument.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Value {
     /// Nothing.
     Unknown,
@@ -93,7 +94,7 @@ impl Value {
 }
 
 /// One call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallSite {
     /// Name of the called function, with its underscore; `-[selector]` for a message, whose arguments begin with the receiver and the selector.
     pub callee: String,
@@ -113,7 +114,7 @@ pub struct CallSite {
 }
 
 /// The calls of one slice.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallSites {
     /// In address order; at most 10,000.
     pub calls: Vec<CallSite>,

@@ -19,6 +19,25 @@ pub(in crate::read) fn text(text: &str) -> String {
     out
 }
 
+/// The text without terminal escapes: a colour may begin in the middle of a word. Borrowed when there is none.
+pub(in crate::read) fn without_escapes(text: &str) -> Cow<'_, str> {
+    if memchr::memchr(0x1b, text.as_bytes()).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        match line.strip_suffix('\n') {
+            Some(line) if line.contains('\u{1b}') => {
+                out.push_str(&plain(line));
+                out.push('\n');
+            }
+            None if line.contains('\u{1b}') => out.push_str(&plain(line)),
+            _ => out.push_str(line),
+        }
+    }
+    Cow::Owned(out)
+}
+
 /// One line cleaned. Borrowed when there was nothing to do but cut at an end.
 pub(in crate::read) fn line(line: &str) -> Cow<'_, str> {
     let line = line.trim_end_matches(['\r', '\n']);

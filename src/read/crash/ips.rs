@@ -229,6 +229,8 @@ fn read_signing(report: &mut CrashReport, body: &Json) {
     report.cs_identifier = owned(body, "codeSigningID");
     report.cs_team = owned(body, "codeSigningTeamID");
     report.cs_category = body.get("codeSigningValidationCategory").and_then(Json::number);
+    let level = body.get("codeSigningTrustLevel").and_then(Json::number);
+    report.cs_trust_level = level.filter(|level| *level != u64::from(u32::MAX));
 }
 
 fn read_failure(report: &mut CrashReport, body: &Json) {
@@ -272,10 +274,12 @@ fn strings(value: &Json) -> Vec<String> {
 
 fn termination(value: &Json) -> Termination {
     let texts = |member: &&loose::Member| member.key == "details" || member.key == "reasons";
+    let namespace = owned(value, "namespace").unwrap_or_default().to_uppercase();
+    let indicator = owned(value, "indicator").unwrap_or_default();
     Termination {
-        namespace: owned(value, "namespace").unwrap_or_default().to_uppercase(),
-        code: value.get("code").and_then(Json::number).unwrap_or(0),
-        indicator: owned(value, "indicator").unwrap_or_default(),
+        code: value.get("code").and_then(Json::number).unwrap_or_else(|| super::code_of(&namespace, &indicator)),
+        namespace,
+        indicator,
         flags: value.get("flags").and_then(Json::number),
         reasons: value.members().iter().filter(texts).flat_map(|member| strings(&member.value)).collect(),
         by: owned(value, "byProc"),

@@ -6,10 +6,11 @@ pub(in crate::read) mod loose;
 mod region;
 mod text;
 
-use super::ReadError;
+use super::{ReadError, Word};
+use serde::{Deserialize, Serialize};
 
 /// A termination reason: `Namespace CODESIGNING, Code 2 Invalid Page`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Termination {
     /// Namespace in capitals (`CODESIGNING`, `DYLD`, `TCC`, `SIGNAL` …).
     pub namespace: String,
@@ -26,7 +27,7 @@ pub struct Termination {
 }
 
 /// The region a fault address lies in.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Region {
     /// Region type as written (`VM_ALLOCATE`, `__TEXT`, `mapped file`, `Memory Tag 255`, `JS JIT generated code`).
     pub kind: String,
@@ -41,7 +42,7 @@ pub struct Region {
 }
 
 /// One frame.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Frame {
     /// Image name (`libluajit-5.1.2.dylib`), `???` for none.
     pub image: String,
@@ -54,7 +55,7 @@ pub struct Frame {
 }
 
 /// A loaded image.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LoadedImage {
     /// File name.
     pub name: String,
@@ -71,7 +72,7 @@ pub struct LoadedImage {
 }
 
 /// What a crash report says. Every field may be missing: people cut reports.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CrashReport {
     /// `.ips` (true) or text.
     pub is_ips: bool,
@@ -133,6 +134,8 @@ pub struct CrashReport {
     pub cs_team: Option<String>,
     /// `codeSigningValidationCategory`.
     pub cs_category: Option<u64>,
+    /// `codeSigningTrustLevel`; `None` too for 4294967295, which says that there is none.
+    pub cs_trust_level: Option<u64>,
     /// Images.
     pub images: Vec<LoadedImage>,
     /// Triage lines.
@@ -140,7 +143,8 @@ pub struct CrashReport {
     /// `sip`.
     pub sip: Option<String>,
     /// Lines (from 1) at which facts were found, by field name (`termination`, `exception`, `region`, `frame`, `cs_flags`, `message` …), for quoting.
-    pub lines: Vec<(&'static str, u32)>,
+    #[serde(deserialize_with = "crate::read::stored::words_with_lines")]
+    pub lines: Vec<(Word, u32)>,
     /// The report ends before its end.
     pub truncated: bool,
 }
@@ -333,12 +337,28 @@ fn filled(first: CrashReport, second: CrashReport) -> CrashReport {
         cs_identifier: first.cs_identifier.or(second.cs_identifier),
         cs_team: first.cs_team.or(second.cs_team),
         cs_category: first.cs_category.or(second.cs_category),
+        cs_trust_level: first.cs_trust_level.or(second.cs_trust_level),
         images: longer(first.images, second.images),
         triage: longer(first.triage, second.triage),
         sip: first.sip.or(second.sip),
         lines,
         truncated: first.truncated,
     }
+}
+
+/// The code that an indicator text stands for, where somebody left the number out (xnu: bsd/sys/reason.h, dyld: mach-o/dyld_priv.h); 0 when unknown.
+fn code_of(namespace: &str, indicator: &str) -> u64 {
+    const CODES: [(&str, &str, u64); 8] = [
+        ("CODESIGNING", "Taskgated Invalid Signature", 1),
+        ("CODESIGNING", "Invalid Page", 2),
+        ("CODESIGNING", "Launch Constraint Violation", 4),
+        ("DYLD", "Library missing", 1),
+        ("DYLD", "Wrong architecture", 2),
+        ("DYLD", "Incompatible library version", 3),
+        ("DYLD", "Symbol missing", 4),
+        ("DYLD", "Code Signature", 5),
+    ];
+    CODES.iter().find(|(known, words, _)| *known == namespace && indicator.starts_with(words)).map_or(0, |(.., code)| *code)
 }
 
 /// What a `bug_type` other than a crash is.

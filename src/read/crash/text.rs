@@ -436,7 +436,14 @@ fn read_termination(value: &str) -> Termination {
             termination.indicator = tail.trim().to_owned();
         }
         None if rest.is_empty() => {}
-        None => termination.reasons.push(rest.to_owned()),
+        None => {
+            termination.code = super::code_of(&termination.namespace, rest);
+            if termination.code == 0 {
+                termination.reasons.push(rest.to_owned());
+            } else {
+                termination.indicator = rest.to_owned();
+            }
+        }
     }
     termination
 }

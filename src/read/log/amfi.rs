@@ -25,6 +25,7 @@ fn library_validation(text: &str) -> LogFact {
         process: process(until(host, " (Team ID").trim_matches('\'')),
         library_team: team(library),
         process_team: team(host),
+        platform_process: host.contains("platform: yes"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Output of `codesign` and `spctl`: verification, display, detritus, Security error codes.
 
 use super::cut::{after, between, hex, known, number, until};
-use super::{Context, Following, LogFact, Proc};
+use super::{Context, Following, LogFact, Proc, SigningFailure};
 
 /// Sentences of a failed verification (CSCommon.h and `codesign`'s own).
 const PROBLEMS: [(&str, i64); 25] = [
@@ -30,6 +30,18 @@ const PROBLEMS: [(&str, i64); 25] = [
     ("CSSMERR_TP_NOT_TRUSTED", 0),
     ("CSSMERR_TP_CERT_EXPIRED", 0),
     ("notarization has been revoked", -66992),
+];
+
+/// Words of a signing that failed (codesign, SecBase.h). `no identity found` is said by other programs about other things too, so it stands with its name.
+const FAILURES: [(&str, SigningFailure); 8] = [
+    ("errSecInternalComponent", SigningFailure::KeyNotUsable),
+    ("User interaction is not allowed", SigningFailure::KeyNotUsable),
+    (": ambiguous (matches", SigningFailure::Ambiguous),
+    (": no identity found", SigningFailure::NoIdentity),
+    ("unable to build chain to self-signed root", SigningFailure::NoChain),
+    ("timestamp was expected but was not found", SigningFailure::NoTimestamp),
+    ("timestamp service is not available", SigningFailure::NoTimestamp),
+    ("timestamps differ by", SigningFailure::NoTimestamp),
 ];
 
 /// Facts of one line of output; `following` are the lines after it.
@@ -142,6 +154,10 @@ fn verified<'a>(text: &str, following: &Following<'a>, out: &mut Vec<LogFact>) {
 }
 
 fn problems(text: &str, out: &mut Vec<LogFact>) {
+    if let Some((_, why)) = FAILURES.iter().find(|(mark, _)| text.contains(mark)) {
+        out.push(LogFact::SigningFailed { why: *why });
+        return;
+    }
     if text.contains("detritus not allowed") {
         let file = text.split_once(": resource fork").and_then(|(file, _)| known(file.trim_start_matches("error: ")));
         out.push(LogFact::Detritus { file });

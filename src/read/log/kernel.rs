@@ -19,6 +19,11 @@ fn pages(text: &str, out: &mut Vec<LogFact>) {
         let who = after(text, "p=").map(|rest| process(until(rest, " final"))).unwrap_or_default();
         let killed = text.contains("SIGKILL") || text.contains("denying page");
         out.push(LogFact::InvalidPage { process: who, killed });
+    } else if text.contains("(NOTE_EXIT_CSERROR)") {
+        // The line of a run by Temper: the kernel told the parent of the process (xnu, bsd/kern/kern_event.c: the process had CS_KILLED).
+        let who = text.split_once("] killed for its code signature").map(|(before, _)| before.strip_prefix("kernel: ").unwrap_or(before));
+        let process = who.map(|who| process(&format!("{who}]"))).unwrap_or_default();
+        out.push(LogFact::InvalidPage { process, killed: true });
     } else if text.contains("rejecting invalid page at address") {
         out.push(rejected(text));
     } else if text.contains("code-signing-violation at") {
@@ -81,6 +86,47 @@ fn task_port(text: &str, out: &mut Vec<LogFact>) {
     });
 }
 
+/// Daemons of macOS whose denials fill every log.
+fn is_part_of_macos(name: &str) -> bool {
+    const DAEMONS: [&str; 34] = [
+        "launchd",
+        "mds",
+        "mds_stores",
+        "mdworker",
+        "mdworker_shared",
+        "sandboxd",
+        "taskgated",
+        "taskgated-helper",
+        "syspolicyd",
+        "tccd",
+        "trustd",
+        "cfprefsd",
+        "lsd",
+        "nsurlsessiond",
+        "distnoted",
+        "logd",
+        "diagnosticd",
+        "ReportCrash",
+        "spindump",
+        "fontd",
+        "coreaudiod",
+        "WindowServer",
+        "Dock",
+        "Finder",
+        "SystemUIServer",
+        "cloudd",
+        "bird",
+        "suggestd",
+        "sharingd",
+        "rapportd",
+        "powerd",
+        "fseventsd",
+        "contextstored",
+        "duetexpertd",
+    ];
+    DAEMONS.contains(&name) || name.starts_with("com.apple.")
+}
+
 /// What stands before and after `deny(1) `, or the bare `deny ` of systems before macOS 10.13.
 fn denial(text: &str) -> Option<(&str, &str)> {
     if let Some((before, rest)) = text.split_once(" deny(") {
@@ -97,9 +143,14 @@ fn denial(text: &str) -> Option<(&str, &str)> {
 fn sandbox(text: &str, out: &mut Vec<LogFact>) {
     let Some((before, rest)) = denial(text) else { return };
     let policy = before.contains("System Policy: ");
-    let who = process(before.rsplit_once(": ").map_or(before, |(_, who)| who));
+    let named = before.rsplit_once(": ").map_or(before, |(_, who)| who);
+    // `3 duplicate reports for mds deny(1) …`
+    let named = named.split_once(" duplicate report").and_then(|(_, rest)| rest.split_once(" for ")).map_or(named, |(_, who)| who);
+    let who = process(named);
     let (operation, target) = rest.trim().split_once(' ').unwrap_or((rest.trim(), ""));
-    if policy && operation.starts_with("file-write") && target.contains(".app") {
+    if who.name.as_deref().is_some_and(is_part_of_macos) {
+        out.push(LogFact::Noise { why: "a part of macOS itself was denied something, not the app" });
+    } else if policy && operation.starts_with("file-write") && target.contains(".app") {
         out.push(LogFact::AppManagement { process: who });
     } else {
         out.push(LogFact::SandboxDenied { process: who, operation: operation.into(), target: target.trim().into() });

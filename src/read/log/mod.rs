@@ -16,11 +16,13 @@ mod shell;
 mod system;
 mod tcc;
 
+use super::Word;
 use super::crash::{self, CrashReport, clean};
 use reader::{Context, Following, Run, quote_of};
+use serde::{Deserialize, Serialize};
 
 /// Why dyld refused a candidate file. The order is the strength: the strongest reason of a `tried:` list decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum TriedReason {
     /// no such file, not in dyld cache, image not found
     Missing,
@@ -58,7 +60,7 @@ impl TriedReason {
 }
 
 /// A library that dyld could not load.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadFailure {
     /// Install name or path asked for, as written.
     pub name: String,
@@ -77,7 +79,7 @@ pub struct LoadFailure {
 }
 
 /// A process named in a line.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Proc {
     /// Process or file name.
     pub name: Option<String>,
@@ -91,12 +93,18 @@ pub struct Proc {
 
 /// What a line says.
 #[allow(missing_docs)] // The variants say what each line is; fields are the names in the line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LogFact {
     /// dyld could not load a library (from stderr, a runtime's error, or the reasons of a crash report).
     Load(LoadFailure),
     /// AMFI: `Library Validation failed: Rejecting '…'`.
-    LibraryValidationRejected { library: String, process: Proc, library_team: Option<String>, process_team: Option<String> },
+    LibraryValidationRejected {
+        library: String,
+        process: Proc,
+        library_team: Option<String>,
+        process_team: Option<String>,
+        platform_process: bool,
+    },
     /// kernel: `cs_invalid_page(…) … denying page sending SIGKILL` (killed) or `allowing (remove VALID)`.
     InvalidPage { process: Proc, killed: bool },
     /// kernel: `rejecting invalid page at address … in file "…"`. `file` `None` is `<nil>`: anonymous memory.
@@ -146,11 +154,18 @@ pub enum LogFact {
     /// App Sandbox: `Sandbox: name(pid) deny(1) operation target`.
     SandboxDenied { process: Proc, operation: String, target: String },
     /// A runtime's own message that it could not get executable memory. `engine`: v8, jsc, hotspot, coreclr, libffi, pcre, luajit, mono, pypy, wasm …
-    EngineMemory { engine: &'static str, process: Proc, degrades: bool },
+    EngineMemory {
+        #[serde(deserialize_with = "crate::read::stored::word")]
+        engine: Word,
+        process: Proc,
+        degrades: bool,
+    },
     /// `codesign --verify`, `spctl`: a signature problem with its words (`a sealed resource is missing or invalid`, `code object is not signed at all` …) and file.
     CodesignProblem { file: Option<String>, text: String, code: Option<i64> },
     /// `codesign` while signing: `resource fork, Finder information, or similar detritus not allowed`.
     Detritus { file: Option<String> },
+    /// `codesign` (or `security`, Xcode) could not sign at all, and why.
+    SigningFailed { why: SigningFailure },
     /// `codesign --verify` says the file is fine (`valid on disk`), or `spctl` `accepted`.
     SignatureAccepted { file: Option<String>, source: Option<String> },
     /// A line of `codesign -d` output about flags: the runtime flag is (not) there.
@@ -178,11 +193,29 @@ pub enum LogFact {
     /// Something else that a person would call an error of the program's own (null pointer message, abort text, uncaught exception).
     OwnFault { text: String },
     /// A line that looks alarming and is not the cause; the reason why.
-    Noise { why: &'static str },
+    Noise {
+        #[serde(deserialize_with = "crate::read::stored::word")]
+        why: Word,
+    },
+}
+
+/// Why nothing could be signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SigningFailure {
+    /// The private key cannot be used: a locked keychain, or nobody there to ask (`errSecInternalComponent`, `User interaction is not allowed`).
+    KeyNotUsable,
+    /// Several certificates have the name (`ambiguous (matches …)`).
+    Ambiguous,
+    /// No certificate of that name with its key (`no identity found`).
+    NoIdentity,
+    /// The certificate's issuer is not there or not trusted (`unable to build chain to self-signed root`).
+    NoChain,
+    /// Apple's server for timestamps was not reached.
+    NoTimestamp,
 }
 
 /// How the same program worked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WorksHow {
     /// A byte-identical copy in another place.
     Copied,
@@ -193,7 +226,7 @@ pub enum WorksHow {
 }
 
 /// A fact with its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
     /// Line in the text, from 1.
     pub line: u32,
@@ -205,6 +238,31 @@ pub struct LogLine {
 
 /// Reads a text. `lines` may be any number; memory is bounded by what is understood (at most 20,000 facts, the first and last kept).
 pub fn read(text: &str) -> Vec<LogLine> {
+    let plain = clean::without_escapes(text);
+    let mut facts = read_plain(&plain);
+    if matches!(plain, std::borrow::Cow::Owned(_)) {
+        quote_again(&mut facts, text);
+    }
+    facts
+}
+
+/// Quotes are lines as they were given.
+fn quote_again(facts: &mut [LogLine], text: &str) {
+    let mut lines = (1_u32..).zip(text.split('\n'));
+    let mut here = lines.next();
+    for fact in facts {
+        while here.is_some_and(|(number, _)| number < fact.line) {
+            here = lines.next();
+        }
+        if let Some((number, line)) = here
+            && number == fact.line
+        {
+            fact.quote = quote_of(line);
+        }
+    }
+}
+
+fn read_plain(text: &str) -> Vec<LogLine> {
     let report = has_json_report(text).then(|| crash::read(text).ok()).flatten().filter(|report| report.is_ips);
     let (mut facts, context) = reader::scan(text, report.is_some());
     facts.extend(shell::conclude(&context, &facts));

@@ -39,6 +39,9 @@ fn of_json(line: &str) -> Option<Message> {
 
 /// `default⇥11:05:42.771190+0200⇥kernel⇥message`, tabs or blanks.
 fn of_console(line: &str) -> Option<(Proc, &str)> {
+    if let Some(columns) = of_columns(line) {
+        return Some(columns);
+    }
     let (level, rest) = line.split_once(['\t', ' '])?;
     if !matches!(level, "default" | "error" | "fault" | "info" | "debug" | "Default" | "Error" | "Fault" | "Info" | "Debug") {
         return None;
@@ -50,6 +53,27 @@ fn of_console(line: &str) -> Option<(Proc, &str)> {
     // A process name may hold blanks: with tabs it ends at the tab.
     let (name, text) = if rest.contains('\t') { rest.trim_start().split_once('\t')? } else { rest.trim_start().split_once(' ')? };
     Some((Proc { name: known(name), ..Proc::default() }, text))
+}
+
+/// Console's columns with tabs: the level is a word of the user's language (`erreur`, `par défaut`, `Fehler`), the time may carry its zone after a blank,
+/// and a column for the library may stand before the message.
+fn of_columns(line: &str) -> Option<(Proc, &str)> {
+    let (level, rest) = line.split_once('\t')?;
+    let (time, rest) = rest.split_once('\t')?;
+    let (name, text) = rest.split_once('\t')?;
+    let is_level = !level.is_empty() && level.chars().count() <= 24 && level.chars().all(|c| c.is_alphabetic() || c == ' ');
+    if !is_level || !is_clock(time.trim_start()) || time.len() > 32 || name.len() > 128 {
+        return None;
+    }
+    let text = match text.split_once('\t') {
+        Some((library, message)) if !library.is_empty() && library.len() <= 64 && !library.contains([':', '/', '"']) => message,
+        _ => text,
+    };
+    let (name, pid) = match name.split_once('[') {
+        Some((name, pid)) => (name, pid.trim_end_matches(']').parse().ok()),
+        None => (name, None),
+    };
+    Some((Proc { name: known(name), pid, ..Proc::default() }, text))
 }
 
 fn is_clock(text: &str) -> bool {
@@ -107,6 +131,14 @@ fn bracketed(text: &str) -> Option<(Proc, &str)> {
     }
     let text = rest.strip_prefix(':').unwrap_or(rest);
     Some((Proc { name: known(name), pid: u64::try_from(pid).ok(), ..Proc::default() }, text))
+}
+
+/// `kernel[0]: message`: what is left when date and machine were cut off.
+pub(super) fn names_process(line: &str) -> bool {
+    let Some((name, rest)) = line.trim_start().split_once('[') else { return false };
+    let Some((pid, rest)) = rest.split_once(']') else { return false };
+    let is_name = !name.is_empty() && name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" .-_".contains(&byte));
+    is_name && !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit()) && rest.starts_with(": ")
 }
 
 /// `Mar 30 08:12:50 host kernel[0]: message`.

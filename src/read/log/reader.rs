@@ -16,6 +16,13 @@ const MAX_BEFORE: usize = 16 << 10;
 /// Longest quote, in characters.
 const MAX_QUOTE: usize = 500;
 
+/// Lines that a mailer or a form wrapped are at most so long, in bytes; a single word may be longer.
+const WIDEST_WRAP: usize = 82;
+/// A line is broken only when the next word does not fit: together they are longer than this.
+const NARROWEST_WRAP: usize = 64;
+/// Most lines of one wrapped record.
+const MAX_RECORD: usize = 16;
+
 /// The lines after the one being read, cleaned.
 pub(super) type Following<'a> = dyn Fn() -> Box<dyn Iterator<Item = String> + 'a> + 'a;
 
@@ -135,7 +142,11 @@ impl<'a> Reader<'a> {
         while let Some(hit) = searcher.next(self.text, at) {
             let place = self.place(hit, at, &mut counted);
             let (line, families) = (clean::line(place.raw), searcher.families(place.raw));
-            let taken = self.line(&line, families, &place);
+            let taken = match self.wrapped(&line, &place, at) {
+                Some((whole, more)) => self.record(&whole, searcher.families(&whole), &place).then_some(more),
+                None => None,
+            };
+            let taken = taken.unwrap_or_else(|| self.line(&line, families, &place));
             at = place.end.max(hit.saturating_add(1));
             for _ in 0..taken {
                 at = self
@@ -177,6 +188,106 @@ impl<'a> Reader<'a> {
         let number = line.saturating_add(u32::try_from(newlines).unwrap_or(u32::MAX));
         *counted = (start.max(from), number);
         Place { number, raw: self.text.get(start..end).unwrap_or("").trim_end_matches(['\n', '\r']), start, end }
+    }
+
+    /// The whole log record of which `line` is a part, when something broke it over several lines, and how many lines of it follow. `None` for the usual
+    /// case: a record is one line. Only a record that begins with a log's prefix is put together: other text has line breaks of its own.
+    fn wrapped(&self, line: &str, place: &Place<'a>, floor: usize) -> Option<(String, usize)> {
+        if let Some(sentence) = self.broken_sentence(line, place, floor) {
+            return Some(sentence);
+        }
+        let is_part = |line: &str| !line.trim().is_empty() && (line.len() <= WIDEST_WRAP || !line.trim().contains(' '));
+        let begins = |line: &str| prefix::split(line).logger != Proc::default() || prefix::names_process(line) || line.contains("dlopen(");
+        let goes_on = |line: &str, next: &str| {
+            let word = next.split_whitespace().next().unwrap_or("");
+            line.len().saturating_add(1).saturating_add(word.len()) > NARROWEST_WRAP && shell::prompt(next).is_none()
+        };
+        if !is_part(line) {
+            return None;
+        }
+        let mut parts = VecDeque::from([line.to_owned()]);
+        if !begins(line) {
+            let before = self.text.get(floor..place.start)?.trim_end_matches(['\n', '\r']);
+            let mut found = false;
+            for earlier in before.rsplit('\n').take(MAX_RECORD) {
+                let earlier = clean::line(head_of(earlier)).into_owned();
+                let is_before = parts.front().is_some_and(|next| goes_on(&earlier, next));
+                if !is_part(&earlier) || !is_before || shell::prompt(&earlier).is_some() {
+                    return None;
+                }
+                found = begins(&earlier);
+                parts.push_front(earlier);
+                if found {
+                    break;
+                }
+            }
+            if !found {
+                return None;
+            }
+        }
+        let mut more = 0_usize;
+        for later in self.text.get(place.end..).unwrap_or("").lines().take(MAX_RECORD) {
+            let later = clean::line(head_of(later)).into_owned();
+            let is_next = parts.back().is_some_and(|last| goes_on(last, &later));
+            if !is_next || !is_part(&later) || prefix::split(&later).logger != Proc::default() || prefix::names_process(&later) {
+                break;
+            }
+            parts.push_back(later);
+            more = more.saturating_add(1);
+        }
+        (parts.len() > 1).then(|| (parts.iter().map(|part| part.trim()).collect::<Vec<_>>().join(" "), more))
+    }
+
+    /// tccd's sentence, of which an editor or a form made several lines of any width: from its beginning to the end of what it names.
+    fn broken_sentence(&self, line: &str, place: &Place<'a>, floor: usize) -> Option<(String, usize)> {
+        const BEGINNING: &str = "Prompting policy for hardened runtime";
+        let is_whole = |text: &str| text.contains("it is missing") && text.contains("requesting=") || text.len() > 4_096;
+        let mut whole = line.trim().to_owned();
+        if !line.contains(BEGINNING) {
+            let before = self.text.get(floor..place.start)?.trim_end_matches(['\n', '\r']);
+            let above = before.rsplit('\n').take(2).map(|line| clean::line(head_of(line)).trim().to_owned());
+            let mut above: Vec<String> = above.take_while(|line| !line.is_empty()).collect();
+            above.truncate(above.iter().position(|line| line.contains(BEGINNING))?.saturating_add(1));
+            above.reverse();
+            whole = format!("{} {whole}", above.join(" "));
+        }
+        let mut more = 0_usize;
+        for later in self.text.get(place.end..).unwrap_or("").lines().take(MAX_RECORD) {
+            let later = clean::line(head_of(later));
+            let later = later.trim();
+            if is_whole(&whole) || later.is_empty() || prefix::split(later).logger != Proc::default() || shell::prompt(later).is_some() {
+                break;
+            }
+            whole = format!("{whole} {later}");
+            more = more.saturating_add(1);
+        }
+        (whole.len() > line.trim().len()).then_some((whole, more))
+    }
+
+    /// Reads a record that was put together, as far as daemons and the kernel write it. False when it says nothing: then its lines are read one by one.
+    fn record(&mut self, whole: &str, families: Families, place: &Place<'a>) -> bool {
+        let message = prefix::split(whole);
+        let mut facts = Vec::new();
+        if families.has(Families::AMFI) {
+            amfi::facts(&message.text, &message.logger, &mut facts);
+        }
+        if families.has(Families::KERNEL) {
+            kernel::facts(&message.text, &mut facts);
+        }
+        if families.has(Families::TCC) {
+            tcc::facts(&message.text, &message.logger, &mut facts);
+        }
+        if families.has(Families::DYLD) && facts.is_empty() && !message.text.contains("tried:") {
+            facts.extend(dyld::read(&message.text).map(LogFact::Load));
+        }
+        if families.has(Families::SYSTEM) && facts.is_empty() {
+            system::facts(&message.text, &message.logger, self.context.refused, &mut facts);
+        }
+        let said = !facts.is_empty();
+        for fact in facts {
+            self.keep(fact, place);
+        }
+        said
     }
 
     /// Reads one line. Returns how many of the following lines belong to it.

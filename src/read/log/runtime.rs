@@ -4,7 +4,8 @@ use super::cut::{after, number};
 use super::{LogFact, Proc};
 
 /// (words, engine, goes on without its JIT).
-const MESSAGES: [(&str, &str, bool); 55] = [
+const MESSAGES: [(&str, &str, bool); 56] = [
+    ("runtime code generation failed, restricted kernel", "luajit", false),
     // V8 checks that a refused mprotect failed for lack of memory (12); the hardened runtime gives another errno.
     ("Check failed: 12 == (*__error())", "v8", false),
     ("for CodeRange", "v8", false),
@@ -117,7 +118,17 @@ fn engine(text: &str) -> Option<(&'static str, bool)> {
         let engine = if *engine == "unknown" { named().unwrap_or("unknown") } else { *engine };
         return Some((engine, *degrades));
     }
+    if text.contains("os::commit_memory(") {
+        return commits_executable(text).then_some(("hotspot", false));
+    }
     refused_call(text)
+}
+
+/// `os::commit_memory(0x107c00000, 2555904, 1) failed; error='Operation not permitted' (errno=1)`: the third argument says that it is for code, and a
+/// lack of memory gives another error.
+fn commits_executable(text: &str) -> bool {
+    let for_code = text.contains(", 1) failed");
+    for_code && ["Operation not permitted", "Permission denied"].iter().any(|error| text.contains(error))
 }
 
 /// `Failed to create CoreCLR, HRESULT: 0x80070008`; also `Failed to initialize CoreCLR` and `coreclr_initialize failed`.

@@ -140,6 +140,7 @@ fn amfi_lines_are_read_in_every_style() {
             process: proc("Tern", 812),
             library_team: None,
             process_team: Some("QQ11WW22EE".into()),
+            platform_process: false,
         },
     );
     check(
@@ -773,4 +774,26 @@ fn much_text_is_bounded_and_fast() {
     read(&"dlopen(".repeat(100_000));
     // Generous: it guards against quadratic behaviour, not against a busy machine.
     assert!(start.elapsed().as_secs() < 30, "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_signing_that_failed_says_why() {
+    let why =
+        |text: &str| facts(text).into_iter().find_map(|fact| if let LogFact::SigningFailed { why } = fact { Some(why) } else { None });
+    assert_eq!(why("Tern.app: errSecInternalComponent\n"), Some(SigningFailure::KeyNotUsable));
+    assert_eq!(
+        why("Developer ID Application: A (B): ambiguous (matches \"x\" and \"y\" in login.keychain-db)\n"),
+        Some(SigningFailure::Ambiguous)
+    );
+    assert_eq!(why("Developer ID Application: A: no identity found\n"), Some(SigningFailure::NoIdentity));
+    assert_eq!(why("Warning: unable to build chain to self-signed root for signer \"x\"\n"), Some(SigningFailure::NoChain));
+    assert_eq!(why("Tern.app: A timestamp was expected but was not found.\n"), Some(SigningFailure::NoTimestamp));
+    assert_eq!(why("Tern.app: replacing existing signature\n"), None);
+}
+
+#[test]
+fn the_line_of_a_run_names_the_process_that_was_killed_for_its_signature() {
+    let line = "kernel: Tern[71] killed for its code signature (NOTE_EXIT_CSERROR)\n";
+    let process = Proc { name: Some("Tern".into()), pid: Some(71), ..Proc::default() };
+    assert_eq!(facts(line), [LogFact::InvalidPage { process, killed: true }]);
 }

@@ -2,6 +2,7 @@
 
 use super::{CodeDirectory, HashType};
 use crate::read::{ReadError, Source};
+use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha384};
 
@@ -22,7 +23,7 @@ pub struct PageCheck {
 }
 
 /// Outcome of a page check.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PageResult {
     /// Pages that the code limit covers: compared, or missing.
     pub checked: u64,

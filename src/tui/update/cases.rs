@@ -1,8 +1,10 @@
 //! Cases: opening, examining, examining again, pasting, stopping.
 
 use super::super::state::{Effect, JobId, Place, Running, Screen, State};
+use super::super::words;
 use super::{push, show_answer};
 use crate::Examination;
+use crate::report::delta;
 use crate::scan::{Progress, Request};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -69,8 +71,46 @@ pub fn examined(state: &mut State, job: JobId, examination: Arc<Examination>) ->
     state.before = state.examination.take().filter(|_| running.again);
     state.lab = running.lab;
     state.request = running.request;
+    // Another target is not the one that is watched.
+    let stopped = if running.again { None } else { state.watch.take() };
+    let changed = state.changed.take().filter(|_| running.again);
+    if let (Some(what), Some(before)) = (changed, &state.before) {
+        let lines = delta::between(&before.report, &examination.report).lines();
+        state.notice = Some(format!("{}: {}", words::clean(&what), words::clean(&lines.join("; "))));
+    }
     show_answer(state, examination);
-    Vec::new()
+    stopped.map(Effect::Cancel).into_iter().collect()
+}
+
+/// Watches the target and its files, or stops that.
+pub fn watch(state: &mut State) -> Vec<Effect> {
+    if let Some(job) = state.watch.take() {
+        state.notice = Some("not watching any more".into());
+        return vec![Effect::Cancel(job)];
+    }
+    let Some(request) = state.request.clone() else { return Vec::new() };
+    let files: Vec<PathBuf> = request.path.iter().chain(request.texts.iter().filter(|path| *path != Path::new("-"))).cloned().collect();
+    if files.is_empty() {
+        state.notice = Some("there is no file to watch".into());
+        return Vec::new();
+    }
+    let job = state.job();
+    state.watch = Some(job);
+    state.notice = Some("watching: a rebuild is examined as soon as it is quiet; w stops".into());
+    vec![Effect::Watch(job, files)]
+}
+
+/// What is watched changed. Where something is typed or written nothing is taken from under the user's hands.
+pub fn changed(state: &mut State, job: JobId, what: String) -> Vec<Effect> {
+    if state.watch != Some(job) {
+        return Vec::new();
+    }
+    if matches!(state.screen(), Screen::Mend(_) | Screen::Open(_) | Screen::Run(_)) || state.screen().prompt().is_some() {
+        state.notice = Some(format!("{}; r on the answer examines it", words::clean(&what)));
+        return Vec::new();
+    }
+    state.changed = Some(what);
+    check_again(state)
 }
 
 /// An examination failed; what was there before stays below.
@@ -169,7 +209,7 @@ pub fn open_path(state: &mut State, path: PathBuf) -> Vec<Effect> {
             request.texts.push(path);
         }
     } else {
-        request = Request { path: Some(path), texts: Vec::new(), pasted: Vec::new(), ..request };
+        request = Request { path: Some(path), texts: Vec::new(), pasted: Vec::new(), project: None, ..request };
     }
     examine(state, request, false)
 }

@@ -3,7 +3,7 @@
 use super::super::page::Target;
 use super::super::state::{Effect, Open, Place, Prompt, PromptKind, Purpose, Screen, State};
 use super::super::view;
-use super::{cases, find_in_tree, lines, push, selected, walk};
+use super::{cases, find_in_tree, lines, push, save, selected, walk};
 use crate::system::EntryKind;
 use crossterm::event::{Event, KeyEvent};
 use std::path::{Path, PathBuf};
@@ -165,6 +165,7 @@ pub fn enter(state: &mut State) -> Vec<Effect> {
     match purpose {
         Purpose::Examine => cases::open_path(state, path),
         Purpose::WriteTo(edit) => walk::write_to(state, edit, path),
+        Purpose::SaveCase => save::named(state, path),
     }
 }
 

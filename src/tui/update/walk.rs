@@ -1,7 +1,7 @@
 //! The walk. The only place that asks for a write, and only for the edit that was shown and confirmed.
 
 use super::super::page::Target;
-use super::super::state::{Effect, JobId, Mend, Outcome, Place, PlanOrder, Planning, Purpose, Screen, Stage, State};
+use super::super::state::{Effect, JobId, Mend, Outcome, Paste, Place, PlanOrder, Planning, Purpose, Screen, Stage, State};
 use super::{cases, input, selected};
 use crate::fix::plan::Plan;
 use crate::fix::sign::command_line;
@@ -31,7 +31,7 @@ pub fn enter_label(walk: &Mend) -> Option<&'static str> {
             Some(Outcome::Asking | Outcome::Writing(_)) => None,
             _ => Some("next step"),
         },
-        Stage::ByHand | Stage::Sign => Some("next step"),
+        Stage::Build | Stage::ByHand | Stage::Sign => Some("next step"),
         Stage::Check if walk.place.cursor > 0 => Some("copy"),
         Stage::Check => Some("check again"),
     }
@@ -44,7 +44,7 @@ pub fn activate(state: &mut State) -> Vec<Effect> {
     match (walk.stage, target) {
         (Stage::Remedy, Some(Target::Remedy(remedy))) => choose(state, remedy),
         (Stage::Write(edit), _) => write(state, edit),
-        (Stage::ByHand | Stage::Sign, _) => {
+        (Stage::Build | Stage::ByHand | Stage::Sign, _) => {
             if let Some(walk) = mend(state) {
                 sideways(walk, true);
             }
@@ -73,12 +73,34 @@ fn ask(state: &mut State, remedy: usize, files: Vec<(PathBuf, PathBuf)>) -> Vec<
     let (Some(examination), Some(request)) = (state.examination.clone(), state.request.clone()) else { return Vec::new() };
     let job = state.job();
     let Some(walk) = mend(state) else { return Vec::new() };
+    walk.paste = to_paste(&examination.report, walk.diagnosis, remedy);
     walk.remedy = remedy;
     walk.planning = Planning::Asked(job);
     walk.outcomes.clear();
     walk.stage = Stage::Remedy;
     let order = PlanOrder { examination, request, diagnosis: walk.diagnosis, remedy, files };
     vec![Effect::Plan(job, order)]
+}
+
+/// What the build systems say about a remedy. The report has it for the first diagnosis.
+fn to_paste(report: &crate::report::Report, diagnosis: usize, remedy: usize) -> Vec<Paste> {
+    let mut all = Vec::new();
+    for system in report.build_systems.iter().filter(|_| diagnosis == 0) {
+        let texts = system.texts.iter().filter(|text| text.remedy == remedy).map(|text| {
+            let file = text.file.as_ref().map(|file| format!(" ({file})")).unwrap_or_default();
+            Paste { system: None, title: format!("{}{file}", text.title), text: text.text.clone(), is_diff: false }
+        });
+        let edits = system.edits.iter().filter(|edit| edit.remedy == remedy).map(|edit| {
+            let warnings: String = edit.warnings.iter().map(|warning| format!("; {warning}")).collect();
+            Paste { system: None, title: format!("As a change of {}{warnings}", edit.file), text: edit.diff.clone(), is_diff: true }
+        });
+        let first = all.len();
+        all.extend(texts.chain(edits));
+        if let Some(paste) = all.get_mut(first) {
+            paste.system = Some((system.name.clone(), system.why.clone()));
+        }
+    }
+    all
 }
 
 /// The plan is made: on to the next step.
@@ -193,8 +215,12 @@ pub fn to_copy(walk: &Mend, all: bool) -> String {
     let lines: Vec<String> = match walk.stage {
         Stage::Sign => plan.sign.iter().map(|step| command_line(&step.argv)).collect(),
         // The first target is the check itself.
-        Stage::Check => plan.check.iter().map(|argv| command_line(argv)).collect(),
+        Stage::Check => {
+            let after = plan.after.iter().map(|after| &after.argv).filter(|argv| !argv.is_empty());
+            plan.check.iter().chain(after).map(|argv| command_line(argv)).collect()
+        }
         Stage::Write(edit) if !all => return plan.edits.get(edit).map(|edit| edit.after.clone()).unwrap_or_default(),
+        Stage::Build => walk.paste.iter().map(|paste| paste.text.clone()).collect(),
         Stage::ByHand => {
             let keys = plan.info_plist.iter().map(|(_, key, text)| format!("<key>{key}</key>\n<string>{text}</string>"));
             plan.manual.iter().cloned().chain(keys).collect()

@@ -328,7 +328,7 @@ fn undetermined(report: &Report, diagnosis: Option<&Diagnosis>, b: &mut Build) {
 }
 
 fn clear(report: &Report, b: &mut Build) {
-    match report.spawn.iter().any(|spawn| spawn.verdict == "refused") {
+    match report.not_started().next().is_some() {
         true => {
             b.pieces(&[(Role::Unwise, "▲ unwise")]);
             b.para(2, Role::Heading, "Nothing is wrong with what is signed, and yet it would not start.");

@@ -2,7 +2,7 @@
 
 use super::object;
 use super::title::signed_by;
-use crate::report::{Code, Finding, Load, Report};
+use crate::report::{Code, Finding, Load, Report, Spawn};
 use crate::tui::page::{Build, Target};
 use crate::tui::state::{State, Tree};
 use crate::tui::theme::{Mark, Role};
@@ -109,6 +109,8 @@ fn is_shown(marks: &Marks, code: &Code, tree: &Tree) -> bool {
 pub struct Marks<'a> {
     findings: HashMap<&'a str, Vec<&'a Finding>>,
     refused: HashMap<(&'a str, &'a str), &'a Load>,
+    /// Slices that macOS would not start, of files of which it would start no other.
+    dead: HashMap<(&'a str, &'a str), &'a Spawn>,
 }
 
 impl<'a> Marks<'a> {
@@ -123,7 +125,8 @@ impl<'a> Marks<'a> {
         }
         let refused = report.loads.iter().filter(|load| load.verdict == "refused");
         let refused = refused.filter_map(|load| Some(((load.to.as_deref()?, load.arch), load))).collect();
-        Self { findings, refused }
+        let dead = report.not_started().map(|spawn| ((spawn.executable.as_str(), spawn.arch), spawn)).collect();
+        Self { findings, refused, dead }
     }
 
     /// The worst that is known of a slice, and the sentence that says so.
@@ -134,13 +137,17 @@ impl<'a> Marks<'a> {
         };
         let about = self.findings.get(code.path.as_str()).into_iter().flatten().filter(is_about);
         let worst = about.map(|finding| (Mark::of_severity(finding.severity), finding.message.clone())).max_by_key(|(mark, _)| *mark);
-        match (worst, self.refused.get(&(code.path.as_str(), code.arch)), code.signature) {
+        let slice = (code.path.as_str(), code.arch);
+        match (worst, self.refused.get(&slice), code.signature) {
             (Some((Mark::Broken, message)), _, _) => (Mark::Broken, Some(message)),
             (_, Some(load), _) => {
                 let process = load.executable.rsplit('/').next().unwrap_or(&load.executable);
                 (Mark::Broken, Some(format!("{process} may not load it: {}", load.rule)))
             }
             (_, _, "invalid") => (Mark::Broken, Some("its signature does not match".into())),
+            _ if self.dead.contains_key(&slice) => {
+                (Mark::Broken, self.dead.get(&slice).map(|spawn| format!("macOS does not start it: {}", spawn.why)))
+            }
             (Some((mark, message)), _, _) => (mark, Some(message)),
             (None, _, "unsigned") => (Mark::Note, Some("unsigned".into())),
             (None, _, "unchecked") => (Mark::Unknown, Some("its signature was not checked".into())),

@@ -77,8 +77,17 @@ fn notary(report: &Report, b: &mut Build) {
         return;
     }
     b.heading("What the notary service would refuse");
+    let mut messages: Vec<(&str, Vec<&str>)> = Vec::new();
     for notary in &report.notary {
-        b.marked(Mark::Unwise, Role::Text, &format!("{}: {}", notary.path, notary.message));
+        match messages.iter_mut().find(|(message, _)| *message == notary.message) {
+            Some((_, paths)) if paths.contains(&notary.path.as_str()) => {}
+            Some((_, paths)) => paths.push(&notary.path),
+            None => messages.push((&notary.message, vec![&notary.path])),
+        }
+    }
+    for (message, paths) in messages {
+        b.marked(Mark::Unwise, Role::Text, message);
+        paths.iter().for_each(|path| b.para(2, Role::Dim, path));
     }
 }
 

@@ -16,6 +16,7 @@ pub fn build(state: &State, mend: &Mend, b: &mut Build) {
     b.blank();
     match (mend.stage, mend.plan()) {
         (Stage::Write(edit), Some(plan)) => write(mend, plan, edit, b),
+        (Stage::Build, Some(_)) => paste(mend, b),
         (Stage::ByHand, Some(plan)) => by_hand(plan, b),
         (Stage::Sign, Some(plan)) => sign(plan, b),
         (Stage::Check, Some(plan)) => check(plan, b),
@@ -35,6 +36,7 @@ fn steps(mend: &Mend, b: &mut Build) {
         let name = match stage {
             Stage::Remedy => "remedy",
             Stage::Write(_) => "entitlements",
+            Stage::Build => "build system",
             Stage::ByHand => "by hand",
             Stage::Sign => "sign",
             Stage::Check => "check again",
@@ -156,16 +158,20 @@ fn write(mend: &Mend, plan: &Plan, edit: usize, b: &mut Build) {
 
 pub(super) fn diff(diff: &str, b: &mut Build) {
     for line in diff.lines() {
-        let role = match line.chars().next() {
-            _ if line.starts_with("+++") || line.starts_with("---") || line.starts_with("@@") => Role::Dim,
-            Some('+') => Role::Add,
-            Some('-') => Role::Remove,
-            _ => Role::Text,
-        };
+        let role = diff_role(line);
         // Nothing of what is confirmed may be cut: long lines go on below.
         for part in crate::tui::words::break_anywhere(&crate::tui::words::clean(line), b.width()) {
             b.pieces(&[(role, &part)]);
         }
+    }
+}
+
+fn diff_role(line: &str) -> Role {
+    match line.chars().next() {
+        _ if line.starts_with("+++") || line.starts_with("---") || line.starts_with("@@") => Role::Dim,
+        Some('+') => Role::Add,
+        Some('-') => Role::Remove,
+        _ => Role::Text,
     }
 }
 
@@ -177,6 +183,26 @@ fn whole_file(change: &FileEdit, b: &mut Build) {
     b.heading("The whole file afterwards");
     for line in change.after.lines() {
         b.pieces(&[(Role::Text, line)]);
+    }
+}
+
+/// The same fix in the words of the build systems that were recognised.
+fn paste(mend: &Mend, b: &mut Build) {
+    b.pieces(&[(Role::Heading, "The same in your project"), (Role::Dim, "   y copies one, Y all; Temper writes none of these")]);
+    for paste in &mend.paste {
+        b.blank();
+        if let Some((name, why)) = &paste.system {
+            b.label((Role::Heading, name), LABEL, Role::Dim, &format!("because {why}"));
+            b.blank();
+        }
+        b.item(Target::Words(paste.text.clone()), |b| {
+            b.para(0, Role::Text, &paste.title);
+            for line in paste.text.lines() {
+                for part in crate::tui::words::break_anywhere(&crate::tui::words::clean(line), b.width().saturating_sub(2)) {
+                    b.pieces(&[(Role::Text, "  "), (if paste.is_diff { diff_role(line) } else { Role::Quote }, &part)]);
+                }
+            }
+        });
     }
 }
 
@@ -230,5 +256,21 @@ fn check(plan: &Plan, b: &mut Build) {
     b.heading("On a Mac, these check it too");
     for (number, argv) in plan.check.iter().enumerate() {
         b.item(Target::Command(number), |b| b.para(2, Role::Quote, &command_line(argv)));
+    }
+    if plan.after.is_empty() {
+        return;
+    }
+    b.heading("Then prove it, and ship it");
+    let mut number = plan.check.len();
+    for after in &plan.after {
+        if after.argv.is_empty() {
+            b.para(0, Role::Text, &after.text);
+            continue;
+        }
+        b.item(Target::Command(number), |b| {
+            b.para(0, Role::Text, &after.text);
+            b.para(2, Role::Quote, &command_line(&after.argv));
+        });
+        number += 1;
     }
 }

@@ -10,6 +10,8 @@ mod mend;
 mod object;
 mod open;
 mod progress;
+mod run;
+mod save;
 mod start;
 mod tell;
 mod text;
@@ -23,6 +25,7 @@ pub use open::shown_entries;
 pub use tell::message;
 pub use text::lines_block;
 pub use text::{marks, rows_of_line};
+pub use title::target_name;
 
 use super::layout::{self, Regions};
 use super::page::{Build, Page, Row};
@@ -44,6 +47,7 @@ pub fn page(state: &State, regions: &Regions) -> Page {
         Screen::Answer { diagnosis, .. } => answer::build(state, *diagnosis, &mut b),
         Screen::Tell { diagnosis, .. } => tell::build(state, *diagnosis, &mut b),
         Screen::Mend(mend) => mend::build(state, mend, &mut b),
+        Screen::Run(page) => run::build(page, &mut b),
         Screen::Code(tree) => code::build(state, tree, &mut b),
         Screen::Object { path, .. } => object::build(state, path, &mut b),
         Screen::Text(_) => {}
@@ -54,6 +58,7 @@ pub fn page(state: &State, regions: &Regions) -> Page {
         Screen::WhatIf(tryout) => tryout::build(state, tryout, &mut b),
         Screen::Help { of, .. } => help::build(*of, &mut b),
         Screen::Open(open) => open::build(state, open, &mut b),
+        Screen::Save(save) => save::build(save, &mut b),
     }
     b.finish()
 }

@@ -75,6 +75,14 @@ fn slice(report: &Report, code: &Code, b: &mut Build) {
             _ => Mark::Unknown,
         };
         b.label((mark.role(), &format!("{} starts", mark.sign())), LABEL + 1, Role::Text, &format!("{}: {}", spawn.verdict, spawn.why));
+        let systems = spawn.systems();
+        let conditions = spawn.conditions.iter().copied();
+        for line in Some(systems.as_str()).filter(|text| !text.is_empty()).into_iter().chain(conditions) {
+            b.label((Role::Dim, ""), LABEL + 1, Role::Dim, line);
+        }
+    }
+    for notary in report.notary.iter().filter(|notary| notary.path == code.path && notary.arch.is_none_or(|arch| arch == code.arch)) {
+        b.label((Mark::Unwise.role(), &format!("{} notary", Mark::Unwise.sign())), LABEL + 1, Role::Text, &notary.message);
     }
     entitlements(report, code, b);
 }

@@ -63,6 +63,7 @@ fn trail(state: &State) -> String {
         Screen::Answer { .. } => String::new(),
         Screen::Tell { .. } => "tell the developer".into(),
         Screen::Mend(_) => "mend".into(),
+        Screen::Run(_) => "run".into(),
         Screen::Code(_) => "code".into(),
         Screen::Object { path, .. } => format!("code › {}", path.rsplit('/').next().unwrap_or(path)),
         Screen::Text(view) => {
@@ -79,12 +80,16 @@ fn trail(state: &State) -> String {
         Screen::WhatIf(_) => "what if".into(),
         Screen::Help { .. } => "help".into(),
         Screen::Open(_) => "open".into(),
+        Screen::Save(_) => "save the case".into(),
     }
 }
 
 /// Facts on the target, most important first.
 fn facts(state: &State, report: &Report) -> Vec<String> {
     let mut facts = Vec::new();
+    if state.watch.is_some() {
+        facts.push("watching".to_owned());
+    }
     if state.lab.is_some() {
         facts.push("practice app".to_owned());
     }
@@ -137,6 +142,7 @@ fn right(state: &State) -> String {
             let what = match mend.stage {
                 Stage::Remedy => "remedy",
                 Stage::Write(_) => "entitlements",
+                Stage::Build => "build system",
                 Stage::ByHand => "by hand",
                 Stage::Sign => "sign",
                 Stage::Check => "check again",

@@ -1,5 +1,6 @@
 //! What integration tests build their inputs with.
 
 pub mod check;
+pub mod practice;
 pub mod sign;
 pub mod tty;
