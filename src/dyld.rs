@@ -47,6 +47,54 @@ impl LoadVerdict {
     }
 }
 
+/// How an image comes into a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LoadKind {
+    /// LC_LOAD_DYLIB
+    Required,
+    /// LC_LOAD_WEAK_DYLIB: missing is no fault.
+    Weak,
+    /// LC_REEXPORT_DYLIB: part of what the library itself offers.
+    Reexport,
+    /// LC_LOAD_UPWARD_DYLIB
+    Upward,
+    /// LC_LAZY_LOAD_DYLIB
+    Lazy,
+    /// A constant name given to `dlopen`.
+    Dlopen,
+    /// A file in a plug-in folder, which is opened by a name made at run time.
+    Plugin,
+}
+
+impl LoadKind {
+    /// The word of the JSON report.
+    pub fn word(self) -> &'static str {
+        match self {
+            LoadKind::Required => "required",
+            LoadKind::Weak => "weak",
+            LoadKind::Reexport => "re-export",
+            LoadKind::Upward => "upward",
+            LoadKind::Lazy => "lazy",
+            LoadKind::Dlopen => "dlopen",
+            LoadKind::Plugin => "plug-in",
+        }
+    }
+
+    fn of(link: LinkKind) -> Self {
+        match link {
+            LinkKind::Required => LoadKind::Required,
+            LinkKind::Weak => LoadKind::Weak,
+            LinkKind::Reexport => LoadKind::Reexport,
+            LinkKind::Upward => LoadKind::Upward,
+            LinkKind::Lazy => LoadKind::Lazy,
+        }
+    }
+
+    fn is_dynamic(self) -> bool {
+        matches!(self, LoadKind::Dlopen | LoadKind::Plugin)
+    }
+}
+
 /// One edge: an executable (or a library on its behalf) loads an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Load {
@@ -68,6 +116,51 @@ pub struct Load {
     pub weak: bool,
     /// A constant `dlopen` path or a file in a plug-in folder, not a load command.
     pub is_dynamic: bool,
+    /// What names it.
+    pub kind: LoadKind,
+    /// The load command leads out of the target or nowhere, in a hardened program without library validation: Gatekeeper refuses such a program when it
+    /// is quarantined (Apple's developer support: "failed on loadCmd").
+    pub is_dangling: bool,
+}
+
+/// An LC_RPATH that leads out of the target, in a process that Gatekeeper looks at for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DanglingRpath {
+    /// Executable without library validation, relative.
+    pub executable: PathBuf,
+    /// Image that has the LC_RPATH, relative.
+    pub image: PathBuf,
+    /// Slice.
+    pub arch: Arch,
+    /// As written.
+    pub rpath: String,
+}
+
+/// Gatekeeper looks for paths that lead nowhere where library validation is off.
+fn is_looked_at(process: &Process) -> bool {
+    process.is_hardened() && process.has(policy::key::LIBRARY_VALIDATION)
+}
+
+/// LC_RPATHs that lead out of the target, of every process without library validation; `loads` are those of [`loads`]. By executable, each once.
+pub fn dangling_rpaths(evidence: &Evidence, loads: &[Load]) -> Vec<DanglingRpath> {
+    let index = Index::new(evidence);
+    let mut all: Vec<DanglingRpath> = Vec::new();
+    for executable in evidence.executables().filter(|image| is_looked_at(&Process::of(image))) {
+        let mine = loads.iter().filter(|load| load.executable == executable.path && load.arch == executable.arch());
+        let mut paths: Vec<&Path> = vec![&executable.path];
+        paths.extend(mine.filter_map(|load| load.to.as_deref()));
+        let unique: BTreeSet<&Path> = paths.into_iter().collect();
+        for image in unique.into_iter().filter_map(|path| evidence.slice_at(path, executable.arch())) {
+            let outside = image.macho.rpaths.iter().filter(|rpath| index.leads_out(image, executable, rpath));
+            all.extend(outside.map(|rpath| DanglingRpath {
+                executable: executable.path.clone(),
+                image: image.path.clone(),
+                arch: executable.arch(),
+                rpath: rpath.clone(),
+            }));
+        }
+    }
+    all
 }
 
 /// All loads of every executable slice. System libraries (`/usr/lib`, `/System`) are left out. Order is stable: by executable, then breadth first
@@ -217,6 +310,16 @@ impl<'a> Index<'a> {
         wrong.or(is_system.then_some(Found::System)).unwrap_or_else(elsewhere)
     }
 
+    /// An LC_RPATH that is neither in the target nor a folder of the system.
+    fn leads_out(&self, image: &Image, executable: &Image, rpath: &str) -> bool {
+        let folder = |image: &Image| image.path.parent().unwrap_or(Path::new("")).to_path_buf();
+        let rpaths = [Rpath { text: rpath.to_owned(), folder: folder(image) }];
+        let (loader, main) = (folder(image), folder(executable));
+        let context = Context { loader: &loader, executable: &main, rpaths: &rpaths, root: self.root };
+        let found = install_name::candidates("@rpath/x", &context);
+        found.iter().any(|candidate| matches!(candidate, Candidate::Outside(path) if !install_name::is_system(path)))
+    }
+
     /// Modules in plug-in folders that nothing names: they are loaded at run time, by a path made up then. By path, one entry each.
     fn plugins(&self, loaded: &BTreeSet<PathBuf>) -> Vec<&'a Path> {
         let unnamed = self.by_path.iter().filter(|(path, _)| !loaded.contains(**path));
@@ -290,8 +393,7 @@ struct Walk<'a, 'i> {
 #[derive(Clone, Copy)]
 struct Way<'n> {
     name: &'n str,
-    weak: bool,
-    is_dynamic: bool,
+    kind: LoadKind,
 }
 
 impl<'a, 'i> Walk<'a, 'i> {
@@ -308,12 +410,12 @@ impl<'a, 'i> Walk<'a, 'i> {
             let own = image.macho.rpaths.iter().map(|text| Rpath { text: text.clone(), folder: folder.to_path_buf() });
             let rpaths: Vec<Rpath> = own.chain(chain).take(MAX_RPATHS).collect();
             for library in &image.macho.libraries {
-                let way = Way { name: &library.name, weak: library.kind == LinkKind::Weak, is_dynamic: false };
+                let way = Way { name: &library.name, kind: LoadKind::of(library.kind) };
                 let found = self.resolve(image, &rpaths, way);
                 self.add(image, found, way).into_iter().for_each(|image| todo.push_back((image, rpaths.clone())));
             }
             for name in opened(image) {
-                let way = Way { name, weak: false, is_dynamic: true };
+                let way = Way { name, kind: LoadKind::Dlopen };
                 let found = self.resolve(image, &rpaths, way);
                 self.add(image, found, way).into_iter().for_each(|image| todo.push_back((image, rpaths.clone())));
             }
@@ -334,7 +436,7 @@ impl<'a, 'i> Walk<'a, 'i> {
             return;
         }
         let name = path.to_string_lossy();
-        let way = Way { name: &name, weak: false, is_dynamic: true };
+        let way = Way { name: &name, kind: LoadKind::Plugin };
         if let Some(image) = self.add(self.executable, Some(found), way) {
             let folder = self.executable.path.parent().unwrap_or(Path::new("")).to_path_buf();
             let chain = self.executable.macho.rpaths.iter().map(|text| Rpath { text: text.clone(), folder: folder.clone() }).collect();
@@ -351,6 +453,10 @@ impl<'a, 'i> Walk<'a, 'i> {
         let folder = |image: &'a Image| image.path.parent().unwrap_or(Path::new(""));
         let context = Context { loader: folder(from), executable: folder(self.executable), rpaths, root: self.index.root };
         let arch = self.executable.arch();
+        let path = policy::decide(&self.process, &Action::HonourDyldPath { path: name.to_owned() });
+        if name.starts_with('@') && !name.starts_with("@@") && !path.allowed {
+            return Some(Found::Missing(format!("{name} is not expanded: {}", path.rule)));
+        }
         if name.starts_with(['/', '@']) {
             let found = self.index.pick(install_name::candidates(name, &context), arch, name);
             return Some(match found {
@@ -358,14 +464,23 @@ impl<'a, 'i> Walk<'a, 'i> {
                 found => found,
             });
         }
-        if !way.is_dynamic {
+        if !way.kind.is_dynamic() {
             return Some(self.relative(name));
         }
         // dlopen takes a bare name from the LC_RPATHs too, then from /usr/lib and the current folder.
         let by_rpath = install_name::candidates(&format!("@rpath/{name}"), &context);
         Some(match self.index.pick(if name.contains('/') { Vec::new() } else { by_rpath }, arch, name) {
-            Found::Missing(_) => Found::Outside(format!("{name} is looked for in /usr/lib and the current folder")),
+            Found::Missing(_) => self.by_fallback(name),
             found => found,
+        })
+    }
+
+    /// A name alone, in no LC_RPATH: dyld's fallback folders, as far as the policy lets it look there.
+    fn by_fallback(&self, name: &str) -> Found<'a> {
+        let decision = policy::decide(&self.process, &Action::UseFallbackPath);
+        Found::Outside(match decision.allowed {
+            true => format!("{name} is looked for in /usr/local/lib, /usr/lib and the current folder"),
+            false => format!("{name} is looked for in /usr/lib only: {}", decision.rule),
         })
     }
 
@@ -388,7 +503,7 @@ impl<'a, 'i> Walk<'a, 'i> {
     fn add(&mut self, from: &'a Image, found: Option<Found<'a>>, way: Way<'_>) -> Option<&'a Image> {
         let found = found?;
         let (to, verdict, rule) = match &found {
-            Found::Image(image) => self.judge(image),
+            Found::Image(image) => self.judge(image, way.kind),
             Found::WrongArch(path, has) => {
                 let rule = format!("the file has {has}, the process is {}", self.process.arch.name());
                 (Some(path.to_path_buf()), LoadVerdict::WrongArch, rule)
@@ -397,6 +512,8 @@ impl<'a, 'i> Walk<'a, 'i> {
             Found::Outside(why) => (None, LoadVerdict::Outside, why.clone()),
             Found::System => return None,
         };
+        let leads_nowhere = matches!(verdict, LoadVerdict::Missing | LoadVerdict::Outside);
+        let is_dangling = leads_nowhere && !way.kind.is_dynamic() && is_looked_at(&self.process);
         self.loads.push(Load {
             executable: self.executable.path.clone(),
             from: from.path.clone(),
@@ -405,8 +522,10 @@ impl<'a, 'i> Walk<'a, 'i> {
             to,
             verdict,
             rule,
-            weak: way.weak,
-            is_dynamic: way.is_dynamic,
+            weak: way.kind == LoadKind::Weak,
+            is_dynamic: way.kind.is_dynamic(),
+            kind: way.kind,
+            is_dangling,
         });
         match found {
             Found::Image(image) if self.mapped.len() < MAX_PROCESS_IMAGES && self.mapped.insert(&image.path) => Some(image),
@@ -414,8 +533,9 @@ impl<'a, 'i> Walk<'a, 'i> {
         }
     }
 
-    fn judge(&self, image: &Image) -> (Option<PathBuf>, LoadVerdict, String) {
-        let decision = policy::decide(&self.process, &Action::Load(policy::Library::of(image)));
+    fn judge(&self, image: &Image, kind: LoadKind) -> (Option<PathBuf>, LoadVerdict, String) {
+        let library = policy::Library::of(image);
+        let decision = policy::decide(&self.process, &if kind.is_dynamic() { Action::Open(library) } else { Action::Load(library) });
         let verdict = if decision.allowed { LoadVerdict::Allowed } else { LoadVerdict::Refused };
         let rule = format!("{} (process: {}; library: {})", decision.rule, side(self.executable), side(image));
         (Some(image.path.clone()), verdict, rule.trim_start().to_owned())

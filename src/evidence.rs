@@ -500,6 +500,11 @@ impl Evidence {
         self.images.iter().filter(move |image| image.path == path)
     }
 
+    /// The slice of the file at `path` for an architecture.
+    pub fn slice_at(&self, path: &std::path::Path, arch: Arch) -> Option<&Image> {
+        self.images.iter().find(|image| image.path == path && image.arch() == arch)
+    }
+
     /// Slices of executables.
     pub fn executables(&self) -> impl Iterator<Item = &Image> {
         self.images.iter().filter(|image| image.is_executable())
@@ -511,3 +516,6 @@ impl Evidence {
         self.images.iter().filter(move |image| Some(image.path.as_path()) == main)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod sample;

@@ -42,6 +42,11 @@ fn face(asked: Asked) -> anyhow::Result<u8> {
         }
         Asked::Open(subject, _) => face_text(&*system, &subject, Format::Text, Color::Auto),
         Asked::Check(subject, format, color) => face_text(&*system, &subject, format, color),
+        Asked::Minimize(args) => {
+            let answer = cli::minimize::minimize(&*system, &args)?;
+            io::stdout().lock().write_all(answer.text.as_bytes())?;
+            Ok(answer.status)
+        }
         Asked::Explain(ask, color) => {
             let answer = cli::explain::answer(&ask, Look { width: width(), color: colored(color) })?;
             io::stdout().lock().write_all(answer.text.as_bytes())?;

@@ -26,6 +26,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Entitlements of each executable slice.
     pub entitlements: Vec<EntitlementState>,
+    /// Protected resources: who asks, who is responsible, and what is there for it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<ResourceUse>,
     /// Every slice.
     pub code: Vec<Code>,
     /// Who loads what.
@@ -224,7 +227,7 @@ pub struct Proof {
 }
 
 /// Entitlements of one executable slice.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct EntitlementState {
     /// Executable, relative.
     pub executable: String,
@@ -242,6 +245,72 @@ pub struct EntitlementState {
     pub inert: Vec<String>,
     /// There and covered by another.
     pub redundant: Vec<String>,
+    /// Not there, and perhaps needed: something points to it and nothing proves it.
+    pub possible: Vec<String>,
+    /// Sets of keys that are there and give away more together than each alone.
+    pub together: Vec<Together>,
+    /// Why each key is where it is: those that are there, then the missing, then the possible.
+    pub reasons: Vec<KeyReason>,
+}
+
+/// Keys that are dangerous together.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Together {
+    /// The keys.
+    pub keys: Vec<String>,
+    /// What they give away together.
+    pub why: String,
+}
+
+/// Why a key is needed, or not.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct KeyReason {
+    /// Key.
+    pub key: String,
+    /// needed, missing, possible, excess, inert, redundant, undecided.
+    pub standing: &'static str,
+    /// One sentence.
+    pub why: String,
+    /// Indexes into [`Report::findings`].
+    pub findings: Vec<usize>,
+    /// The rule of macOS that asks for it, and where that comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// What to do instead of having the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instead: Option<String>,
+    /// Calls that show that it is not needed, or that keep that from being shown; at most 16.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub proof: Vec<Proof>,
+}
+
+/// A protected resource that code can ask for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ResourceUse {
+    /// Name for people.
+    pub resource: &'static str,
+    /// Executable whose code asks, relative.
+    pub asks: String,
+    /// Slice.
+    pub arch: &'static str,
+    /// Executable that macOS holds responsible: the app's, for its helpers.
+    pub responsible: String,
+    /// Index into [`Report::findings`] of the use.
+    pub finding: usize,
+    /// certain, likely, possible: how sure the use is.
+    pub confidence: &'static str,
+    /// Key of the usage description that the Info.plist has, of those that count.
+    pub usage_key: Option<String>,
+    /// Entitlement of the hardened runtime, with whether the responsible executable has it.
+    pub entitlement: &'static str,
+    /// It has it.
+    pub entitled: bool,
+    /// Key that the sandbox asks for and that is there; `None` outside the sandbox or when it is missing.
+    pub sandbox_key: Option<String>,
+    /// asks, refused, ended, sandbox.
+    pub verdict: &'static str,
+    /// The rule.
+    pub rule: &'static str,
 }
 
 /// One slice.
@@ -291,7 +360,7 @@ pub struct Code {
 }
 
 /// One load.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[allow(missing_docs)] // The fields of dyld::Load, in words.
 pub struct Load {
     pub from: String,
@@ -301,6 +370,11 @@ pub struct Load {
     pub to: Option<String>,
     pub verdict: &'static str,
     pub rule: String,
+    /// required, weak, re-export, upward, lazy, dlopen, plug-in.
+    pub kind: &'static str,
+    /// Gatekeeper refuses it where library validation is off: it leads out of the bundle or nowhere.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dangling: bool,
 }
 
 /// Will macOS start it?

@@ -45,6 +45,8 @@ pub enum Standing {
     Redundant,
     /// There; whether the code needs it is not known.
     Present,
+    /// Not there, and perhaps needed.
+    Possible,
     /// Not there, and nothing asks for it.
     Absent,
 }
@@ -59,6 +61,7 @@ impl Standing {
             Standing::Inert => "inert",
             Standing::Redundant => "covered",
             Standing::Present => "present",
+            Standing::Possible => "perhaps",
             Standing::Absent => "",
         }
     }
@@ -131,6 +134,7 @@ fn row(before: &Report, after: &Report, executable: &str, key: String) -> Row {
     let any = |list: fn(&EntitlementState) -> &Vec<String>| states(after, executable).any(|state| list(state).contains(&key));
     let standing = match is || !switches {
         false if any(|state| &state.missing) => Standing::Missing,
+        false if any(|state| &state.possible) => Standing::Possible,
         false => Standing::Absent,
         true if any(|state| &state.needed) => Standing::Needed,
         true if any(|state| &state.inert) => Standing::Inert,

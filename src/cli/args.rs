@@ -18,6 +18,8 @@ pub enum Asked {
     Check(Subject, Format, Color),
     /// Pages on words.
     Explain(Ask, Color),
+    /// The least entitlements files.
+    Minimize(super::minimize::MinimizeArgs),
     /// What a remedy would do.
     Plan(Subject, super::plan::Options),
     /// Does it.
@@ -162,6 +164,9 @@ enum Command {
     /// Say what a word means: an entitlement, flag, code, error number, log line …
     #[command(after_help = super::explain::EXAMPLES)]
     Explain(super::explain::ExplainArgs),
+    /// Make the least entitlements file for each executable, with the reason of every key
+    #[command(after_help = super::minimize::EXIT_CODES)]
+    Minimize(super::minimize::MinimizeArgs),
     /// Verify signatures, seals and nested code as codesign does
     #[command(after_help = super::verify::EXIT_CODES)]
     Verify(super::verify::VerifyArgs),
@@ -262,6 +267,7 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Asked, clap::Er
         Some(Command::Plan(plan)) => return Ok(Asked::Plan(subject(plan.subject, inner)?, plan.options)),
         Some(Command::Fix(fix)) => return Ok(Asked::Fix(subject(fix.subject, inner)?, Box::new(fix.options))),
         Some(Command::Undo { path }) => return Ok(Asked::Undo(path)),
+        Some(Command::Minimize(args)) => return Ok(Asked::Minimize(args)),
         Some(Command::Check(check)) => check,
     };
     let subject = Subject { save_case: check.save_case, ..subject(check.subject, inner)? };

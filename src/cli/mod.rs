@@ -6,6 +6,7 @@ pub mod explain;
 pub mod fix;
 pub mod json;
 pub mod lint;
+pub mod minimize;
 pub mod plan;
 pub mod proof;
 pub mod run;

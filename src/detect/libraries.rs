@@ -1,13 +1,41 @@
 //! Libraries and plug-ins: what library validation refuses, what is missing, what has no slice; relative install names.
 
 use super::{Clue, Detected, Scene};
-use crate::dyld::{Load, LoadVerdict};
+use crate::dyld::{self, Load, LoadVerdict};
 use crate::finding::{Confidence, Kind, Proof, Severity};
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Detected> {
     let loads = scene.loads.iter().enumerate();
     let mut all: Vec<Detected> = loads.filter_map(|(index, load)| of_load(index, load)).collect();
     all.extend(relative_names(scene));
+    all.extend(dangling(scene));
+    all
+}
+
+/// Paths that lead out of the target or nowhere, in programs without library validation: Gatekeeper refuses such a program when it is quarantined.
+/// One finding for each image, with its paths as proof.
+fn dangling(scene: &Scene<'_>) -> Vec<Detected> {
+    let commands =
+        scene.loads.iter().filter(|load| load.is_dangling).map(|load| (&load.from, load.arch, format!("load command {}", load.name)));
+    let rpaths = dyld::dangling_rpaths(scene.evidence, scene.loads);
+    let rpaths = rpaths.iter().map(|found| (&found.image, found.arch, format!("LC_RPATH {}", found.rpath)));
+    let mut all: Vec<Detected> = Vec::new();
+    for (image, arch, quote) in commands.chain(rpaths) {
+        let path = image.to_string_lossy().into_owned();
+        let proof = Proof { source: path.clone(), quote, ..Proof::default() };
+        match all.iter_mut().find(|known| known.finding.subject == path && known.finding.arch == Some(arch)) {
+            Some(known) if known.finding.proof.len() >= 16 || known.finding.proof.contains(&proof) => {}
+            Some(known) => known.finding.proof.push(proof),
+            None => {
+                let message = format!(
+                    "{} has paths that lead out of the bundle or nowhere; without library validation Gatekeeper refuses that in a quarantined app",
+                    short(&path)
+                );
+                let detected = Detected::of_code("dangling-path", Kind::Lint, Severity::Warning, Confidence::Likely, message, Clue::None);
+                all.push(detected.on(path, Some(arch)).at("load commands").seen(proof));
+            }
+        }
+    }
     all
 }
 

@@ -26,6 +26,41 @@ enum Holds {
     Unknown,
 }
 
+/// What a call rules out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RuledOut {
+    /// It cannot map memory with MAP_JIT, or switch such memory.
+    pub jit: bool,
+    /// It cannot make memory executable that no signature covers, other than with MAP_JIT.
+    pub unsigned: bool,
+    /// It cannot make code pages writable.
+    pub patching: bool,
+}
+
+/// What one call to a function about memory rules out, whatever its arguments turn out to be. `None` for other functions.
+pub(crate) fn rules_out(call: &CallSite) -> Option<RuledOut> {
+    let never = |index: usize, mask: u64| holds(call.arguments.get(index), mask) == Holds::Never;
+    let all = RuledOut { jit: true, unsigned: true, patching: true };
+    Some(match call.callee.as_str() {
+        "_mmap" => {
+            let is_jit = holds(call.arguments.get(3), JIT) == Holds::Always;
+            // An error whatever the entitlements (XNU bsd/kern/kern_mman.c).
+            let refused_anyway = [FIXED, SHARED].iter().any(|&flag| holds(call.arguments.get(3), flag) == Holds::Always);
+            RuledOut { jit: never(3, JIT) || refused_anyway, unsigned: never(2, EXECUTE) || is_jit, patching: true }
+        }
+        "_mprotect" => RuledOut { jit: true, unsigned: never(2, EXECUTE), patching: never(2, WRITE) },
+        "_vm_protect" | "_mach_vm_protect" => {
+            RuledOut { jit: true, unsigned: never(4, EXECUTE), patching: never(4, WRITE) && never(4, COPY) }
+        }
+        // The protections are the ninth and tenth argument, which nobody follows.
+        "_vm_map" | "_mach_vm_map" => RuledOut { unsigned: false, ..all },
+        // A second view of memory is as it was; to run it takes a change of protection.
+        "_vm_remap" | "_mach_vm_remap" => all,
+        "_pthread_jit_write_protect_np" | "_pthread_jit_write_with_callback_np" => RuledOut { jit: false, ..all },
+        _ => return None,
+    })
+}
+
 /// Most bits that may be either for an unknown one of them to say anything: more are a value that came from anywhere.
 const MOST_OPEN_BITS: u32 = 8;
 
@@ -238,7 +273,7 @@ fn words(kind: MemoryUse) -> (&'static str, &'static str) {
 }
 
 /// A call as C: `mmap(?, ?, PROT_READ|PROT_WRITE|PROT_EXEC, MAP_PRIVATE|MAP_ANON|MAP_JIT, ?, ?)`.
-pub(super) fn call_text(call: &CallSite) -> String {
+pub(crate) fn call_text(call: &CallSite) -> String {
     let name = call.callee.strip_prefix('_').unwrap_or(&call.callee);
     let arguments: Vec<String> = call.arguments.iter().enumerate().map(|(i, value)| argument_text(name, i, value)).collect();
     format!("{name}({})", arguments.join(", "))
@@ -346,9 +381,13 @@ fn from_imports(image: &Image) -> Option<Detected> {
 fn engine_of(image: &Image) -> Option<Detected> {
     let file = image.path.file_name().unwrap_or_default().to_string_lossy();
     let by_name = |engine: &&Engine| engine.file.iter().any(|part| file.starts_with(part));
-    let by_string = |engine: &&Engine| image.strings.iter().any(|hit| engine.strings.contains(&hit.wanted));
+    // "Friday" is in every program that knows the days of the week.
+    let says = |engine: &Engine, hit: &crate::evidence::StringHit| {
+        engine.strings.contains(&hit.wanted) && !(hit.wanted == "frida" && hit.text.to_ascii_lowercase().contains("friday"))
+    };
+    let by_string = |engine: &&Engine| image.strings.iter().any(|hit| says(engine, hit));
     let engine = ENGINES.iter().find(by_name).or_else(|| ENGINES.iter().find(by_string))?;
-    let hit = image.strings.iter().find(|hit| engine.strings.contains(&hit.wanted));
+    let hit = image.strings.iter().find(|hit| says(engine, hit));
     let quote = hit.map_or_else(|| format!("file name {file}"), |hit| hit.text.clone());
     let clue = Clue::Engine { name: engine.name, usual: engine.usual, optional: engine.optional };
     let detected = Detected::of_code(

@@ -14,6 +14,7 @@ mod scene;
 mod signing;
 
 pub(crate) use log::{engine_name, process_of, reason_words};
+pub(crate) use memory::{RuledOut, call_text, rules_out};
 pub use scene::Scene;
 pub(crate) use signing::fault_words;
 

@@ -7,6 +7,7 @@ mod apple;
 mod case;
 mod conditions;
 mod environment;
+mod least;
 mod libraries;
 mod memory;
 mod other;

@@ -4,7 +4,7 @@ use super::case::{Candidate, Case};
 use crate::detect::{Clue, Detected};
 use crate::evidence::{Bundle, Image};
 use crate::finding::Confidence;
-use crate::policy::{Action, Process, RESOURCES, Resource, decide, key};
+use crate::policy::{Action, Process, RESOURCES, Resource, Shows, decide, key};
 use crate::scenario::Condition;
 use std::path::Path;
 
@@ -99,7 +99,7 @@ fn add_usage(case: &Case<'_>, candidate: &mut Candidate, image: Option<&Image>, 
 }
 
 /// Info.plist of the bundle whose main executable asks; for a helper also that of the app around it, to which requests are attributed.
-fn usage_present(case: &Case<'_>, image: &Image, resource: &Resource) -> Option<bool> {
+pub(super) fn usage_present(case: &Case<'_>, image: &Image, resource: &Resource) -> Option<bool> {
     let evidence = case.scene.evidence;
     let around = evidence.bundles.iter().filter(|bundle| image.path.starts_with(&bundle.path) && bundle.info.is_some());
     let infos: Vec<&Bundle> = around.collect();
@@ -111,6 +111,14 @@ fn usage_present(case: &Case<'_>, image: &Image, resource: &Resource) -> Option<
         usage.iter().any(|(key, text)| resource.usage_keys.contains(&key.as_str()) && !text.trim().is_empty())
     };
     Some(infos.iter().any(has))
+}
+
+/// The usage key that the Info.plist of the bundle that asks, or of one around it, has with a text.
+pub(super) fn usage_key(case: &Case<'_>, image: &Image, resource: &Resource) -> Option<String> {
+    let around = case.scene.evidence.bundles.iter().filter(|bundle| image.path.starts_with(&bundle.path));
+    let usage = around.filter_map(|bundle| bundle.info.as_ref()).flat_map(|info| info.usage.iter());
+    let mut counts = usage.filter(|(key, text)| resource.usage_keys.contains(&key.as_str()) && !text.trim().is_empty());
+    counts.next().map(|(key, _)| key.clone())
 }
 
 /// Other helpers of the app that use the resource and lack the key too.
@@ -242,7 +250,8 @@ fn of_bundle(case: &Case<'_>) -> Vec<Candidate> {
             let usage = usage_present(case, host, resource);
             let decision =
                 decide(&Process::of(host), &Action::UseResource { entitlement: resource.entitlement.into(), usage_present: usage });
-            if decision.allowed {
+            // What the sandbox refuses is no matter of hardening.
+            if decision.allowed || decision.shows == Some(Shows::SandboxViolation) {
                 continue;
             }
             // A usage description says that the app means to ask; the code says that it does: two independent signs.

@@ -1,14 +1,13 @@
 //! The tables of the report: findings, entitlements, code, loads, spawn, notary, noise, what to collect.
 
 use super::case::Case;
-use crate::detect::{Clue, Detected, MemoryUse};
+use super::least;
+use crate::detect::{Clue, Detected};
 use crate::evidence::{EvidenceText, Image, Signed, TargetKind, TextFacts};
-use crate::finding::{Confidence, Severity};
-use crate::keys;
-use crate::policy::{self, Action, Process, decide, key};
+use crate::finding::Severity;
+use crate::policy::{self, Process};
 use crate::read::entitlements::Value;
 use crate::read::log::LogFact;
-use crate::read::macho::Arch;
 use crate::report::{self, Diagnosis, Report, Verdict};
 use base64::Engine as _;
 use std::collections::BTreeSet;
@@ -23,6 +22,7 @@ pub(super) fn report(case: &Case<'_>, verdict: Verdict, diagnoses: Vec<Diagnosis
         verdict,
         evidence: evidence.texts.iter().enumerate().map(|(index, text)| item(case, index, text)).collect(),
         entitlements: evidence.executables().map(|image| entitlements(case, image, &diagnoses)).collect(),
+        resources: least::resources(case),
         code: evidence.images.iter().map(|image| code(case, image)).collect(),
         loads: case.scene.loads.iter().map(load).collect(),
         spawn: evidence.executables().map(|image| spawn(case, image)).collect(),
@@ -173,6 +173,8 @@ fn load(load: &crate::dyld::Load) -> report::Load {
         to: load.to.as_deref().map(text),
         verdict: load.verdict.word(),
         rule: load.rule.clone(),
+        kind: load.kind.word(),
+        dangling: load.is_dangling,
     }
 }
 
@@ -302,29 +304,7 @@ fn launchd_label(case: &Case<'_>) -> Option<String> {
 }
 
 fn entitlements(case: &Case<'_>, image: &Image, diagnoses: &[Diagnosis]) -> report::EntitlementState {
-    let mut state = report::EntitlementState {
-        executable: text(&image.path),
-        arch: image.arch().name(),
-        present: present(image),
-        needed: Vec::new(),
-        missing: Vec::new(),
-        excess: Vec::new(),
-        inert: Vec::new(),
-        redundant: Vec::new(),
-    };
-    let mut needed: BTreeSet<String> = needed_by_code(case, image);
-    let mut excess: BTreeSet<String> = BTreeSet::new();
-    let sure = diagnoses.iter().filter(|d| d.confidence != "possible" && d.subject == state.executable);
-    for remedy in sure.flat_map(|d| &d.remedies).filter(|remedy| remedy.least) {
-        needed.extend(remedy.add_entitlements.iter().cloned());
-        excess.extend(remedy.remove_entitlements.iter().filter(|key| image.entitlements().is_some_and(|e| e.get(key).is_some())).cloned());
-    }
-    state.missing = needed.iter().filter(|key| !image.has_entitlement(key)).cloned().collect();
-    state.needed = needed.into_iter().collect();
-    state.excess = excess.into_iter().collect();
-    state.inert = inert(image);
-    state.redundant = redundant(case, image);
-    state
+    report::EntitlementState { present: present(image), ..least::state(case, image, diagnoses) }
 }
 
 fn present(image: &Image) -> serde_json::Map<String, serde_json::Value> {
@@ -340,55 +320,4 @@ fn json(value: &Value) -> serde_json::Value {
         Value::Array(items) => items.iter().map(json).collect::<Vec<_>>().into(),
         Value::Dict(entries) => serde_json::Value::Object(entries.iter().map(|(k, v)| (k.clone(), json(v))).collect()),
     }
-}
-
-/// Keys that proven code asks for: what the policy would name for a process without any key.
-fn needed_by_code(case: &Case<'_>, image: &Image) -> BTreeSet<String> {
-    let mut bare = Process::of(image);
-    bare.entitlements.clear();
-    let uses = case.uses(image).into_iter().filter(|u| u.confidence >= Confidence::Likely);
-    let first_key = |decision: policy::Decision| {
-        decision.lifts.iter().find_map(|lift| match lift {
-            policy::Lift::Entitlements(keys) => keys.first().map(|k| (*k).to_owned()),
-            _ => None,
-        })
-    };
-    let mut keys: BTreeSet<String> = uses
-        .filter_map(|u| match u.how {
-            MemoryUse::MapJit => first_key(decide(&bare, &Action::MapJit)),
-            MemoryUse::FlipsPages => first_key(decide(&bare, &Action::ExecuteFlippedPage)),
-            MemoryUse::WriteExecute => first_key(decide(&bare, &Action::MapWriteExecute)),
-            _ => None,
-        })
-        .collect();
-    for (_, detected) in case.clues(|c| matches!(c, Clue::UsesResource(_))) {
-        let Clue::UsesResource(resource) = &detected.clue else { continue };
-        let here = case.image_of(detected).is_some_and(|user| case.scene.hosts(user).iter().any(|host| std::ptr::eq(*host, image)));
-        if here && detected.finding.confidence >= Confidence::Likely && image.is_hardened() {
-            keys.insert(resource.entitlement.to_owned());
-        }
-    }
-    keys
-}
-
-/// Keys without effect: exceptions and resource keys on code that is not hardened.
-fn inert(image: &Image) -> Vec<String> {
-    if image.is_hardened() {
-        return Vec::new();
-    }
-    let guarded = |name: &str| name.starts_with("com.apple.security.cs.") || policy::RESOURCES.iter().any(|r| r.entitlement == name);
-    let entries = image.entitlements().map(|e| e.entries.as_slice()).unwrap_or_default();
-    let sandboxed = image.has_entitlement(key::APP_SANDBOX);
-    entries.iter().map(|(name, _)| name).filter(|name| guarded(name) && (!sandboxed || name.contains(".cs."))).cloned().collect()
-}
-
-/// Keys that another one covers, in every slice that runs with them.
-fn redundant(case: &Case<'_>, image: &Image) -> Vec<String> {
-    // The key must stay where another slice of the file needs it: entitlements are signed into all slices alike.
-    let archs: Vec<Arch> = match image.arch().is_arm64() {
-        true => vec![image.arch()],
-        false => case.scene.evidence.images_at(&image.path).map(Image::arch).collect(),
-    };
-    let covered = keys::redundant(&|name| image.has_entitlement(name), &archs);
-    covered.into_iter().map(|(name, _)| name.to_owned()).collect()
 }

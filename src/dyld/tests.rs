@@ -274,3 +274,88 @@ fn a_loop_of_libraries_ends() {
     ]);
     assert_eq!(loads(&evidence).len(), 5);
 }
+
+/// The executable of [`DEMO`], hardened, with these keys.
+fn signed(mut image: Image, keys: &[&str]) -> Image {
+    let mut sample = crate::evidence::sample::image(DEMO, FileType::Execute, None, None);
+    let entries: Vec<_> = keys.iter().map(|key| (*key, crate::read::entitlements::Value::Bool(true))).collect();
+    crate::evidence::sample::entitle(&mut sample, &entries);
+    image.signed = sample.signed;
+    image
+}
+
+fn kinds(evidence: &Evidence) -> Vec<(String, &'static str, bool)> {
+    loads(evidence).into_iter().map(|load| (load.name, load.kind.word(), load.is_dangling)).collect()
+}
+
+#[test]
+fn each_load_says_what_names_it() {
+    let mut library = dylib("Contents/Frameworks/liba.dylib", &["@loader_path/libb.dylib"]);
+    library.macho.libraries[0].kind = LinkKind::Reexport;
+    let plugin = image("Contents/PlugIns/fx.so", Arch::Arm64, FileType::Bundle, &[], &[]);
+    let main = opens(
+        executable(DEMO, &["@executable_path/../Frameworks/liba.dylib", "weak:@rpath/libgone.dylib"], &[]),
+        &["@executable_path/../Frameworks/libc.dylib"],
+    );
+    let libraries = ["b", "c"].map(|name| dylib(&format!("Contents/Frameworks/lib{name}.dylib"), &[]));
+    let found = kinds(&evidence(libraries.into_iter().chain([library, plugin, main]).collect()));
+    let said: Vec<&str> = found.iter().map(|(_, kind, _)| *kind).collect();
+    assert_eq!(said, ["required", "weak", "dlopen", "re-export", "plug-in"]);
+    assert!(found.iter().all(|(_, _, dangling)| !dangling), "it is not hardened: Gatekeeper does not look");
+}
+
+/// A path that leads nowhere is looked at by Gatekeeper only where library validation is off; also a weak one.
+#[test]
+fn dangling_paths_count_where_library_validation_is_off() {
+    let names = ["/opt/homebrew/lib/libx.dylib", "weak:@rpath/libgone.dylib", "/usr/lib/libz.1.dylib"];
+    let rpaths = ["@executable_path/../Frameworks", "/usr/lib/swift", "/Applications/Xcode.app/Contents/lib", "@loader_path/../../../out"];
+    let demo = |keys: &[&str]| evidence(vec![signed(executable(DEMO, &names, &rpaths), keys)]);
+    let off = demo(&[policy::key::LIBRARY_VALIDATION]);
+    let dangling: Vec<String> = kinds(&off).into_iter().filter(|(_, _, dangling)| *dangling).map(|(name, ..)| name).collect();
+    assert_eq!(dangling, ["/opt/homebrew/lib/libx.dylib", "@rpath/libgone.dylib"]);
+    let out: Vec<String> = dangling_rpaths(&off, &loads(&off)).into_iter().map(|found| found.rpath).collect();
+    assert_eq!(out, ["/Applications/Xcode.app/Contents/lib", "@loader_path/../../../out"]);
+    let on = demo(&[]);
+    assert!(kinds(&on).iter().all(|(_, _, dangling)| !dangling) && dangling_rpaths(&on, &loads(&on)).is_empty());
+}
+
+/// A bare name given to `dlopen`: where dyld falls back to is the policy's to say.
+#[test]
+fn fallback_folders_are_searched_as_far_as_the_policy_allows() {
+    let rule = |image: Image| loads(&evidence(vec![image])).pop().unwrap();
+    let demo = || opens(executable(DEMO, &[], &[]), &["libssl.dylib"]);
+    let hardened = rule(signed(demo(), &[]));
+    assert!(hardened.verdict == LoadVerdict::Outside && hardened.rule.contains("/usr/lib only"), "{}", hardened.rule);
+    let allowed = rule(signed(demo(), &[policy::key::DYLD_VARIABLES]));
+    assert!(allowed.rule.contains("/usr/local/lib"), "{}", allowed.rule);
+    assert!(rule(demo()).rule.contains("/usr/local/lib"));
+}
+
+/// `__RESTRICT` without library validation: dyld expands no @-path.
+#[test]
+fn at_paths_of_a_restricted_program_are_not_expanded() {
+    let mut main = executable(DEMO, &["@executable_path/liba.dylib"], &[]);
+    main.macho.sections.push(crate::read::macho::Section {
+        segment: "__RESTRICT".into(),
+        name: "__restrict".into(),
+        address: 0,
+        size: 0,
+        offset: 0,
+        flags: 0,
+        reserved1: 0,
+        reserved2: 0,
+    });
+    let found = loads(&evidence(vec![dylib("Contents/MacOS/liba.dylib", &[]), main]));
+    assert!(found[0].verdict == LoadVerdict::Missing && found[0].rule.contains("not expanded"), "{:?}", found[0]);
+}
+
+#[test]
+fn a_library_opened_at_run_time_is_judged_like_one_that_is_linked() {
+    let name = "@executable_path/../Frameworks/liba.dylib";
+    let library = dylib("Contents/Frameworks/liba.dylib", &[]);
+    let linked = evidence(vec![library.clone(), signed(executable(DEMO, &[name], &[]), &[])]);
+    let opened = evidence(vec![library, signed(opens(executable(DEMO, &[], &[]), &[name]), &[])]);
+    for evidence in [linked, opened] {
+        assert_eq!(loads(&evidence)[0].verdict, LoadVerdict::Refused);
+    }
+}

@@ -3,8 +3,10 @@
 pub mod after;
 pub mod apply;
 pub mod edit;
+pub mod minimal;
 pub mod plan;
 pub mod prove;
-#[cfg(test)]
-pub(crate) mod sample;
 pub mod sign;
+
+#[cfg(test)]
+use crate::evidence::sample;

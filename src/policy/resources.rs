@@ -21,7 +21,66 @@ pub struct Resource {
     pub wrong_entitlements: &'static [&'static str],
     /// Undefined symbols that show use.
     pub symbols: &'static [&'static str],
+    /// In the sandbox one of these must be there; the first is the one to add.
+    pub sandbox_keys: &'static [&'static str],
 }
+
+impl Resource {
+    /// The usage keys that a version of macOS looks for; `None` means the current ones. The calendars' changed with macOS 14.
+    pub fn usage_keys_on(&self, os: Option<(u16, u16)>) -> impl Iterator<Item = &'static str> {
+        let is_new = os.is_none_or(|os| os >= (14, 0));
+        let detailed = |key: &str| key.contains("FullAccess") || key.contains("WriteOnly");
+        let split = self.usage_keys.iter().any(|key| detailed(key));
+        self.usage_keys.iter().copied().filter(move |key| !split || detailed(key) == is_new)
+    }
+}
+
+/// What a service of TCC asks of the Info.plist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Usage {
+    /// This key; without it the program is ended, or refused.
+    Required(&'static str),
+    /// This key gives the reason in the prompt.
+    Optional(&'static str),
+    /// Nothing: the user adds the program in System Settings.
+    None,
+}
+
+/// A service of TCC for which the hardened runtime has no entitlement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Service {
+    /// `kTCCService…`
+    pub name: &'static str,
+    /// What it asks of the Info.plist.
+    pub usage: Usage,
+}
+
+const fn service(name: &'static str, usage: Usage) -> Service {
+    Service { name, usage }
+}
+
+/// Services without an entitlement of the hardened runtime (Apple: the pages of the usage keys; tccd's logs).
+pub const SERVICES: &[Service] = &[
+    service("kTCCServiceSpeechRecognition", Usage::Required("NSSpeechRecognitionUsageDescription")),
+    service("kTCCServiceBluetoothAlways", Usage::Required("NSBluetoothAlwaysUsageDescription")),
+    service("kTCCServiceMediaLibrary", Usage::Required("NSAppleMusicUsageDescription")),
+    service("kTCCServiceMotion", Usage::Required("NSMotionUsageDescription")),
+    service("kTCCServiceAudioCapture", Usage::Required("NSAudioCaptureUsageDescription")),
+    service("kTCCServiceSystemPolicyDesktopFolder", Usage::Optional("NSDesktopFolderUsageDescription")),
+    service("kTCCServiceSystemPolicyDocumentsFolder", Usage::Optional("NSDocumentsFolderUsageDescription")),
+    service("kTCCServiceSystemPolicyDownloadsFolder", Usage::Optional("NSDownloadsFolderUsageDescription")),
+    service("kTCCServiceSystemPolicyRemovableVolumes", Usage::Optional("NSRemovableVolumesUsageDescription")),
+    service("kTCCServiceSystemPolicyNetworkVolumes", Usage::Optional("NSNetworkVolumesUsageDescription")),
+    service("kTCCServiceFileProviderDomain", Usage::Optional("NSFileProviderDomainUsageDescription")),
+    service("kTCCServiceSystemPolicyAppData", Usage::Optional("NSAppDataUsageDescription")),
+    service("kTCCServiceScreenCapture", Usage::None),
+    service("kTCCServiceAccessibility", Usage::None),
+    service("kTCCServiceListenEvent", Usage::None),
+    service("kTCCServicePostEvent", Usage::None),
+    service("kTCCServiceSystemPolicyAllFiles", Usage::None),
+    service("kTCCServiceSystemPolicyAppBundles", Usage::None),
+    service("kTCCServiceDeveloperTool", Usage::None),
+];
 
 /// The seven resources of the document.
 pub const RESOURCES: &[Resource] = &[
@@ -40,6 +99,7 @@ pub const RESOURCES: &[Resource] = &[
             "_AudioQueueNewInput",
             "_alcCaptureOpenDevice",
         ],
+        sandbox_keys: &[key::AUDIO_INPUT, key::MICROPHONE],
     },
     Resource {
         scenario: "camera",
@@ -55,6 +115,7 @@ pub const RESOURCES: &[Resource] = &[
             "_OBJC_CLASS_$_AVCaptureMovieFileOutput",
             "_OBJC_CLASS_$_AVCaptureVideoPreviewLayer",
         ],
+        sandbox_keys: &[key::CAMERA],
     },
     Resource {
         scenario: "location",
@@ -70,6 +131,7 @@ pub const RESOURCES: &[Resource] = &[
         ],
         wrong_entitlements: &["com.apple.security.device.location"],
         symbols: &["_OBJC_CLASS_$_CLLocationManager"],
+        sandbox_keys: &[key::LOCATION],
     },
     Resource {
         scenario: "contacts",
@@ -80,6 +142,7 @@ pub const RESOURCES: &[Resource] = &[
         wrong_usage_keys: &["NSContactUsageDescription", "NSAddressBookUsageDescription"],
         wrong_entitlements: &["com.apple.security.personal-information.contacts"],
         symbols: &["_OBJC_CLASS_$_CNContactStore", "_OBJC_CLASS_$_ABAddressBook", "_ABGetSharedAddressBook"],
+        sandbox_keys: &[key::CONTACTS],
     },
     Resource {
         scenario: "calendars",
@@ -96,6 +159,7 @@ pub const RESOURCES: &[Resource] = &[
         wrong_usage_keys: &["NSCalendarUsageDescription", "NSCalendarFullAccessUsageDescription", "NSReminderUsageDescription"],
         wrong_entitlements: &["com.apple.security.personal-information.calendar", "com.apple.security.personal-information.reminders"],
         symbols: &["_OBJC_CLASS_$_EKEventStore"],
+        sandbox_keys: &[key::CALENDARS],
     },
     Resource {
         scenario: "photos",
@@ -106,6 +170,7 @@ pub const RESOURCES: &[Resource] = &[
         wrong_usage_keys: &["NSPhotosUsageDescription", "NSPhotosLibraryUsageDescription", "NSPhotoLibraryAddUsageDescription"],
         wrong_entitlements: &["com.apple.security.personal-information.photos", "com.apple.security.assets.pictures.read-only"],
         symbols: &["_OBJC_CLASS_$_PHPhotoLibrary", "_OBJC_CLASS_$_PHAsset"],
+        sandbox_keys: &[key::PHOTOS],
     },
     Resource {
         scenario: "apple-events",
@@ -127,6 +192,7 @@ pub const RESOURCES: &[Resource] = &[
             "_AESendMessage",
             "_AEDeterminePermissionToAutomateTarget",
         ],
+        sandbox_keys: &[key::SCRIPTING_TARGETS, key::SCRIPTING_EXCEPTION],
     },
 ];
 

@@ -3,8 +3,8 @@
 use super::render::{Case, Values};
 use super::*;
 use crate::evidence::Evidence;
+use crate::evidence::sample;
 use crate::fix::plan::{FileEdit, Plan};
-use crate::fix::sample;
 use crate::fix::sign::SignStep;
 use crate::read::macho::FileType;
 use crate::report::{Diagnosis, Remedy};

@@ -170,6 +170,7 @@ mod tests {
             excess: Vec::new(),
             inert: Vec::new(),
             redundant: Vec::new(),
+            ..EntitlementState::default()
         }
     }
 

@@ -122,6 +122,7 @@ fn report(verdict: Verdict) -> Report {
             code("Contents/Helpers/render", "execute", Some("N4W7PXQ29K"), &[]),
             code(FX, "bundle", None, &[]),
         ],
+        resources: Vec::new(),
         loads: vec![Load {
             from: APP.into(),
             executable: APP.into(),
@@ -130,6 +131,8 @@ fn report(verdict: Verdict) -> Report {
             to: Some(LUA.into()),
             verdict: "allowed",
             rule: "same team".into(),
+            kind: "required",
+            dangling: false,
         }],
         spawn: vec![Spawn { executable: APP.into(), arch: "arm64", verdict: "runs", why: "nothing refuses it".into(), ..Spawn::default() }],
         notary: Vec::new(),
@@ -226,6 +229,7 @@ pub fn jit() -> Examination {
         excess: vec![JIT_KEY.into()],
         inert: vec![],
         redundant: vec![],
+        ..EntitlementState::default()
     }];
     let adopt = Remedy {
         needs_new_code: true,
@@ -284,6 +288,8 @@ pub fn library_validation() -> Examination {
         to: Some(FX.into()),
         verdict: "refused",
         rule: "it has no team".into(),
+        kind: "plug-in",
+        dangling: false,
     });
     let sign = Remedy { least: true, on: Some(FX.into()), ..remedy("recommended", "Sign the library with the app's own team") };
     let usage = Remedy {

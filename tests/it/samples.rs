@@ -28,6 +28,7 @@ pub fn explained() -> Report {
         diagnoses: vec![jit(), library()],
         findings: vec![killed(), flips(), refused(), development_key()],
         entitlements: vec![entitlements("arm64"), entitlements("x86_64")],
+        resources: vec![],
         code: vec![program("arm64"), program("x86_64"), plugin(), fine_library()],
         loads: vec![load("refused", "the library is signed by no team"), load("allowed", "same team")],
         spawn: vec![spawn("runs", "nothing in its signature stops it"), spawn("unknown", "its pages were not compared with its signature")],
@@ -113,6 +114,7 @@ pub fn clear() -> Report {
         diagnoses: vec![],
         findings: vec![],
         entitlements: vec![],
+        resources: vec![],
         code: vec![fine_library()],
         loads: vec![],
         spawn: vec![],
@@ -347,6 +349,7 @@ fn entitlements(arch: &'static str) -> EntitlementState {
         excess: vec![ALLOW_JIT.into()],
         inert: vec![],
         redundant: vec![],
+        ..EntitlementState::default()
     }
 }
 
@@ -400,6 +403,8 @@ fn load(verdict: &'static str, rule: &str) -> Load {
         to: Some(PLUGIN.into()),
         verdict,
         rule: rule.into(),
+        kind: "plug-in",
+        dangling: false,
     }
 }
 

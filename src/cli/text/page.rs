@@ -14,6 +14,7 @@ pub(super) enum Mark {
     Note,
     Fine,
     Unknown,
+    Perhaps,
 }
 
 impl Mark {
@@ -25,6 +26,7 @@ impl Mark {
             Mark::Note => "● note",
             Mark::Fine => "✓ fine",
             Mark::Unknown => "? not known",
+            Mark::Perhaps => "? perhaps",
         }
     }
 
@@ -34,7 +36,7 @@ impl Mark {
             Mark::Unwise => AnsiColor::Yellow,
             Mark::Note => AnsiColor::Blue,
             Mark::Fine => AnsiColor::Green,
-            Mark::Unknown => AnsiColor::Magenta,
+            Mark::Unknown | Mark::Perhaps => AnsiColor::Magenta,
         };
         color.on_default().bold()
     }

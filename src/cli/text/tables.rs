@@ -41,7 +41,7 @@ pub(super) fn entitlements(page: &mut Page, report: &Report) {
             None => groups.push((state, vec![state.arch])),
         }
     }
-    groups.retain(|(state, _)| !state.present.is_empty() || !state.missing.is_empty());
+    groups.retain(|(state, _)| !state.present.is_empty() || !state.missing.is_empty() || !state.possible.is_empty());
     for (state, slices) in groups.iter().take(MOST) {
         page.heading("Entitlements", &place(&state.executable, Some(&slices.join(", "))));
         keys(page, state);
@@ -50,7 +50,9 @@ pub(super) fn entitlements(page: &mut Page, report: &Report) {
 }
 
 fn same_entitlements(a: &EntitlementState, b: &EntitlementState) -> bool {
-    EntitlementState { arch: b.arch, ..a.clone() } == *b
+    // The reasons name the calls of each slice.
+    let without = |state: &EntitlementState| EntitlementState { arch: b.arch, reasons: Vec::new(), ..state.clone() };
+    without(a) == without(b)
 }
 
 fn keys(page: &mut Page, state: &EntitlementState) {
@@ -70,6 +72,11 @@ fn keys(page: &mut Page, state: &EntitlementState) {
             (Mark::Note, "present")
         };
         row(page, mark, word, &format!("{key}{}", value_words(value)));
+    }
+    state.possible.iter().for_each(|key| row(page, Mark::Perhaps, "needed", key));
+    for set in &state.together {
+        let keys: Vec<&str> = set.keys.iter().map(|key| key.rsplit('.').next().unwrap_or(key)).collect();
+        page.marked(2, Mark::Unwise, &format!("together   {}: {}", keys.join(" and "), set.why));
     }
 }
 

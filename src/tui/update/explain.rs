@@ -89,7 +89,8 @@ fn of_code(report: &Report, path: &str) -> Vec<String> {
         words.extend(known([code.signer]));
         words.extend(known(code.entitlements.iter().map(String::as_str)));
     }
-    let missing = report.entitlements.iter().filter(|state| state.executable == path).flat_map(|state| &state.missing);
+    let missing =
+        report.entitlements.iter().filter(|state| state.executable == path).flat_map(|state| state.missing.iter().chain(&state.possible));
     words.extend(known(missing.map(String::as_str)));
     words
 }

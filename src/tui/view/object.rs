@@ -124,6 +124,15 @@ fn entitlements(report: &Report, code: &Code, b: &mut Build) {
         let line = format!("{key}: needed and missing");
         explained(self::key(key), b, |b| b.label((Mark::Broken.role(), Mark::Broken.sign()), 2, Role::Text, &line));
     }
+    for key in &state.possible {
+        let line = format!("{key}: perhaps needed");
+        explained(self::key(key), b, |b| b.label((Mark::Unknown.role(), Mark::Unknown.sign()), 2, Role::Text, &line));
+    }
+    for set in &state.together {
+        let keys: Vec<&str> = set.keys.iter().map(|key| key.rsplit('.').next().unwrap_or(key)).collect();
+        let line = format!("unwise, {} together: {}", keys.join(" and "), set.why);
+        b.label((Mark::Unwise.role(), Mark::Unwise.sign()), 2, Role::Text, &line);
+    }
 }
 
 /// What is known of a key that is there.

@@ -63,6 +63,7 @@ fn one(row: &Row, b: &mut Build) {
         Standing::Needed => Mark::Fine.role(),
         Standing::Missing => Mark::Broken.role(),
         Standing::Excess | Standing::Redundant | Standing::Inert => Mark::Unwise.role(),
+        Standing::Possible => Mark::Unknown.role(),
         Standing::Present | Standing::Absent => Role::Dim,
     };
     let name = row.key.strip_prefix("com.apple.security.").unwrap_or(&row.key);

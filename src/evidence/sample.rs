@@ -1,4 +1,4 @@
-//! An app for the tests of this folder: a hardened Developer ID app with a helper, a framework, a foreign library in it, and a bundle of resources.
+//! An app for tests: a hardened Developer ID app with a helper, a framework, a foreign library in it, and a bundle of resources.
 
 use crate::evidence::{Bundle, Evidence, Image, SignatureFacts, Signed, Target, TargetKind};
 use crate::read::callsites::CallSites;
