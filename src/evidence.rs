@@ -461,6 +461,7 @@ pub struct Evidence {
     /// What could not be looked at; sorted, no duplicates.
     pub gaps: Vec<Gap>,
     /// Files, and code with a slice, that could not be read, so that nothing was compared; `gaps` says why. Relative, sorted.
+    #[serde(default)]
     pub unread: Vec<PathBuf>,
     /// `Apple`, or the name of the extra root that was allowed.
     pub trust_anchor: String,

@@ -48,6 +48,11 @@ impl Identity {
         }
     }
 
+    /// Its certificate, DER.
+    pub fn certificate(self) -> Vec<u8> {
+        self.files().map(|(certificate, _)| pem(certificate)).unwrap_or_default()
+    }
+
     /// Extensions by which the issuer and the leaf are known (TN3127).
     pub fn marks(self) -> (&'static str, &'static str) {
         match self {

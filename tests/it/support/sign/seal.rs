@@ -156,12 +156,18 @@ fn nested(path: &Path) -> io::Result<Value> {
     let (hashes, directory) = (hashes.ok_or_else(unsigned)?, code_directory(parts[0]).ok_or_else(unsigned)?);
     let (identifier, team) = names(directory);
     let identity = match team.as_deref() {
+        // Both identities have that team; which one signed, its certificate tells.
+        Some("PRACTICE01") if holds(&bytes, &Identity::Development.certificate()) => Identity::Development,
         Some("PRACTICE01") => Identity::Practice,
         Some("OTHERTEAM1") => Identity::OtherTeam,
         _ => Identity::AdHoc,
     };
     let requirement = blob::requirement_text(&identifier, identity, &hashes);
     Ok(dictionary([("cdhash", Value::Data(hashes[0].to_vec())), ("requirement", Value::String(requirement))]))
+}
+
+fn holds(bytes: &[u8], part: &[u8]) -> bool {
+    memchr::memmem::find(bytes, part).is_some()
 }
 
 /// Identifier and team of a CodeDirectory.
