@@ -161,24 +161,9 @@ enum Command {
     /// Print the report instead of opening the terminal face
     #[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
     Check(CheckArgs),
-    /// Say what a word means: an entitlement, flag, code, error number, log line …
-    #[command(after_help = super::explain::EXAMPLES)]
-    Explain(super::explain::ExplainArgs),
-    /// Make the least entitlements file for each executable, with the reason of every key
-    #[command(after_help = super::minimize::EXIT_CODES)]
-    Minimize(super::minimize::MinimizeArgs),
-    /// Verify signatures, seals and nested code as codesign does
-    #[command(after_help = super::verify::EXIT_CODES)]
-    Verify(super::verify::VerifyArgs),
     /// Start the app, show what it writes, and say why it broke
     #[command(after_help = EXIT_CODES, after_long_help = format!("{}\n\n{EXIT_CODES}", super::run::EXAMPLES))]
     Run(super::run::RunArgs),
-    /// Show signatures, entitlements and requirements as codesign does
-    #[command(after_help = super::display::EXIT_CODES)]
-    Display(super::display::DisplayArgs),
-    /// Check entitlements files (and Info.plist files) more strictly than plutil
-    #[command(after_help = super::lint::EXIT_CODES)]
-    Lint(super::lint::LintArgs),
     /// Print what a remedy would do: files with their differences, commands in their order. Changes nothing
     #[command(after_help = EXIT_CODES)]
     Plan(super::plan::PlanArgs),
@@ -192,6 +177,21 @@ enum Command {
         #[arg(value_name = "DIR")]
         path: PathBuf,
     },
+    /// Make the least entitlements file for each executable, with the reason of every key
+    #[command(after_help = super::minimize::EXIT_CODES)]
+    Minimize(super::minimize::MinimizeArgs),
+    /// Verify signatures, seals and nested code as codesign does
+    #[command(after_help = super::verify::EXIT_CODES)]
+    Verify(super::verify::VerifyArgs),
+    /// Show signatures, entitlements and requirements as codesign does
+    #[command(after_help = super::display::EXIT_CODES)]
+    Display(super::display::DisplayArgs),
+    /// Check entitlements files (and Info.plist files) more strictly than plutil
+    #[command(after_help = super::lint::EXIT_CODES)]
+    Lint(super::lint::LintArgs),
+    /// Say what a word means: an entitlement, flag, code, error number, log line …
+    #[command(after_help = super::explain::EXAMPLES)]
+    Explain(super::explain::ExplainArgs),
 }
 
 #[derive(Debug, Args)]
