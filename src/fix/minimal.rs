@@ -195,20 +195,36 @@ fn fate(report: &Report, states: &[&EntitlementState], hardened: bool, key: &str
     };
     let mine: Vec<&(&'static str, &KeyReason)> = reasons.iter().filter(|(_, reason)| decides(reason)).collect();
     let slices = if mine.len() < states.len() { mine.iter().map(|(arch, _)| *arch).collect() } else { Vec::new() };
-    let why = mine.first().map(|(_, reason)| reason.why.clone()).unwrap_or_default();
+    let why = different(mine.iter().map(|(_, reason)| reason.why.clone())).join("; ");
     let instead = mine.iter().find_map(|(_, reason)| reason.instead.clone());
-    let proof = mine.iter().flat_map(|(_, reason)| seen(report, reason)).take(16).collect();
+    let mut proof = different(mine.iter().flat_map(|(_, reason)| seen(report, reason)));
+    proof.truncate(MOST_PROOFS);
     KeyFate { key: key.to_owned(), fate, why, instead, proof, slices }
+}
+
+/// Lines of proof that are kept for each key.
+const MOST_PROOFS: usize = 16;
+
+/// Each once, in the order they come: slices often rest on the same.
+fn different(lines: impl Iterator<Item = String>) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for line in lines {
+        if !all.contains(&line) {
+            all.push(line);
+        }
+    }
+    all
 }
 
 /// What a reason rests on, each as one line.
 fn seen(report: &Report, reason: &KeyReason) -> Vec<String> {
     let findings = reason.findings.iter().filter_map(|index| report.findings.get(*index));
-    let proofs = findings.flat_map(|finding| &finding.proof).chain(&reason.proof);
+    let proofs = findings.flat_map(|finding| finding.proof.iter().map(|proof| (finding.arch, proof)));
     proofs
-        .map(|proof| {
+        .chain(reason.proof.iter().map(|proof| (None, proof)))
+        .map(|(arch, proof)| {
             let place = match (&proof.address, proof.line) {
-                (Some(address), _) => format!(" {address}"),
+                (Some(address), _) => format!("{} {address}", arch.map(|arch| format!(" ({arch})")).unwrap_or_default()),
                 (None, Some(line)) => format!(" line {line}"),
                 _ => String::new(),
             };

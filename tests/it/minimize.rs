@@ -56,6 +56,9 @@ fn the_file_holds_what_the_code_needs_and_the_reasons_name_the_calls() {
     for part in ["allow-unsigned-executable-memory", "0x", "mprotect(", "better than the key"] {
         assert!(reasons.contains(part), "{part} is not in\n{reasons}");
     }
+    let calls: Vec<&str> = reasons.lines().filter(|line| line.starts_with("  - ")).collect();
+    let once: std::collections::BTreeSet<&&str> = calls.iter().collect();
+    assert_eq!(calls.len(), once.len(), "a call of a slice is named once\n{reasons}");
 }
 
 #[test]
