@@ -17,7 +17,7 @@ pub fn build(page: &RunPage, b: &mut Build) {
             }
             for line in lines {
                 // The label of a line is its first twelve columns, so what is cut by the screen goes on below its value.
-                let (label, value) = line.trim_start_matches("  ").split_at_checked(13).unwrap_or((&line, ""));
+                let (label, value) = line.strip_prefix("  ").unwrap_or(&line).split_at_checked(13).unwrap_or((&line, ""));
                 b.label((Role::Dim, label.trim_end()), 14, Role::Text, value);
             }
             b.blank();

@@ -40,8 +40,11 @@ fn in_short(found: &Outcome, is_asked: bool, b: &mut Build) {
     let mut pieces = vec![
         (Mark::Fine.role(), format!("{} {gone}   ", Mark::Fine.sign())),
         (Mark::Broken.role(), format!("{} {left}   ", Mark::Broken.sign())),
-        (Mark::Unwise.role(), format!("{} opens {}   ", Mark::Unwise.sign(), words::count(found.opens.len(), "thing", "things"))),
     ];
+    if !found.opens.is_empty() {
+        let opens = words::count(found.opens.len(), "key opens something", "keys open something");
+        pieces.push((Mark::Unwise.role(), format!("{} {opens}   ", Mark::Unwise.sign())));
+    }
     if odd > 0 {
         pieces.push((Mark::Note.role(), format!("{} {}", Mark::Note.sign(), words::count(odd, "remark", "remarks"))));
     }
