@@ -3,7 +3,7 @@
 use super::args::{Format, Subject, SubjectArgs};
 use super::plan::{self, Choice};
 use super::text::{self, Look};
-use super::{Answer, proof};
+use super::Answer;
 use crate::Examination;
 use crate::clean::clean_json;
 use crate::diagnose::Change;
@@ -12,6 +12,7 @@ use crate::fix::apply::{self, Destination, Order, Session};
 use crate::fix::plan::{FOLDER_CAUTION, Plan};
 use crate::fix::prove::{Deed, Proof, Side, prove};
 use crate::fix::sign::{PLACEHOLDER, Signing, Who};
+use crate::proof;
 use crate::report::{Diagnosis, Remedy, Report};
 use crate::scan::Request;
 use crate::system::{Secret, SecretSource, System};
