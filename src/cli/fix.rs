@@ -1,9 +1,9 @@
 //! `temper fix`: does what `temper plan` prints, on a copy or in place, examines the app again and proves it.
 
+use super::Answer;
 use super::args::{Format, Subject, SubjectArgs};
 use super::plan::{self, Choice};
 use super::text::{self, Look};
-use super::Answer;
 use crate::Examination;
 use crate::clean::clean_json;
 use crate::diagnose::Change;

@@ -5,8 +5,8 @@ mod table;
 use super::state::{FixPage, FixStage, Screen, Since, State};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use table::{READING, SCROLLING};
 pub use table::TABLE;
+use table::{READING, SCROLLING};
 
 /// Where keys are pressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -43,7 +43,7 @@ pub struct Library {
 }
 
 /// Everything the face knows.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct State {
     /// Columns and rows of the terminal.
     pub size: (u16, u16),

@@ -140,6 +140,8 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Ask => push(state, Screen::Interview { question: state.library.interview.start.clone(), place: Place::default() }),
         Action::Copy | Action::CopyAll => return copy(state, action),
         Action::OtherFile => return walk::other_file(state),
+        // What is confirmed must be on the screen.
+        Action::Yes if regions(state).too_small => {}
         Action::Yes if matches!(state.screen(), Screen::Run(_)) => return run::confirmed(state),
         Action::Yes if matches!(state.screen(), Screen::Save(_)) => return save::confirmed(state),
         Action::Yes if matches!(state.screen(), Screen::Fix(_)) => return fixing::confirmed(state),
@@ -225,7 +227,7 @@ fn back(state: &mut State) -> Vec<Effect> {
     }
     match state.screen_mut() {
         Screen::Mend(mend) if mend.is_asking() || mend.is_asking_back() => {
-            walk::refuse(mend);
+            walk::refuse(state);
             Vec::new()
         }
         Screen::Progress { .. } => cases::cancel(state),

@@ -66,7 +66,9 @@ impl Worker {
                 let labs = self.labs;
                 self.spawn(job, move |system, out| open_lab(system, job, labs, lab, &cancel, out));
             }
-            Effect::Plan(job, order) => self.spawn(job, move |system, _| Ok(Msg::Planned(job, Box::new(plan(system, &order, &Signing::default())?)))),
+            Effect::Plan(job, order) => {
+                self.spawn(job, move |system, _| Ok(Msg::Planned(job, Box::new(plan(system, &order, &Signing::default())?))))
+            }
             Effect::Try(job, before, change) => {
                 self.spawn(job, move |_, _| Ok(Msg::Tried(job, Arc::new(crate::decide(before.evidence.clone(), &change)))));
             }

@@ -89,7 +89,8 @@ fn ask(state: &mut State, remedy: usize, files: Vec<(PathBuf, PathBuf)>) -> Vec<
 fn to_paste(examination: &Examination, diagnosis: usize, remedy: usize) -> Vec<Paste> {
     let mut all = Vec::new();
     let report = &examination.report;
-    let plain = |title, text: &str| Paste { system: None, title, text: text.to_owned(), is_diff: false, edit: None, outcome: Outcome::Open };
+    let plain =
+        |title, text: &str| Paste { system: None, title, text: text.to_owned(), is_diff: false, edit: None, outcome: Outcome::Open };
     let mut proposals = recipe::proposals_for(&examination.evidence, examination.project.as_ref(), report, remedy);
     for system in report.build_systems.iter().filter(|_| diagnosis == 0) {
         let first = all.len();
@@ -100,9 +101,9 @@ fn to_paste(examination: &Examination, diagnosis: usize, remedy: usize) -> Vec<P
         for edit in system.edits.iter().filter(|edit| edit.remedy == remedy) {
             let warnings: String = edit.warnings.iter().map(|warning| format!("; {warning}")).collect();
             // Only what is exactly what is shown can be written.
-            let same = proposals.iter().position(|proposal| {
-                proposal.edit.file.display().to_string() == edit.file && proposal.edit.diff == edit.diff
-            });
+            let same = proposals
+                .iter()
+                .position(|proposal| proposal.edit.file.display().to_string() == edit.file && proposal.edit.diff == edit.diff);
             let own = same.map(|index| Box::new(proposals.swap_remove(index).edit));
             let title = format!("As a change of {}{warnings}", edit.file);
             all.push(Paste { is_diff: true, edit: own, ..plain(title, &edit.diff) });
@@ -153,9 +154,26 @@ fn write(state: &mut State, edit: usize) -> Vec<Effect> {
 }
 
 /// No: nothing is written, nothing is taken back.
-pub fn refuse(walk: &mut Mend) {
-    if let Some(outcome) = walk.current_mut() {
+pub fn refuse(state: &mut State) {
+    let asked = asked(state);
+    if let Some(outcome) = mend(state).and_then(Mend::current_mut) {
         *outcome = if *outcome == Outcome::AskingBack { Outcome::Written } else { Outcome::Open };
+    }
+    back_to(state, asked);
+}
+
+/// The text that is asked about.
+fn asked(state: &State) -> Option<usize> {
+    match state.screen() {
+        Screen::Mend(walk) => walk.asked_paste(),
+        _ => None,
+    }
+}
+
+/// All texts are there again: the selection is on the one that was asked about.
+fn back_to(state: &mut State, asked: Option<usize>) {
+    if let Some(asked) = asked {
+        super::reveal(state, asked);
     }
 }
 
@@ -175,7 +193,9 @@ pub fn do_it(state: &mut State) -> Vec<Effect> {
             walk.place.scroll = 0;
         }
         Some(_) => {}
-        None => state.notice = Some("this is to be pasted by you (y copies it); what Temper can change is shown as a change of a file".into()),
+        None => {
+            state.notice = Some("this is to be pasted by you (y copies it); what Temper can change is shown as a change of a file".into())
+        }
     }
     Vec::new()
 }
@@ -207,19 +227,21 @@ pub fn take_back(state: &mut State) -> Vec<Effect> {
 /// Yes: exactly the edit on the screen is written, or taken back.
 pub fn confirmed(state: &mut State) -> Vec<Effect> {
     let Some(examination) = state.examination.clone() else { return Vec::new() };
-    let job = state.job();
+    let (job, asked) = (state.job(), asked(state));
     let Some(walk) = mend(state).filter(|walk| walk.is_asking() || walk.is_asking_back()) else { return Vec::new() };
     let back = walk.is_asking_back();
     let Some(edit) = walk.current().map(|(edit, _)| Box::new(edit.clone())) else { return Vec::new() };
     if let Some(outcome) = walk.current_mut() {
         *outcome = if back { Outcome::TakingBack(job) } else { Outcome::Writing(job) };
     }
+    back_to(state, asked);
     let root = examination.evidence.target.root.clone();
     vec![if back { Effect::TakeBack(job, root, edit) } else { Effect::Apply(job, root, edit) }]
 }
 
 fn writing(state: &mut State, job: JobId) -> Option<&mut Outcome> {
-    let is_meant = |walk: &Mend| walk.outcomes.iter().chain(walk.paste.iter().map(|paste| &paste.outcome)).any(|outcome| outcome.awaits(job));
+    let is_meant =
+        |walk: &Mend| walk.outcomes.iter().chain(walk.paste.iter().map(|paste| &paste.outcome)).any(|outcome| outcome.awaits(job));
     let walk = walk_of(state, is_meant)?;
     walk.outcomes.iter_mut().chain(walk.paste.iter_mut().map(|paste| &mut paste.outcome)).find(|outcome| outcome.awaits(job))
 }

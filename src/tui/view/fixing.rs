@@ -29,7 +29,11 @@ fn refused(page: &FixPage, why: &str, b: &mut Build) {
     b.para(0, Role::Text, why);
     b.blank();
     let place = if page.order.in_place { "on a copy" } else { "in place" };
-    b.para(0, Role::Dim, &format!("Esc goes back to the commands: y copies one, Y all, to run them where they can be run. i tries it {place}."));
+    b.para(
+        0,
+        Role::Dim,
+        &format!("Esc goes back to the commands: y copies one, Y all, to run them where they can be run. i tries it {place}."),
+    );
 }
 
 fn asking(page: &FixPage, offer: &FixOffer, b: &mut Build) {
@@ -43,7 +47,12 @@ fn asking(page: &FixPage, offer: &FixOffer, b: &mut Build) {
     b.label((Role::Dim, "where"), LABEL, Role::Text, &place);
     b.label((Role::Dim, "signer"), LABEL, Role::Text, &format!("{}, the first in PATH", offer.signer));
     b.label((Role::Dim, "identity"), LABEL, Role::Text, &offer.identity);
-    b.label((Role::Dim, "way back"), LABEL, Role::Text, &format!("u afterwards, or 'temper undo'; it needs {}", offer.way_back.to_string_lossy()));
+    b.label(
+        (Role::Dim, "way back"),
+        LABEL,
+        Role::Text,
+        &format!("u afterwards, or 'temper undo'; it needs {}", offer.way_back.to_string_lossy()),
+    );
     b.heading("Steps, in this order");
     for (number, step) in offer.steps.iter().enumerate() {
         b.item(Target::Command(number), |b| one(number, step, true, b));
@@ -73,7 +82,11 @@ fn one(number: usize, step: &Step, with_diff: bool, b: &mut Build) {
 }
 
 fn running(run: &FixRun, b: &mut Build) {
-    let what = if run.stopping { "It stops after this step; then everything is taken back." } else { "It is being done. Esc stops it after this step and takes everything back." };
+    let what = if run.stopping {
+        "It stops after this step; then everything is taken back."
+    } else {
+        "It is being done. Esc stops it after this step and takes everything back."
+    };
     b.para(0, Role::Heading, what);
     b.blank();
     steps(run, None, b);

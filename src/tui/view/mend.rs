@@ -203,7 +203,11 @@ fn paste(mend: &Mend, b: &mut Build) {
     if asked.is_none() {
         b.pieces(&[(Role::Heading, "The same in your project")]);
         let can_write = mend.paste.iter().any(|paste| paste.edit.is_some());
-        let how = if can_write { "A makes the selected change of a file (asks first); y copies one, Y all." } else { "y copies one, Y all; Temper writes none of these." };
+        let how = if can_write {
+            "A makes the selected change of a file (asks first); y copies one, Y all."
+        } else {
+            "y copies one, Y all; Temper writes none of these."
+        };
         b.para(0, Role::Dim, how);
     }
     for (number, paste) in mend.paste.iter().enumerate() {

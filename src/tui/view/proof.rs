@@ -74,8 +74,8 @@ fn entitlements(keys: &Keys, b: &mut Build) {
         row((label, Role::Dim), before, after, b);
         label = "";
     };
-    keys.landed.iter().for_each(|key| one(("not there", Role::Dim), (&format!("+ {key}"), Role::Add)));
-    keys.removed.iter().for_each(|key| one((&format!("- {key}"), Role::Remove), ("taken out", Role::Dim)));
+    keys.landed.iter().for_each(|key| one(("not there", Role::Dim), (&format!("signed in: {key}"), Role::Add)));
+    keys.removed.iter().for_each(|key| one((key, Role::Remove), ("taken out", Role::Dim)));
     keys.dropped.iter().for_each(|key| one((&format!("{key}, wanted"), Role::Text), ("not signed in", Role::Bad)));
     keys.unasked.iter().for_each(|key| one(("not there", Role::Dim), (&format!("{key}, and nobody asked for it"), Role::Bad)));
     if keys.kept > 0 {
@@ -129,7 +129,10 @@ fn beside(page: &FixPage, fixed: &Fixed, b: &mut Build) {
     b.para(0, Role::Text, &app);
     if !proof.notary.is_empty() {
         b.heading("Before it is shipped");
-        proof.notary.iter().for_each(|line| b.marked(Mark::Unwise, Role::Unwise, &format!("unwise: the notary service would refuse: {line}")));
+        proof
+            .notary
+            .iter()
+            .for_each(|line| b.marked(Mark::Unwise, Role::Unwise, &format!("unwise: the notary service would refuse: {line}")));
     }
     if !proof.other.is_empty() {
         b.heading("Still there, and another matter");

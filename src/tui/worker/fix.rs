@@ -66,7 +66,8 @@ fn prepared(system: &dyn System, order: &FixOrder) -> Result<Prepared, String> {
     let session_order = Order { evidence, plan: &plan, destination, usage: &[], password: None, without };
     let session = Session::prepare(system, session_order).map_err(|error| error.to_string())?;
     let cautions = plan.cautions.iter().filter(|caution| !caution.starts_with(FOLDER_CAUTION)).cloned();
-    let placeholders = plan.info_plist.iter().map(|(_, key, _)| format!("the text for {key} is a placeholder: write your own before you ship it"));
+    let placeholders =
+        plan.info_plist.iter().map(|(_, key, _)| format!("the text for {key} is a placeholder: write your own before you ship it"));
     let offer = FixOffer {
         signer: signer.program(),
         identity: identity(&plan, order.ad_hoc),
@@ -102,14 +103,18 @@ fn bare_names(plan: &mut Plan) {
 fn refuse_what_is_missing(plan: &Plan, order: &FixOrder) -> Result<(), String> {
     let has = |wanted: &str| plan.sign.iter().any(|step| step.argv.iter().any(|argument| argument == wanted));
     if has(PLACEHOLDER) {
-        return Err("the app is not signed by anybody who could sign it again. 'a' signs it ad hoc, for an experiment on this machine; 'temper \
+        return Err(
+            "the app is not signed by anybody who could sign it again. 'a' signs it ad hoc, for an experiment on this machine; 'temper \
                     fix APP --copy DIR --identity ID' signs it with an identity of the keychain"
-            .into());
+                .into(),
+        );
     }
     if has(NO_FILE) {
-        return Err("rcodesign has no keychain. 'temper fix APP --copy DIR --p12 FILE' signs with certificate and key of a file; 'a' signs ad \
+        return Err(
+            "rcodesign has no keychain. 'temper fix APP --copy DIR --p12 FILE' signs with certificate and key of a file; 'a' signs ad \
                     hoc, for an experiment on this machine"
-            .into());
+                .into(),
+        );
     }
     match plan.info_plist.first() {
         Some((_, key, _)) if order.in_place => Err(format!(
