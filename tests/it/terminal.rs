@@ -376,7 +376,7 @@ fn the_app_is_mended_in_place_and_taken_back_with_keys_only() {
     mend(&mut session);
     let app = unpacked(&desk);
     let original = practice::tree(&app);
-    session.walk(&[(Key::Char('A'), "on a copy: "), (Key::Char('i'), "in place: ")]);
+    session.walk(&[(Key::Char('A'), "on a copy:"), (Key::Char('i'), "in place:")]);
     assert_eq!(practice::tree(&app), original, "nothing is done before the yes");
     session.walk(&[(Key::Char('y'), "mended. The refusal is gone")]);
     assert_ne!(practice::tree(&app), original);

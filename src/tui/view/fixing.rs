@@ -105,7 +105,7 @@ fn stopped_page(run: &FixRun, stopped: &Stopped, b: &mut Build) {
     b.blank();
     steps(run, Some(stopped), b);
     b.blank();
-    b.para(0, Role::Dim, "Esc goes back to the commands; A tries again.");
+    b.para(0, Role::Dim, "Esc goes back to the commands; A there tries again.");
 }
 
 /// All steps, with what became of each.

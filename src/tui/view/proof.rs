@@ -17,7 +17,10 @@ const MOST: usize = 20;
 pub fn build(page: &FixPage, fixed: &Fixed, b: &mut Build) {
     let proof = &fixed.proof;
     since(page, fixed, b);
-    verdict(proof, b);
+    match fixed.since {
+        Since::Undone => b.para(0, Role::Dim, "What the fix was:"),
+        _ => verdict(proof, b),
+    }
     b.blank();
     row(("", Role::Dim), ("before", Role::Heading), ("after", Role::Heading), b);
     refusals(proof, b);

@@ -246,3 +246,126 @@ pub fn save(system: &dyn System, job: JobId, proof: &Proof, path: &Path) -> Resu
     system.write_atomic(path, crate::proof::markdown(proof).as_bytes()).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(Msg::Written(job))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::super::state::PlanOrder;
+    use super::*;
+    use crate::system::Output;
+    use crate::system::fake::FakeSystem;
+    use std::sync::{Arc, mpsc};
+
+    const APP: &str = "/apps/Sketchbook.app";
+
+    /// A practice app in memory, and a signing program that changes nothing.
+    fn machine(signer: Option<&str>) -> FakeSystem {
+        let lab = &crate::lab::all()[0];
+        let mut system = FakeSystem::new().program(|_, _| Ok(Output { status: Some(0), ..Output::default() }));
+        for (path, bytes, _) in lab.files {
+            system = system.file(&format!("{APP}/{path}"), *bytes);
+        }
+        if let Some(signer) = signer {
+            system = system.file(&format!("/bin/{signer}"), "#!");
+        }
+        system.variables.insert("PATH".into(), "/usr/bin:/bin".into());
+        system
+    }
+
+    fn order(system: &FakeSystem) -> FixOrder {
+        let lab = &crate::lab::all()[0];
+        let pasted = lab.evidence.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect();
+        let anchors = crate::read::cms::TrustAnchors { extra: vec![crate::lab::anchor()] };
+        let request = Request { path: Some(APP.into()), pasted, anchors, at: Some(1_773_100_800), ..Request::default() };
+        let examination = Arc::new(crate::examine(system, &request, &|_| {}, &AtomicBool::new(false)).unwrap());
+        let remedy = examination.report.diagnoses[0].remedies.iter().position(|remedy| remedy.least).unwrap();
+        let files = vec![("Contents/MacOS/Sketchbook".into(), "/project/own.entitlements".into())];
+        let plan = PlanOrder { examination, request: Arc::new(request), diagnosis: 0, remedy, files };
+        FixOrder { plan, in_place: false, ad_hoc: false }
+    }
+
+    #[test]
+    fn without_a_signer_it_says_what_to_get() {
+        let system = machine(None);
+        let why = offer(&system, &order(&system)).unwrap_err();
+        assert!(why.contains("codesign comes with macOS") && why.contains("rcodesign"), "{why}");
+    }
+
+    #[test]
+    fn rcodesign_without_a_file_says_the_two_ways() {
+        let system = machine(Some("rcodesign"));
+        let order = order(&system);
+        let why = offer(&system, &order).unwrap_err();
+        assert!(why.contains("--p12") && why.contains("'a' signs ad hoc"), "{why}");
+        let offer = offer(&system, &FixOrder { ad_hoc: true, ..order }).unwrap();
+        assert!(offer.signer == "rcodesign" && offer.identity.contains("ad hoc"), "{offer:?}");
+    }
+
+    #[test]
+    fn the_copy_lies_beside_the_app_where_its_name_is_free() {
+        let system = machine(Some("codesign"));
+        let order = order(&system);
+        let first = offer(&system, &order).unwrap();
+        assert_eq!(first.app, Path::new("/apps/mended/Sketchbook.app"));
+        let commands: Vec<_> = first.steps.iter().flat_map(|step| step.argv()).map(|argument| argument.to_string_lossy()).collect();
+        assert!(commands.iter().any(|argument| argument == "own.entitlements"), "the chosen file, by its bare name: {commands:?}");
+        system.write_atomic(Path::new("/apps/mended/Sketchbook.app/x"), b"").unwrap();
+        assert_eq!(offer(&system, &order).unwrap().app, Path::new("/apps/mended-2/Sketchbook.app"));
+        assert_eq!(offer(&system, &FixOrder { in_place: true, ..order }).unwrap().app, Path::new(APP));
+    }
+
+    fn ran(system: &FakeSystem, order: &FixOrder, offer: &FixOffer, stop: bool) -> (Msg, Vec<Msg>, Last) {
+        let (out, messages) = mpsc::channel();
+        let last = Last::default();
+        let end = run(system, JobId(7), order, offer, &AtomicBool::new(stop), &last, &out).unwrap();
+        drop(out);
+        (end, messages.iter().collect(), last)
+    }
+
+    #[test]
+    fn each_step_is_told_and_a_signer_that_does_nothing_is_found_out() {
+        let system = machine(Some("codesign"));
+        let before = system.tree(APP);
+        let order = order(&system);
+        let offer = offer(&system, &order).unwrap();
+        let (end, messages, last) = ran(&system, &order, &offer, false);
+        let Msg::Fixed(_, proof) = end else { panic!("{end:?}") };
+        assert!(!proof.holds && !proof.gone);
+        assert_eq!(messages.iter().filter(|message| matches!(message, Msg::FixStep(..))).count(), offer.steps.len());
+        assert!(matches!(undo(&system, JobId(8), JobId(7), &offer.app, &last), Ok(Msg::FixUndone(JobId(8)))));
+        assert_eq!(system.tree(APP), before);
+        assert!(!system.tree("/").keys().any(|path| path.to_string_lossy().contains(".temper")), "nothing is left behind");
+    }
+
+    #[test]
+    fn what_is_not_what_was_shown_is_not_done() {
+        let system = machine(Some("codesign"));
+        let order = order(&system);
+        let mut other = offer(&system, &order).unwrap();
+        other.steps.pop();
+        let before = system.tree("/");
+        let (end, ..) = ran(&system, &order, &other, false);
+        assert!(matches!(&end, Msg::FixStopped(_, stopped) if stopped.left.is_none() && stopped.why.contains("has changed")), "{end:?}");
+        assert_eq!(system.tree("/"), before);
+        assert!(system.ran().is_empty());
+    }
+
+    #[test]
+    fn what_is_stopped_is_taken_back() {
+        let system = machine(Some("codesign"));
+        let order = order(&system);
+        let offer = offer(&system, &order).unwrap();
+        let before = system.tree("/");
+        let (end, ..) = ran(&system, &order, &offer, true);
+        assert!(matches!(&end, Msg::FixStopped(_, stopped) if stopped.left.is_none() && stopped.why.contains("you stopped it")), "{end:?}");
+        assert_eq!(system.tree("/"), before);
+    }
+
+    #[test]
+    fn a_proof_never_replaces_a_file() {
+        let system = FakeSystem::new().file("/p/proof.md", "mine");
+        let proof = super::super::super::sample::proved();
+        assert!(save(&system, JobId(1), &proof, Path::new("/p/proof.md")).unwrap_err().contains("is there already"));
+        assert!(save(&system, JobId(1), &proof, Path::new("/p/other.md")).is_ok());
+    }
+}
