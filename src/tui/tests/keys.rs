@@ -193,7 +193,7 @@ fn is_confirmed(before: &State, effect: &Effect) -> Option<bool> {
 
 /// What a worker would answer, well or badly by `luck`.
 fn work(state: &mut State, effects: Vec<Effect>, luck: usize) {
-    let bad = luck % 4 == 0;
+    let bad = luck.is_multiple_of(4);
     let fails = |job| vec![Msg::Failed(job, "no\u{1b}[2J luck".into())];
     for effect in effects {
         let messages = match effect {
