@@ -43,6 +43,8 @@ pub mod whatif;
 pub mod lab;
 // Strings of an inspected file, made safe for a terminal.
 pub mod clean;
+// The proof of a fix as a file.
+pub mod proof;
 // A run of the program as evidence.
 pub mod run;
 // Faces. Neither decides anything.

@@ -12,7 +12,7 @@ mod propose;
 pub mod recognise;
 mod render;
 
-pub use fill::fill;
+pub use fill::{fill, proposals_for};
 pub use placeholder::{List, Placeholder};
 pub use project::Project;
 pub use propose::{Proposal, proposals};

@@ -1,9 +1,9 @@
 //! `temper fix`: does what `temper plan` prints, on a copy or in place, examines the app again and proves it.
 
+use super::Answer;
 use super::args::{Format, Subject, SubjectArgs};
 use super::plan::{self, Choice};
 use super::text::{self, Look};
-use super::{Answer, proof};
 use crate::Examination;
 use crate::clean::clean_json;
 use crate::diagnose::Change;
@@ -12,6 +12,7 @@ use crate::fix::apply::{self, Destination, Order, Session};
 use crate::fix::plan::{FOLDER_CAUTION, Plan};
 use crate::fix::prove::{Deed, Proof, Side, prove};
 use crate::fix::sign::{PLACEHOLDER, Signing, Who};
+use crate::proof;
 use crate::report::{Diagnosis, Remedy, Report};
 use crate::scan::Request;
 use crate::system::{Secret, SecretSource, System};

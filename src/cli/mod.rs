@@ -8,7 +8,6 @@ pub mod json;
 pub mod lint;
 pub mod minimize;
 pub mod plan;
-pub mod proof;
 pub mod run;
 pub mod text;
 pub mod undo;

@@ -1,7 +1,7 @@
 //! Writes what the user confirmed. The only code that changes anything.
 
 use super::plan::FileEdit;
-use crate::system::{EntryKind, System};
+use crate::system::{Change, EntryKind, System};
 use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -63,6 +63,22 @@ pub fn write(system: &dyn System, root: &Path, edit: &FileEdit) -> Result<(), Ap
         Err(error) => return Err(io(error)),
     }
     system.write_atomic(&file, edit.after.as_bytes()).map_err(io)
+}
+
+/// Takes an edit back that [`write`] has written: the file is what it was, or is gone when there was none. A file that was changed since is left alone.
+pub fn take_back(system: &dyn System, root: &Path, edit: &FileEdit) -> Result<(), ApplyError> {
+    let name = edit.file.display().to_string();
+    if edit.from == name {
+        let back = FileEdit { before: edit.after.clone(), after: edit.before.clone(), ..edit.clone() };
+        return write(system, root, &back);
+    }
+    let io = |source| ApplyError::Io { file: name.clone(), source };
+    let file = destination(system, &edit.file).map_err(io)?;
+    match system.read_small(&file, MAX_FILE) {
+        Ok(present) if present == edit.after.as_bytes() => system.change(Change::RemoveFile(&file)).map_err(io),
+        Ok(_) => Err(ApplyError::Changed(name)),
+        Err(error) => Err(io(error)),
+    }
 }
 
 /// The real path of a file that may not exist yet: its folder with links resolved, and a link in its own place followed.

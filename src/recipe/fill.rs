@@ -1,7 +1,7 @@
 //! The report's part on build systems. Pure.
 
 use super::render::{Case, Values};
-use super::{Project, Recipe, proposals, recognise};
+use super::{Project, Proposal, Recipe, proposals, recognise};
 use crate::evidence::Evidence;
 use crate::fix::plan::plan;
 use crate::report::{BuildEdit, BuildSystem, BuildText, Report};
@@ -34,6 +34,16 @@ pub fn fill(evidence: &Evidence, project: Option<&Project>, report: &mut Report)
         }
     }
     report.build_systems = systems;
+}
+
+/// The edits behind [`BuildEdit`] of a remedy of the first diagnosis, to be written.
+pub fn proposals_for(evidence: &Evidence, project: Option<&Project>, report: &Report, remedy: usize) -> Vec<Proposal> {
+    let Some(diagnosis) = report.diagnoses.first().filter(|diagnosis| diagnosis.mended_by == "developer") else { return Vec::new() };
+    let (Some(project), Some(remedy)) = (project, diagnosis.remedies.get(remedy)) else { return Vec::new() };
+    let Ok(plan) = plan(evidence, diagnosis, remedy, &[]) else { return Vec::new() };
+    let case = Case { evidence, diagnosis, remedy, plan: &plan };
+    let recognised = recognise(evidence, Some(project));
+    recognised.iter().filter(|found| found.in_project).flat_map(|found| proposals(found.recipe, &case, project)).collect()
 }
 
 fn texts(recipe: &Recipe, case: &Case<'_>, project: Option<&Project>, remedy: usize) -> Vec<BuildText> {

@@ -2,15 +2,15 @@
 
 mod table;
 
-use super::state::{Screen, State};
+use super::state::{FixPage, FixStage, Screen, Since, State};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use table::READING;
 pub use table::TABLE;
+use table::{READING, SCROLLING};
 
 /// Where keys are pressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs)] // One for each screen, and three for what lies over one.
+#[allow(missing_docs)] // One for each screen, and some for what lies over one.
 pub enum Context {
     Start,
     Progress,
@@ -19,6 +19,10 @@ pub enum Context {
     Tell,
     Mend,
     Confirm,
+    Undo,
+    Apply,
+    Fixing,
+    Proof,
     Launch,
     Run,
     Code,
@@ -36,7 +40,7 @@ pub enum Context {
 
 impl Context {
     /// All, in the order help lists them.
-    pub const ALL: [Context; 20] = [
+    pub const ALL: [Context; 24] = [
         Context::Start,
         Context::Progress,
         Context::Failure,
@@ -44,6 +48,10 @@ impl Context {
         Context::Tell,
         Context::Mend,
         Context::Confirm,
+        Context::Undo,
+        Context::Apply,
+        Context::Fixing,
+        Context::Proof,
         Context::Launch,
         Context::Run,
         Context::Code,
@@ -69,6 +77,10 @@ impl Context {
             Context::Tell => "What to tell the developer",
             Context::Mend => "Mending",
             Context::Confirm => "Before writing",
+            Context::Undo => "Before undoing",
+            Context::Apply => "Before a fix",
+            Context::Fixing => "While a fix is done",
+            Context::Proof => "After a fix",
             Context::Launch => "Before starting",
             Context::Run => "While the app runs",
             Context::Code => "Code",
@@ -99,7 +111,9 @@ impl Context {
             Screen::Tell { .. } => Context::Tell,
             Screen::Save(_) => Context::Confirm,
             Screen::Mend(mend) if mend.is_asking() => Context::Confirm,
+            Screen::Mend(mend) if mend.is_asking_back() => Context::Undo,
             Screen::Mend(_) => Context::Mend,
+            Screen::Fix(page) => of_fix(page),
             Screen::Run(page) if matches!(page.stage, super::state::RunStage::Asking(_)) => Context::Launch,
             Screen::Run(_) => Context::Run,
             Screen::Code(_) => Context::Code,
@@ -113,6 +127,15 @@ impl Context {
             Screen::Help { .. } => Context::Help,
             Screen::Open(_) => Context::Open,
         }
+    }
+}
+
+fn of_fix(page: &FixPage) -> Context {
+    match &page.stage {
+        FixStage::Preparing(_) | FixStage::Refused(_) | FixStage::Asking(_) => Context::Apply,
+        FixStage::Done(fixed) if fixed.since == Since::AskingUndo => Context::Undo,
+        _ if page.is_busy() => Context::Fixing,
+        _ => Context::Proof,
     }
 }
 
@@ -154,6 +177,11 @@ pub enum Action {
     Copy,
     CopyAll,
     OtherFile,
+    Do,
+    InPlace,
+    AdHoc,
+    Undo,
+    SaveProof,
     Yes,
     Find,
     FindNext,
@@ -234,6 +262,15 @@ pub fn is_offered(state: &State, binding: &Binding) -> bool {
         Action::Next => state.examination.as_ref().is_some_and(|examination| examination.evidence.texts.len() > 1),
         // Offered to who checks again and again.
         Action::Watch => state.before.is_some() || state.watch.is_some(),
+        Action::Do => matches!(state.screen(), Screen::Mend(mend) if super::update::can_do(mend)),
+        Action::Undo => match state.screen() {
+            Screen::Mend(mend) => super::update::can_take_back(mend),
+            Screen::Fix(page) => matches!(&page.stage, FixStage::Done(fixed) if fixed.since != Since::Undone),
+            _ => false,
+        },
+        Action::SaveProof => super::update::proof(state).is_some(),
+        Action::Yes => !matches!(state.screen(), Screen::Fix(page) if matches!(page.stage, FixStage::Preparing(_) | FixStage::Refused(_))),
+        Action::InPlace | Action::AdHoc => !matches!(state.screen(), Screen::Fix(page) if matches!(page.stage, FixStage::Preparing(_))),
         Action::OtherFile => matches!(state.screen(), Screen::Mend(mend) if matches!(mend.stage, super::state::Stage::Write(_))),
         Action::Right if Context::of(state) == Context::WhatIf => {
             state.report().is_some_and(|report| crate::whatif::executables(report).len() > 1)
@@ -248,7 +285,12 @@ pub fn is_offered(state: &State, binding: &Binding) -> bool {
 
 /// The word for the last line; for Enter it says what is selected.
 pub fn label(state: &State, binding: &Binding) -> &'static str {
-    if binding.action == Action::Activate { super::update::enter_label(state).unwrap_or(binding.label) } else { binding.label }
+    match (binding.action, state.screen()) {
+        (Action::Activate, _) => super::update::enter_label(state).unwrap_or(binding.label),
+        (Action::InPlace, Screen::Fix(page)) if page.order.in_place => "on a copy",
+        (Action::AdHoc, Screen::Fix(page)) if page.order.ad_hoc => "own identity",
+        _ => binding.label,
+    }
 }
 
 /// The name of a key.
@@ -285,7 +327,7 @@ pub fn markdown() -> String {
     let mut text = String::from("| where | keys | what |\n| --- | --- | --- |\n");
     for binding in TABLE {
         let place = match binding.on {
-            on if on.len() == Context::ALL.len() || on.len() == READING.len() => "everywhere".to_owned(),
+            on if [Context::ALL.len(), READING.len(), SCROLLING.len()].contains(&on.len()) => "everywhere".to_owned(),
             on => on.iter().map(|context| context.name()).collect::<Vec<_>>().join(", "),
         };
         let keys = binding.keys.iter().map(|key| format!("`{}`", name(key))).collect::<Vec<_>>().join(" ");

@@ -1,11 +1,14 @@
 //! Examinations made by hand, for the tests of the face: one for each kind of answer.
 
-use super::state::Library;
+use super::state::{FixOffer, Library};
 use crate::Examination;
 use crate::evidence::{Evidence, EvidenceText, Gap, Target, TargetKind, TextFacts};
+use crate::fix::apply::{Step, StepKind};
 use crate::fix::plan::{FileEdit, Plan};
+use crate::fix::prove::{self, FileLine, Keys, Named, SignatureLine};
 use crate::fix::sign::SignStep;
 use crate::lab::Lab;
+use crate::recipe::Project;
 use crate::report::{
     Code, Collect, Diagnosis, EntitlementState, EvidenceItem, Finding, GapItem, Load, Location, Noise, Proof, Remedy, Report, Spawn,
     Verdict,
@@ -429,6 +432,113 @@ pub fn plan() -> Plan {
         check: vec![["codesign", "--verify", "--strict", "/build/Lumaplay.app"].map(Into::into).into()],
         cautions: vec!["signing again voids the notarization ticket".into()],
     }
+}
+
+/// What the fix by [`plan`] would do.
+pub fn offer() -> FixOffer {
+    let step = |kind, text: &str, diff: &str| Step { kind, text: text.into(), diff: diff.into() };
+    let sign = |sign: &SignStep| {
+        let exact = sign.argv.iter().map(Into::into).collect();
+        let object = sign.argv.last().cloned().unwrap_or_default();
+        step(StepKind::Sign(Box::new(SignStep { exact, ..sign.clone() })), &format!("Sign {object}: {}", sign.why), "")
+    };
+    let plan = plan();
+    let edit = &plan.edits[0];
+    let write = StepKind::Write(edit.file.clone(), edit.after.clone());
+    let mut steps = vec![
+        step(StepKind::Copy, "Copy Lumaplay.app; the steps work on the copy", ""),
+        step(write, "Write Lumaplay.entitlements for Contents/MacOS/Lumaplay (as signed, 1 key)", &edit.diff),
+    ];
+    steps.extend(plan.sign.iter().map(sign));
+    steps.push(step(StepKind::Place, "Put the copy to /build/mended/Lumaplay.app", ""));
+    FixOffer {
+        signer: "codesign",
+        identity: "Developer ID Application: Example (the one in use)".into(),
+        app: "/build/mended/Lumaplay.app".into(),
+        way_back: "/build/mended/.temper-fix-1".into(),
+        folder: "/build/mended/.temper-fix-1/work".into(),
+        steps,
+        cautions: plan.cautions,
+    }
+}
+
+/// The proof of that fix.
+pub fn proved() -> prove::Proof {
+    let signature = |path: &str| SignatureLine {
+        path: path.into(),
+        arch: "arm64",
+        before: "valid".into(),
+        after: "valid".into(),
+        signer: "Developer ID Application: Example".into(),
+        same_code: true,
+    };
+    let file = |path: &str, why: &str| FileLine {
+        path: path.into(),
+        change: "changed",
+        before: Some("a1".repeat(32)),
+        after: Some("b2".repeat(32)),
+        why: Some(why.into()),
+    };
+    let diagnosis = &jit().report.diagnoses[0];
+    prove::Proof {
+        schema: "temper-proof/1",
+        app: "/build/mended/Lumaplay.app".into(),
+        holds: true,
+        mended: Named {
+            cause: "jit".into(),
+            scenario: "jit".into(),
+            subject: APP.into(),
+            summary: diagnosis.summary.clone(),
+            confidence: "certain".into(),
+        },
+        remedy: "Allow unsigned executable memory".into(),
+        gone: true,
+        shown_by_bytes: true,
+        new: vec![],
+        other: vec![],
+        notary: vec![],
+        keys: vec![Keys {
+            executable: APP.into(),
+            arch: "arm64",
+            landed: vec![MEMORY_KEY.into()],
+            removed: vec![JIT_KEY.into()],
+            dropped: vec![],
+            unasked: vec![],
+            kept: 2,
+        }],
+        files: vec![file(APP, "it was signed"), file("Contents/_CodeSignature/CodeResources", "the seal of what was signed")],
+        same_files: 41,
+        signatures: vec![signature(APP), signature(LUA)],
+        faults: vec![],
+        steps: vec![],
+    }
+}
+
+/// A proof of a fix that went wrong.
+pub fn bad_proof() -> prove::Proof {
+    let mut proof = prove::Proof { holds: false, gone: false, ..proved() };
+    proof.keys[0].dropped = proof.keys[0].landed.drain(..).collect();
+    proof.files.push(FileLine {
+        path: "Contents/Resources/art".into(),
+        change: "removed",
+        before: Some("c3".repeat(32)),
+        after: None,
+        why: None,
+    });
+    proof.signatures[1].after = "invalid".into();
+    proof.notary = vec!["Contents/MacOS/Lumaplay: no secure timestamp".into()];
+    proof
+}
+
+/// [`jit`] in a project of electron-builder, with a change of its configuration.
+pub fn project() -> Examination {
+    let mut examination = jit();
+    let package = "{\n  \"name\": \"lumaplay\",\n  \"devDependencies\": { \"electron-builder\": \"25\" }\n}\n";
+    let builder = "appId: com.example.lumaplay\nmac:\n  hardenedRuntime: true\n";
+    let project = Project::of("/p".as_ref(), true, &[("package.json", package), ("electron-builder.yml", builder)]);
+    crate::recipe::fill(&examination.evidence, Some(&project), &mut examination.report);
+    examination.project = Some(project);
+    examination
 }
 
 /// Words of the samples.

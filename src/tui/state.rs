@@ -1,10 +1,13 @@
 //! All the terminal face knows, what can happen to it, and what it can ask for. Screens are an enum with data, so that no flag can contradict another.
 
+mod fixing;
 mod walk;
 
 use super::theme::Theme;
 use crate::Examination;
+use crate::fix::apply;
 use crate::fix::plan::{FileEdit, Plan};
+use crate::fix::prove::Proof;
 use crate::lab::Lab;
 use crate::run::{Order, Prepared, Ran};
 use crate::scan::{Progress, Request};
@@ -17,6 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tui_input::Input;
 
+pub use fixing::{FixOffer, FixOrder, FixPage, FixRun, FixStage, Fixed, Since, Stopped};
 pub use walk::{Mend, Outcome, Paste, Planning, Stage};
 
 /// Number of a job. An answer whose number is not awaited any more changes nothing.
@@ -39,7 +43,7 @@ pub struct Library {
 }
 
 /// Everything the face knows.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct State {
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
@@ -139,6 +143,8 @@ pub enum Screen {
     },
     /// The walk through a remedy.
     Mend(Box<Mend>),
+    /// The fix is done, after a yes.
+    Fix(Box<FixPage>),
     /// The app is started, after a yes.
     Run(Box<RunPage>),
     /// The tree of all code.
@@ -191,7 +197,7 @@ pub enum Screen {
     },
     /// Asks for a path.
     Open(Box<Open>),
-    /// Before the case is saved.
+    /// Before the case or a proof is saved.
     Save(Box<Save>),
 }
 
@@ -312,9 +318,11 @@ pub struct Window {
     pub fault: Option<String>,
 }
 
-/// Saving the case.
+/// Saving the case or a proof.
 #[derive(Debug, Clone)]
 pub struct Save {
+    /// The proof to save; `None`: the case.
+    pub proof: Option<Box<Proof>>,
     /// File to write.
     pub path: PathBuf,
     /// Asked, under way or refused.
@@ -345,6 +353,8 @@ pub enum Purpose {
     WriteTo(usize),
     /// Save the case to it.
     SaveCase,
+    /// Save the proof on the screen below to it.
+    SaveProof,
 }
 
 /// What happened.
@@ -376,6 +386,18 @@ pub enum Msg {
     Planned(JobId, Box<Plan>),
     /// A file was written.
     Written(JobId),
+    /// What a fix would do.
+    FixOffered(JobId, Box<FixOffer>),
+    /// A step of a fix goes on.
+    FixProgress(JobId, apply::Progress),
+    /// A step of a fix is done.
+    FixStep(JobId, apply::Done),
+    /// A step failed, or was stopped.
+    FixStopped(JobId, Stopped),
+    /// The fix is done and proved.
+    Fixed(JobId, Box<Proof>),
+    /// The fix was taken back.
+    FixUndone(JobId),
     /// What a run would start.
     Prepared(JobId, Box<Prepared>),
     /// Lines that the app wrote.
@@ -420,6 +442,16 @@ pub enum Effect {
     Plan(JobId, PlanOrder),
     /// Write a file. Only ever after the user confirmed exactly this edit.
     Apply(JobId, PathBuf, Box<FileEdit>),
+    /// Take back a file that was written. Only ever after the user confirmed it.
+    TakeBack(JobId, PathBuf, Box<FileEdit>),
+    /// Find what a fix would do. Does nothing.
+    PrepareFix(JobId, Box<FixOrder>),
+    /// Do it. Only ever after the user confirmed exactly this.
+    Fix(JobId, Box<FixOrder>, Box<FixOffer>),
+    /// Take the fix of the second number back; the app it made. Only ever after a yes.
+    UndoFix(JobId, JobId, PathBuf),
+    /// Write the proof to a new file. Only after a yes.
+    SaveProof(JobId, Box<Proof>, PathBuf),
     /// Find what a run would start. Starts nothing.
     Prepare(JobId, Box<Order>),
     /// Start it. Only ever after the user confirmed exactly this.
@@ -551,6 +583,7 @@ impl Screen {
             | Screen::Help { place, .. } => Some(place),
             Screen::Mend(mend) => Some(&mut mend.place),
             Screen::WhatIf(tryout) => Some(&mut tryout.place),
+            Screen::Fix(page) => Some(&mut page.place),
             Screen::Run(page) => Some(&mut page.place),
             Screen::Code(tree) => Some(&mut tree.place),
             Screen::Open(open) => Some(&mut open.place),
@@ -575,6 +608,7 @@ impl Screen {
             | Screen::Help { place, .. } => *place,
             Screen::Mend(mend) => mend.place,
             Screen::WhatIf(tryout) => tryout.place,
+            Screen::Fix(page) => page.place,
             Screen::Run(page) => page.place,
             Screen::Code(tree) => tree.place,
             Screen::Open(open) => open.place,

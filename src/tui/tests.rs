@@ -1,6 +1,8 @@
 //! Tests of the whole face: real state, real keys, a terminal in memory.
 
 mod explain;
+mod fixing;
+mod keys;
 mod whatif;
 
 use super::keymap::{self, Action, Context, TABLE};
@@ -51,6 +53,11 @@ fn job_of(effects: &[Effect]) -> JobId {
             | Effect::OpenLab(job, _)
             | Effect::Plan(job, _)
             | Effect::Apply(job, ..)
+            | Effect::TakeBack(job, ..)
+            | Effect::PrepareFix(job, _)
+            | Effect::Fix(job, ..)
+            | Effect::UndoFix(job, ..)
+            | Effect::SaveProof(job, ..)
             | Effect::ReadLines(job, ..) => Some(*job),
             _ => None,
         })
@@ -102,6 +109,7 @@ fn answer(state: &mut State, effects: &[Effect]) {
                 Msg::Lines(*job, origin.source, range.start, lines[start..end].to_vec(), lines.len() as u64)
             }
             Effect::Plan(job, _) => Msg::Planned(*job, Box::new(sample::plan())),
+            Effect::PrepareFix(job, _) => Msg::FixOffered(*job, Box::new(sample::offer())),
             _ => continue,
         };
         update(state, message);
@@ -215,6 +223,7 @@ fn screens(size: (u16, u16)) -> Vec<(&'static str, State)> {
     let job = job_of(&press(&mut again, "r"));
     update(&mut again, Msg::Examined(job, Arc::new(sample::mended())));
     out.push(("answer-was-is", again));
+    out.extend(fixing::screens(size));
     out
 }
 

@@ -2,11 +2,13 @@
 
 mod cases;
 mod explain;
+mod fixing;
 mod input;
 mod lines;
 mod mouse;
 mod run;
 mod save;
+mod tree;
 mod tryout;
 mod walk;
 
@@ -21,6 +23,8 @@ use ratatui::layout::Rect;
 use std::sync::Arc;
 
 pub use cases::begin;
+pub use fixing::proof;
+pub use walk::{can_do, can_take_back};
 
 /// Takes one message.
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
@@ -47,6 +51,12 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Planned(job, plan) => walk::planned(state, job, *plan),
         Msg::Written(job) if save::written(state, job) => Vec::new(),
         Msg::Written(job) => walk::written(state, job),
+        Msg::FixOffered(job, offer) => fixing::offered(state, job, *offer),
+        Msg::FixProgress(job, progress) => fixing::progress(state, job, progress),
+        Msg::FixStep(job, done) => fixing::step(state, job, done),
+        Msg::FixStopped(job, stopped) => fixing::stopped(state, job, stopped),
+        Msg::Fixed(job, proof) => fixing::fixed(state, job, *proof),
+        Msg::FixUndone(job) => fixing::undone(state, job),
         Msg::Prepared(job, prepared) => run::prepared(state, job, *prepared),
         Msg::Said(job, lines) => run::said(state, job, lines),
         Msg::Ran(job, ran) => run::ran(state, job, *ran),
@@ -130,15 +140,24 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Ask => push(state, Screen::Interview { question: state.library.interview.start.clone(), place: Place::default() }),
         Action::Copy | Action::CopyAll => return copy(state, action),
         Action::OtherFile => return walk::other_file(state),
+        // What is confirmed must be on the screen.
+        Action::Yes if regions(state).too_small => {}
         Action::Yes if matches!(state.screen(), Screen::Run(_)) => return run::confirmed(state),
         Action::Yes if matches!(state.screen(), Screen::Save(_)) => return save::confirmed(state),
+        Action::Yes if matches!(state.screen(), Screen::Fix(_)) => return fixing::confirmed(state),
         Action::Yes => return walk::confirmed(state),
+        Action::Do => return walk::do_it(state),
+        Action::InPlace => return fixing::switch_place(state),
+        Action::AdHoc => return fixing::switch_identity(state),
+        Action::Undo if matches!(state.screen(), Screen::Fix(_)) => return fixing::undo(state),
+        Action::Undo => return walk::take_back(state),
+        Action::SaveProof => return fixing::save(state),
         Action::SaveCase => return save::open(state),
         Action::Find => input::prompt(state, super::state::PromptKind::Find),
         Action::Filter => input::prompt(state, super::state::PromptKind::Filter),
         Action::FindNext => return find_again(state, false),
         Action::FindPrevious => return find_again(state, true),
-        Action::OnlyProblems | Action::Keys => tree_option(state, action),
+        Action::OnlyProblems | Action::Keys => tree::tree_option(state, action),
         Action::Loads => loads(state),
         Action::WhatIf => return tryout::open(state),
         Action::Complete => return input::complete(state),
@@ -207,12 +226,13 @@ fn back(state: &mut State) -> Vec<Effect> {
         return Vec::new();
     }
     match state.screen_mut() {
-        Screen::Mend(mend) if mend.is_asking() => {
-            walk::refuse(mend);
+        Screen::Mend(mend) if mend.is_asking() || mend.is_asking_back() => {
+            walk::refuse(state);
             Vec::new()
         }
         Screen::Progress { .. } => cases::cancel(state),
         Screen::Run(_) => run::back(state),
+        Screen::Fix(_) => fixing::back(state),
         _ => {
             if state.stack.len() > 1 {
                 state.stack.pop();
@@ -320,7 +340,7 @@ fn sideways(state: &mut State, action: Action) -> Vec<Effect> {
                 lines::open(state, next, None, true);
             }
         }
-        Screen::Code(_) => fold(state, forward),
+        Screen::Code(_) => tree::fold(state, forward),
         _ => {}
     }
     Vec::new()
@@ -345,6 +365,7 @@ fn activate(state: &mut State) -> Vec<Effect> {
         Screen::Open(_) => return input::enter(state),
         screen if screen.prompt().is_some() => return input::entered(state),
         Screen::Mend(_) => return walk::activate(state),
+        Screen::Fix(_) | Screen::Save(_) => return Vec::new(),
         Screen::Text(_) => return Vec::new(),
         _ => {}
     }
@@ -370,7 +391,7 @@ fn take(state: &mut State, target: Target) -> Vec<Effect> {
         Target::Interview => push(state, Screen::Interview { question: state.library.interview.start.clone(), place: Place::default() }),
         Target::Resume => push(state, Screen::Answer { diagnosis: 0, place: Place::default() }),
         Target::Reply(answer) => reply(state, answer),
-        Target::Folder(_) => fold_or_unfold(state),
+        Target::Folder(_) => tree::fold_or_unfold(state),
         Target::Object(path) => push(state, Screen::Object { path, place: Place::default() }),
         Target::Word(word) => explain::open(state, word),
         Target::Switch(key) => return tryout::switch(state, &key),
@@ -512,72 +533,16 @@ fn loads(state: &mut State) {
     }
 }
 
-fn fold(state: &mut State, unfold: bool) {
-    let Some(Target::Folder(path)) = selected(state) else { return };
-    if let Screen::Code(tree) = state.screen_mut() {
-        if unfold {
-            tree.folded.remove(&path);
-        } else {
-            tree.folded.insert(path);
-        }
-    }
-}
-
-fn fold_or_unfold(state: &mut State) {
-    let Some(Target::Folder(path)) = selected(state) else { return };
-    if let Screen::Code(tree) = state.screen_mut()
-        && !tree.folded.remove(&path)
-    {
-        tree.folded.insert(path);
-    }
-}
-
-fn tree_option(state: &mut State, action: Action) {
-    if let Screen::Code(tree) = state.screen_mut() {
-        match action {
-            Action::OnlyProblems => tree.only_problems = !tree.only_problems,
-            _ => tree.show_keys = !tree.show_keys,
-        }
-    }
-}
-
 /// The next place of a search; without one the next decisive line or faulty object.
 fn find_again(state: &mut State, backwards: bool) -> Vec<Effect> {
     match state.screen() {
         Screen::Text(_) => lines::find_again(state, backwards),
         Screen::Code(tree) => {
             let (find, cursor) = (tree.find.to_lowercase(), tree.place.cursor);
-            find_in_tree(state, &find, cursor, backwards);
+            tree::find_in_tree(state, &find, cursor, backwards);
             Vec::new()
         }
         _ => Vec::new(),
-    }
-}
-
-/// Moves to the next row of the tree that contains `find` (or, when that is empty, has a fault), around the end.
-fn find_in_tree(state: &mut State, find: &str, cursor: usize, backwards: bool) {
-    let Some(report) = state.report() else { return };
-    let Screen::Code(tree) = state.screen() else { return };
-    let nodes = view::nodes(report, tree);
-    let marks = view::Marks::of(report);
-    let fits = |node: &view::Node| {
-        let codes = || node.slices.iter().filter_map(|&index| report.code.get(index));
-        if find.is_empty() {
-            codes().any(|code| marks.mark(code).0 > super::theme::Mark::Note)
-        } else {
-            node.path.to_lowercase().contains(find)
-                || codes().any(|code| {
-                    code.entitlements.iter().any(|key| key.to_lowercase().contains(find))
-                        || code.team.iter().any(|team| team.to_lowercase().contains(find))
-                })
-        }
-    };
-    let count = nodes.len();
-    let order = (1..=count).map(|n| if backwards { (cursor + count - n) % count } else { (cursor + n) % count });
-    let found = order.into_iter().find(|&index| nodes.get(index).is_some_and(&fits));
-    match found {
-        Some(found) => reveal(state, found),
-        None => state.notice = Some(if find.is_empty() { "no code has a fault".into() } else { format!("'{find}' is not here") }),
     }
 }
 
@@ -655,7 +620,7 @@ fn failed(state: &mut State, job: JobId, why: String) -> Vec<Effect> {
         state.notice = Some(why);
         return Vec::new();
     }
-    if save::failed(state, job, &why) || lines::failed(state, job, &why) {
+    if fixing::failed(state, job, &why) || save::failed(state, job, &why) || lines::failed(state, job, &why) {
         return Vec::new();
     }
     if !run::failed(state, job, &why) {

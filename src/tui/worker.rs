@@ -1,9 +1,12 @@
 //! Jobs: one thread each, one channel back. A job's panic is caught and becomes [`Msg::Failed`].
 
+mod fix;
+
 use super::lines::LineReader;
 use super::state::{Effect, JobId, Msg, Needle, PlanOrder, SourceId, TextOrigin};
 use crate::evidence::TextFacts;
 use crate::fix::plan::Plan;
+use crate::fix::sign::Signing;
 use crate::lab::Lab;
 use crate::run::{Lines, Prepared};
 use crate::scan::{Progress, Request};
@@ -31,6 +34,8 @@ pub struct Worker {
     cancels: HashMap<JobId, Arc<AtomicBool>>,
     watching: Option<(JobId, Arc<AtomicBool>)>,
     started: Option<(JobId, Arc<Control>)>,
+    fixing: Option<(JobId, Arc<AtomicBool>)>,
+    fixed: Arc<fix::Last>,
     texts: Sender<TextJob>,
 }
 
@@ -46,7 +51,7 @@ impl Worker {
         let (reader_system, reader_out) = (Arc::clone(&system), out.clone());
         // One thread for texts: it keeps the line index of the last text.
         std::thread::spawn(move || read_texts(&*reader_system, &jobs, &reader_out));
-        Self { system, labs, out, cancels: HashMap::new(), watching: None, started: None, texts }
+        Self { system, labs, out, cancels: HashMap::new(), watching: None, started: None, fixing: None, fixed: Arc::default(), texts }
     }
 
     /// Starts the job of an effect. Effects that are no jobs are the caller's.
@@ -61,7 +66,9 @@ impl Worker {
                 let labs = self.labs;
                 self.spawn(job, move |system, out| open_lab(system, job, labs, lab, &cancel, out));
             }
-            Effect::Plan(job, order) => self.spawn(job, move |system, _| Ok(Msg::Planned(job, Box::new(plan(system, &order)?)))),
+            Effect::Plan(job, order) => {
+                self.spawn(job, move |system, _| Ok(Msg::Planned(job, Box::new(plan(system, &order, &Signing::default())?))))
+            }
             Effect::Try(job, before, change) => {
                 self.spawn(job, move |_, _| Ok(Msg::Tried(job, Arc::new(crate::decide(before.evidence.clone(), &change)))));
             }
@@ -69,6 +76,23 @@ impl Worker {
                 crate::fix::apply::write(system, &root, &edit).map_err(|error| error.to_string())?;
                 Ok(Msg::Written(job))
             }),
+            Effect::TakeBack(job, root, edit) => self.spawn(job, move |system, _| {
+                crate::fix::apply::take_back(system, &root, &edit).map_err(|error| error.to_string())?;
+                Ok(Msg::Written(job))
+            }),
+            Effect::PrepareFix(job, order) => {
+                self.spawn(job, move |system, _| Ok(Msg::FixOffered(job, Box::new(fix::offer(system, &order)?))));
+            }
+            Effect::Fix(job, order, offer) => {
+                let (stop, last) = (Arc::new(AtomicBool::new(false)), Arc::clone(&self.fixed));
+                self.fixing = Some((job, Arc::clone(&stop)));
+                self.spawn(job, move |system, out| fix::run(system, job, &order, &offer, &stop, &last, out));
+            }
+            Effect::UndoFix(job, done, app) => {
+                let last = Arc::clone(&self.fixed);
+                self.spawn(job, move |system, _| fix::undo(system, job, done, &app, &last));
+            }
+            Effect::SaveProof(job, proof, path) => self.spawn(job, move |system, _| fix::save(system, job, &proof, &path)),
             Effect::SaveCase(job, examination, path) => self.spawn(job, move |system, _| {
                 examination.save_case(system, &path)?;
                 Ok(Msg::Written(job))
@@ -97,6 +121,9 @@ impl Worker {
                 self.spawn(job, move |system, out| watch(system, job, files, &flag, out));
             }
             Effect::Cancel(job) => {
+                if let Some((_, stop)) = self.fixing.take_if(|(fixing, _)| *fixing == job) {
+                    stop.store(true, Ordering::Relaxed);
+                }
                 if let Some((_, flag)) = self.watching.take_if(|(watching, _)| *watching == job) {
                     flag.store(true, Ordering::Relaxed);
                 }
@@ -220,12 +247,12 @@ fn open_lab(system: &dyn System, job: JobId, labs: &[Lab], lab: usize, cancel: &
 }
 
 /// The plan of a remedy, made from the entitlements files the user has: those named with `f`, those given as evidence, and one of the usual name.
-fn plan(system: &dyn System, order: &PlanOrder) -> Result<Plan, String> {
+fn plan(system: &dyn System, order: &PlanOrder, signing: &Signing) -> Result<Plan, String> {
     let report = &order.examination.report;
     let diagnosis = report.diagnoses.get(order.diagnosis).ok_or("the diagnosis is gone")?;
     let remedy = diagnosis.remedies.get(order.remedy).ok_or("the remedy is gone")?;
     let make = |existing: &[(PathBuf, PathBuf, String)]| {
-        crate::fix::plan::plan(&order.examination.evidence, diagnosis, remedy, existing).map_err(|error| error.to_string())
+        crate::fix::plan::plan_signed(&order.examination.evidence, diagnosis, remedy, existing, signing).map_err(|error| error.to_string())
     };
     let mut existing = given_entitlements(system, order, remedy.on.as_deref().unwrap_or(&diagnosis.subject));
     let first = make(&existing)?;
@@ -258,6 +285,9 @@ fn rename(plan: &mut Plan, executable: &Path, file: &Path) {
         step.entitlements = Some(file.to_owned());
         for argument in step.argv.iter_mut().filter(|argument| **argument == old_text) {
             argument.clone_from(&new_text);
+        }
+        for argument in step.exact.iter_mut().filter(|argument| argument.as_os_str() == old.as_os_str()) {
+            *argument = file.as_os_str().to_owned();
         }
     }
 }

@@ -26,6 +26,7 @@ const ORDER: &[&[&str]] = &[
     &["whatif"],
     &["lab"],
     &["clean"],
+    &["proof"],
     &["run"],
     // The whole pipeline, in lib.rs.
     &["examine", "Examination"],

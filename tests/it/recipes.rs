@@ -207,10 +207,7 @@ fn applied(lab: &str, name: &str, look: impl FnOnce(&Path, &[String])) {
     look(&project_folder, &diffs);
     // Taken back, the folder is what it was.
     for proposal in first {
-        match proposal.edit.before.is_empty() {
-            true => fs::remove_file(&proposal.edit.file).unwrap(),
-            false => fs::write(&proposal.edit.file, &proposal.edit.before).unwrap(),
-        }
+        apply::take_back(&RealSystem, &evidence.target.root, &proposal.edit).unwrap();
         let original = fixture(name).join(&proposal.file);
         assert_eq!(fs::read(&proposal.edit.file).ok(), fs::read(original).ok());
     }

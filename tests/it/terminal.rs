@@ -1,7 +1,9 @@
 //! The real program on a pseudo-terminal: from the answer to the written file, and every way out.
 
+use super::support::practice::{self, Bench};
 use super::support::tty::{Desk, Session};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use temper::lab::{self, Lab};
 use termlens::{Color, Key, Screen, Signal};
 
@@ -313,4 +315,103 @@ fn copied_commands_reach_the_clipboard() {
     let screen = session.shows(&["OSC 52"]);
     let copied = screen.clipboard().and_then(|clipboard| clipboard.text().map(str::to_owned)).unwrap();
     assert!(copied.starts_with("codesign --force") && copied.ends_with("Sketchbook.app"), "{copied}");
+}
+
+/// A program that signs stands first in PATH.
+fn with_signer(desk: &Desk, bench: &Bench) -> termlens::TerminalBuilder {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let bin = bench.folder().join("bin");
+    desk.builder().env("PATH", format!("{}:{path}", bin.display())).env("TMPDIR", bench.folder())
+}
+
+/// Where the face unpacked the practice app.
+fn unpacked(desk: &Desk) -> PathBuf {
+    let entries = walkdir::WalkDir::new(desk.path("cache")).into_iter().map(Result::unwrap);
+    entries.map(walkdir::DirEntry::into_path).find(|path| path.ends_with("Sketchbook.app")).unwrap()
+}
+
+#[test]
+fn the_app_is_mended_on_a_copy_proved_and_taken_back_with_keys_only() {
+    let (bench, desk) = (Bench::new(), Desk::new());
+    let mut session = desk.start(with_signer(&desk, &bench), &[]);
+    session.shows(&["broken", "certain"]);
+    mend(&mut session);
+    let app = unpacked(&desk);
+    let (original, folder) = (practice::tree(&app), app.parent().unwrap());
+    let question = session.walk(&[(Key::Char('A'), "Do exactly this?")]);
+    assert!(question.contains("on a copy") && question.contains("codesign, the first in PATH"), "{question}");
+    assert!(practice::names(folder) == ["Sketchbook.app"] && bench.take_log().is_empty(), "nothing is done before the yes");
+    session.walk(&[(Key::Char('n'), "enter next step"), (Key::Char('A'), "Do exactly this?")]);
+    assert!(practice::names(folder) == ["Sketchbook.app"] && bench.take_log().is_empty(), "nothing is done before the yes");
+    let proof = session.walk(&[(Key::Char('y'), "mended. The refusal is gone")]);
+    assert!(proof.contains("before") && proof.contains("after"), "{proof}");
+    let copy = folder.join("mended/Sketchbook.app");
+    assert_eq!(practice::tree(&app), original, "the app itself is only read");
+    assert_ne!(practice::tree(&copy), original);
+    assert!(!bench.take_log().is_empty(), "it was signed");
+    let report = bench.report_alone(&copy, lab("jit-flip"));
+    assert_eq!(report["diagnoses"].as_array().unwrap().len(), 0, "{report:#}");
+    // The proof as a file.
+    session.walk(&[(Key::Char('M'), "File to save the proof to"), (Key::Enter, "yes, write it")]);
+    let file = desk.path("work").join("Sketchbook-proof.md");
+    assert!(!file.exists(), "nothing is written before the yes");
+    session.walk(&[(Key::Char('y'), "the proof is saved")]);
+    assert!(std::fs::read_to_string(&file).unwrap().contains(": mended"));
+    // The way back.
+    session.walk(&[(Key::Char('u'), "yes, undo it")]);
+    assert_ne!(practice::tree(&copy), original, "nothing is taken back before the yes");
+    session.walk(&[(Key::Char('y'), "fine: taken back")]);
+    assert_eq!(practice::tree(&copy), original, "byte for byte");
+    assert_eq!(practice::names(copy.parent().unwrap()), ["Sketchbook.app"], "nothing is left behind");
+    assert_eq!(practice::tree(&app), original);
+    session.press(Key::Char('q'));
+    assert_eq!(session.ends(), Some(0));
+}
+
+#[test]
+fn the_app_is_mended_in_place_and_taken_back_with_keys_only() {
+    let (bench, desk) = (Bench::new(), Desk::new());
+    let mut session = desk.start(with_signer(&desk, &bench), &[]);
+    session.shows(&["broken", "certain"]);
+    mend(&mut session);
+    let app = unpacked(&desk);
+    let original = practice::tree(&app);
+    session.walk(&[(Key::Char('A'), "on a copy:"), (Key::Char('i'), "in place:")]);
+    assert_eq!(practice::tree(&app), original, "nothing is done before the yes");
+    session.walk(&[(Key::Char('y'), "mended. The refusal is gone")]);
+    assert_ne!(practice::tree(&app), original);
+    session.walk(&[(Key::Char('u'), "yes, undo it"), (Key::Char('y'), "fine: taken back")]);
+    assert_eq!(practice::tree(&app), original, "byte for byte");
+    assert_eq!(practice::names(app.parent().unwrap()), ["Sketchbook.app"], "nothing is left behind");
+    session.press(Key::Char('q'));
+    assert_eq!(session.ends(), Some(0));
+}
+
+#[test]
+fn a_signer_that_fails_is_told_and_everything_is_taken_back() {
+    let (bench, desk) = (Bench::new(), Desk::new());
+    bench.program("codesign", "#!/bin/sh\necho 'Sketchbook.app: no identity found' >&2\nexit 1\n");
+    let mut session = desk.start(with_signer(&desk, &bench), &[]);
+    session.shows(&["broken", "certain"]);
+    mend(&mut session);
+    let app = unpacked(&desk);
+    let original = practice::tree(&app);
+    session.walk(&[(Key::Char('A'), "Do exactly this?"), (Key::Char('y'), "everything was taken back")]);
+    assert!(session.screen().contains("no identity found"), "{}", session.screen());
+    assert_eq!(practice::tree(&app), original);
+    session.walk(&[(Key::Esc, "enter next step")]);
+    session.press(Key::Char('q'));
+    assert_eq!(session.ends(), Some(0));
+}
+
+#[test]
+fn without_a_signer_it_says_what_to_get_and_the_commands_can_be_copied() {
+    let desk = Desk::new();
+    let mut session = desk.practice();
+    mend(&mut session);
+    let screen = session.walk(&[(Key::Char('A'), "no program that signs")]);
+    assert!(screen.contains("codesign comes with macOS") && screen.contains("rcodesign"), "{screen}");
+    session.walk(&[(Key::Esc, "enter next step"), (Key::Char('Y'), "OSC 52")]);
+    session.press(Key::Char('q'));
+    assert_eq!(session.ends(), Some(0));
 }

@@ -187,3 +187,36 @@ fn what_the_system_refuses_is_told() {
     assert!(matches!(write(&disk, Path::new(ROOT), &edit("src", "", "")), Err(ApplyError::Io { .. })));
     assert!(matches!(write(&disk, Path::new(ROOT), &edit("no/folder/a", "", "")), Err(ApplyError::Io { .. })));
 }
+
+#[test]
+fn what_was_written_is_taken_back_and_what_was_changed_since_is_left_alone() {
+    use crate::system::fake::FakeSystem;
+    let edit = |from: &str, before: &str| FileEdit {
+        executable: "x".into(),
+        file: "/p/app.entitlements".into(),
+        before: before.into(),
+        after: "after".into(),
+        diff: String::new(),
+        from: from.into(),
+        warnings: Vec::new(),
+    };
+    let root = Path::new("/elsewhere/Demo.app");
+    let now = |system: &FakeSystem| system.read_small(Path::new("/p/app.entitlements"), 99).ok();
+    let (there, new) = (edit("/p/app.entitlements", "before"), edit("as signed", "signed"));
+    // One that was there is what it was.
+    let system = FakeSystem::new().file("/p/app.entitlements", "before");
+    write(&system, root, &there).unwrap();
+    take_back(&system, root, &there).unwrap();
+    assert_eq!(now(&system).as_deref(), Some(&b"before"[..]));
+    // One that was not there is gone again.
+    let system = FakeSystem::new().file("/p/other", "x");
+    write(&system, root, &new).unwrap();
+    take_back(&system, root, &new).unwrap();
+    assert_eq!(now(&system), None);
+    // One that somebody has changed since stays.
+    for edit in [&there, &new] {
+        let system = FakeSystem::new().file("/p/app.entitlements", "edited");
+        assert!(matches!(take_back(&system, root, edit), Err(ApplyError::Changed(_))));
+        assert_eq!(now(&system).as_deref(), Some(&b"edited"[..]));
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::JobId;
 use super::Place;
-use crate::fix::plan::Plan;
+use crate::fix::plan::{FileEdit, Plan};
 
 /// The walk.
 #[derive(Debug, Clone)]
@@ -34,6 +34,10 @@ pub struct Paste {
     pub text: String,
     /// It is a diff.
     pub is_diff: bool,
+    /// The change of a file of the project that Temper can make; `None` for what is only pasted.
+    pub edit: Option<Box<FileEdit>>,
+    /// What became of it.
+    pub outcome: Outcome,
 }
 
 /// A stage of the walk.
@@ -79,6 +83,24 @@ pub enum Outcome {
     Written,
     /// Not written; why.
     Refused(String),
+    /// Written; waits for a yes to take it back.
+    AskingBack,
+    /// Confirmed; being taken back.
+    TakingBack(JobId),
+    /// Not taken back; why.
+    Kept(String),
+}
+
+impl Outcome {
+    /// A job of that number is under way.
+    pub fn awaits(&self, job: JobId) -> bool {
+        matches!(self, Outcome::Writing(own) | Outcome::TakingBack(own) if *own == job)
+    }
+
+    /// The file is written.
+    pub fn is_written(&self) -> bool {
+        matches!(self, Outcome::Written | Outcome::AskingBack | Outcome::Kept(_))
+    }
 }
 
 impl Mend {
@@ -113,8 +135,42 @@ impl Mend {
         }
     }
 
-    /// A yes is awaited.
+    /// The edit of this step that can be written or taken back, with what became of it: at the build system the selected one.
+    pub fn current(&self) -> Option<(&FileEdit, &Outcome)> {
+        match self.stage {
+            Stage::Write(edit) => Some((self.plan()?.edits.get(edit)?, self.outcomes.get(edit)?)),
+            Stage::Build => {
+                let paste = self.paste.get(self.asked_paste().unwrap_or(self.place.cursor))?;
+                Some((paste.edit.as_deref()?, &paste.outcome))
+            }
+            _ => None,
+        }
+    }
+
+    /// What became of the edit of this step, to change it.
+    pub fn current_mut(&mut self) -> Option<&mut Outcome> {
+        match self.stage {
+            Stage::Write(edit) => self.outcomes.get_mut(edit),
+            Stage::Build => {
+                let index = self.asked_paste().unwrap_or(self.place.cursor);
+                self.paste.get_mut(index).filter(|paste| paste.edit.is_some()).map(|paste| &mut paste.outcome)
+            }
+            _ => None,
+        }
+    }
+
+    /// The text that is asked about: then it is the only one on the screen.
+    pub fn asked_paste(&self) -> Option<usize> {
+        self.paste.iter().position(|paste| matches!(paste.outcome, Outcome::Asking | Outcome::AskingBack))
+    }
+
+    /// A yes to a write is awaited.
     pub fn is_asking(&self) -> bool {
-        matches!(self.stage, Stage::Write(edit) if self.outcomes.get(edit) == Some(&Outcome::Asking))
+        matches!(self.current(), Some((_, Outcome::Asking)))
+    }
+
+    /// A yes to taking a write back is awaited.
+    pub fn is_asking_back(&self) -> bool {
+        matches!(self.current(), Some((_, Outcome::AskingBack)))
     }
 }

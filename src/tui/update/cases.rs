@@ -105,7 +105,8 @@ pub fn changed(state: &mut State, job: JobId, what: String) -> Vec<Effect> {
     if state.watch != Some(job) {
         return Vec::new();
     }
-    if matches!(state.screen(), Screen::Mend(_) | Screen::Open(_) | Screen::Run(_)) || state.screen().prompt().is_some() {
+    let is_at_work = |screen: &Screen| matches!(screen, Screen::Mend(_) | Screen::Open(_) | Screen::Run(_) | Screen::Fix(_));
+    if state.stack.iter().any(is_at_work) || state.screen().prompt().is_some() {
         state.notice = Some(format!("{}; r on the answer examines it", words::clean(&what)));
         return Vec::new();
     }
@@ -144,6 +145,10 @@ pub fn check_again(state: &mut State) -> Vec<Effect> {
 
 /// A paste is a path (a file dragged into the window), text for an open line, or evidence.
 pub fn paste(state: &mut State, text: &str) -> Vec<Effect> {
+    if super::fixing::is_busy(state) {
+        state.notice = Some("not while a fix is being done".into());
+        return Vec::new();
+    }
     if super::input::pasted(state, text) {
         return super::input::list(state);
     }

@@ -3,7 +3,8 @@
 use super::super::page::Target;
 use super::super::state::{Effect, Open, Place, Prompt, PromptKind, Purpose, Screen, State};
 use super::super::view;
-use super::{cases, find_in_tree, lines, push, save, selected, walk};
+use super::tree::find_in_tree;
+use super::{cases, lines, push, save, selected, walk};
 use crate::system::EntryKind;
 use crossterm::event::{Event, KeyEvent};
 use std::path::{Path, PathBuf};
@@ -165,7 +166,7 @@ pub fn enter(state: &mut State) -> Vec<Effect> {
     match purpose {
         Purpose::Examine => cases::open_path(state, path),
         Purpose::WriteTo(edit) => walk::write_to(state, edit, path),
-        Purpose::SaveCase => save::named(state, path),
+        Purpose::SaveCase | Purpose::SaveProof => save::named(state, path, purpose == Purpose::SaveProof),
     }
 }
 

@@ -1,7 +1,7 @@
-//! Saving the case: a name, then exactly what will be written and a yes, then what came of it.
+//! Saving the case or a proof: a name, then exactly what will be written and a yes, then what came of it.
 
 use super::super::state::{Effect, JobId, Outcome, Place, Purpose, Save, Screen, State};
-use super::{input, push};
+use super::{fixing, input, push};
 use std::path::PathBuf;
 
 /// Asks for the file's name, with one proposed.
@@ -17,8 +17,13 @@ pub fn open(state: &mut State) -> Vec<Effect> {
 }
 
 /// A name was given: shows what would be written, and asks.
-pub fn named(state: &mut State, path: PathBuf) -> Vec<Effect> {
-    push(state, Screen::Save(Box::new(Save { path, outcome: Outcome::Asking, place: Place::default() })));
+pub fn named(state: &mut State, path: PathBuf, is_proof: bool) -> Vec<Effect> {
+    let proof = fixing::proof(state).cloned().map(Box::new);
+    if is_proof && proof.is_none() {
+        return Vec::new();
+    }
+    let proof = proof.filter(|_| is_proof);
+    push(state, Screen::Save(Box::new(Save { proof, path, outcome: Outcome::Asking, place: Place::default() })));
     Vec::new()
 }
 
@@ -31,7 +36,11 @@ pub fn confirmed(state: &mut State) -> Vec<Effect> {
         return Vec::new();
     }
     save.outcome = Outcome::Writing(job);
-    vec![Effect::SaveCase(job, examination, save.path.clone())]
+    let path = save.path.clone();
+    match &save.proof {
+        Some(proof) => vec![Effect::SaveProof(job, proof.clone(), path)],
+        None => vec![Effect::SaveCase(job, examination, path)],
+    }
 }
 
 /// The screen that waits for this job, wherever it is by now.
@@ -46,8 +55,9 @@ fn waiting(state: &mut State, job: JobId) -> Option<&mut Save> {
 pub fn written(state: &mut State, job: JobId) -> bool {
     let Some(save) = waiting(state, job) else { return false };
     let path = save.path.display().to_string();
+    let what = if save.proof.is_some() { "proof" } else { "case" };
     state.stack.retain(|screen| !matches!(screen, Screen::Save(save) if save.outcome == Outcome::Writing(job)));
-    state.notice = Some(format!("the case is saved: {}", super::super::words::clean(&path)));
+    state.notice = Some(format!("the {what} is saved: {}", super::super::words::clean(&path)));
     true
 }
 

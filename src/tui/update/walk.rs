@@ -2,9 +2,11 @@
 
 use super::super::page::Target;
 use super::super::state::{Effect, JobId, Mend, Outcome, Paste, Place, PlanOrder, Planning, Purpose, Screen, Stage, State};
-use super::{cases, input, selected};
+use super::{cases, fixing, input, selected};
+use crate::Examination;
 use crate::fix::plan::Plan;
 use crate::fix::sign::command_line;
+use crate::recipe;
 use std::path::PathBuf;
 
 fn mend(state: &mut State) -> Option<&mut Mend> {
@@ -28,7 +30,7 @@ pub fn enter_label(walk: &Mend) -> Option<&'static str> {
         Stage::Remedy => Some("choose"),
         Stage::Write(edit) => match walk.outcomes.get(edit) {
             Some(Outcome::Open | Outcome::Refused(_)) => Some("write it"),
-            Some(Outcome::Asking | Outcome::Writing(_)) => None,
+            Some(Outcome::Asking | Outcome::Writing(_) | Outcome::AskingBack | Outcome::TakingBack(_)) => None,
             _ => Some("next step"),
         },
         Stage::Build | Stage::ByHand | Stage::Sign => Some("next step"),
@@ -44,6 +46,7 @@ pub fn activate(state: &mut State) -> Vec<Effect> {
     match (walk.stage, target) {
         (Stage::Remedy, Some(Target::Remedy(remedy))) => choose(state, remedy),
         (Stage::Write(edit), _) => write(state, edit),
+        (Stage::Build, _) if walk.asked_paste().is_some() => Vec::new(),
         (Stage::Build | Stage::ByHand | Stage::Sign, _) => {
             if let Some(walk) = mend(state) {
                 sideways(walk, true);
@@ -73,7 +76,7 @@ fn ask(state: &mut State, remedy: usize, files: Vec<(PathBuf, PathBuf)>) -> Vec<
     let (Some(examination), Some(request)) = (state.examination.clone(), state.request.clone()) else { return Vec::new() };
     let job = state.job();
     let Some(walk) = mend(state) else { return Vec::new() };
-    walk.paste = to_paste(&examination.report, walk.diagnosis, remedy);
+    walk.paste = to_paste(&examination, walk.diagnosis, remedy);
     walk.remedy = remedy;
     walk.planning = Planning::Asked(job);
     walk.outcomes.clear();
@@ -82,20 +85,29 @@ fn ask(state: &mut State, remedy: usize, files: Vec<(PathBuf, PathBuf)>) -> Vec<
     vec![Effect::Plan(job, order)]
 }
 
-/// What the build systems say about a remedy. The report has it for the first diagnosis.
-fn to_paste(report: &crate::report::Report, diagnosis: usize, remedy: usize) -> Vec<Paste> {
+/// What the build systems say about a remedy, and the changes of the project that can be made. The report has them for the first diagnosis.
+fn to_paste(examination: &Examination, diagnosis: usize, remedy: usize) -> Vec<Paste> {
     let mut all = Vec::new();
+    let report = &examination.report;
+    let plain =
+        |title, text: &str| Paste { system: None, title, text: text.to_owned(), is_diff: false, edit: None, outcome: Outcome::Open };
+    let mut proposals = recipe::proposals_for(&examination.evidence, examination.project.as_ref(), report, remedy);
     for system in report.build_systems.iter().filter(|_| diagnosis == 0) {
-        let texts = system.texts.iter().filter(|text| text.remedy == remedy).map(|text| {
-            let file = text.file.as_ref().map(|file| format!(" ({file})")).unwrap_or_default();
-            Paste { system: None, title: format!("{}{file}", text.title), text: text.text.clone(), is_diff: false }
-        });
-        let edits = system.edits.iter().filter(|edit| edit.remedy == remedy).map(|edit| {
-            let warnings: String = edit.warnings.iter().map(|warning| format!("; {warning}")).collect();
-            Paste { system: None, title: format!("As a change of {}{warnings}", edit.file), text: edit.diff.clone(), is_diff: true }
-        });
         let first = all.len();
-        all.extend(texts.chain(edits));
+        for text in system.texts.iter().filter(|text| text.remedy == remedy) {
+            let file = text.file.as_ref().map(|file| format!(" ({file})")).unwrap_or_default();
+            all.push(plain(format!("{}{file}", text.title), &text.text));
+        }
+        for edit in system.edits.iter().filter(|edit| edit.remedy == remedy) {
+            let warnings: String = edit.warnings.iter().map(|warning| format!("; {warning}")).collect();
+            // Only what is exactly what is shown can be written.
+            let same = proposals
+                .iter()
+                .position(|proposal| proposal.edit.file.display().to_string() == edit.file && proposal.edit.diff == edit.diff);
+            let own = same.map(|index| Box::new(proposals.swap_remove(index).edit));
+            let title = format!("As a change of {}{warnings}", edit.file);
+            all.push(Paste { is_diff: true, edit: own, ..plain(title, &edit.diff) });
+        }
         if let Some(paste) = all.get_mut(first) {
             paste.system = Some((system.name.clone(), system.why.clone()));
         }
@@ -135,51 +147,121 @@ fn write(state: &mut State, edit: usize) -> Vec<Effect> {
             *outcome = Outcome::Asking;
             walk.place.scroll = 0;
         }
-        Outcome::Written | Outcome::Open | Outcome::Refused(_) => sideways(walk, true),
-        Outcome::Asking | Outcome::Writing(_) => {}
+        Outcome::Written | Outcome::Kept(_) | Outcome::Open | Outcome::Refused(_) => sideways(walk, true),
+        Outcome::Asking | Outcome::Writing(_) | Outcome::AskingBack | Outcome::TakingBack(_) => {}
     }
     Vec::new()
 }
 
-/// No: nothing is written.
-pub fn refuse(walk: &mut Mend) {
-    if let Stage::Write(edit) = walk.stage
-        && let Some(outcome) = walk.outcomes.get_mut(edit)
-    {
-        *outcome = Outcome::Open;
+/// No: nothing is written, nothing is taken back.
+pub fn refuse(state: &mut State) {
+    let asked = asked(state);
+    if let Some(outcome) = mend(state).and_then(Mend::current_mut) {
+        *outcome = if *outcome == Outcome::AskingBack { Outcome::Written } else { Outcome::Open };
+    }
+    back_to(state, asked);
+}
+
+/// The text that is asked about.
+fn asked(state: &State) -> Option<usize> {
+    match state.screen() {
+        Screen::Mend(walk) => walk.asked_paste(),
+        _ => None,
     }
 }
 
-/// Yes: exactly the edit on the screen is written.
+/// All texts are there again: the selection is on the one that was asked about.
+fn back_to(state: &mut State, asked: Option<usize>) {
+    if let Some(asked) = asked {
+        super::reveal(state, asked);
+    }
+}
+
+/// The key that does it: the whole fix at the signing step, the selected change at the build system, the file at its own step.
+pub fn do_it(state: &mut State) -> Vec<Effect> {
+    let Screen::Mend(walk) = state.screen() else { return Vec::new() };
+    match walk.stage {
+        Stage::Sign => return fixing::open(state),
+        Stage::Write(edit) if matches!(walk.outcomes.get(edit), Some(Outcome::Open | Outcome::Refused(_))) => return write(state, edit),
+        Stage::Build => {}
+        _ => return Vec::new(),
+    }
+    let Some(walk) = mend(state) else { return Vec::new() };
+    match walk.current_mut() {
+        Some(outcome @ (Outcome::Open | Outcome::Refused(_))) => {
+            *outcome = Outcome::Asking;
+            walk.place.scroll = 0;
+        }
+        Some(_) => {}
+        None => {
+            state.notice = Some("this is to be pasted by you (y copies it); what Temper can change is shown as a change of a file".into())
+        }
+    }
+    Vec::new()
+}
+
+/// Can the key do something here?
+pub fn can_do(walk: &Mend) -> bool {
+    walk.stage == Stage::Sign || (walk.stage == Stage::Build && matches!(walk.current(), Some((_, Outcome::Open | Outcome::Refused(_)))))
+}
+
+/// Can a written file be taken back here?
+pub fn can_take_back(walk: &Mend) -> bool {
+    matches!(walk.current(), Some((_, Outcome::Written | Outcome::Kept(_))))
+}
+
+/// Asks whether to take the file of this step back.
+pub fn take_back(state: &mut State) -> Vec<Effect> {
+    match mend(state).filter(|walk| can_take_back(walk)) {
+        Some(walk) => {
+            if let Some(outcome) = walk.current_mut() {
+                *outcome = Outcome::AskingBack;
+            }
+            walk.place.scroll = 0;
+        }
+        None => state.notice = Some("nothing was written here".into()),
+    }
+    Vec::new()
+}
+
+/// Yes: exactly the edit on the screen is written, or taken back.
 pub fn confirmed(state: &mut State) -> Vec<Effect> {
     let Some(examination) = state.examination.clone() else { return Vec::new() };
-    let job = state.job();
-    let Some(walk) = mend(state).filter(|walk| walk.is_asking()) else { return Vec::new() };
-    let Stage::Write(index) = walk.stage else { return Vec::new() };
-    let Some(edit) = walk.plan().and_then(|plan| plan.edits.get(index)).cloned() else { return Vec::new() };
-    if let Some(outcome) = walk.outcomes.get_mut(index) {
-        *outcome = Outcome::Writing(job);
+    let (job, asked) = (state.job(), asked(state));
+    let Some(walk) = mend(state).filter(|walk| walk.is_asking() || walk.is_asking_back()) else { return Vec::new() };
+    let back = walk.is_asking_back();
+    let Some(edit) = walk.current().map(|(edit, _)| Box::new(edit.clone())) else { return Vec::new() };
+    if let Some(outcome) = walk.current_mut() {
+        *outcome = if back { Outcome::TakingBack(job) } else { Outcome::Writing(job) };
     }
-    vec![Effect::Apply(job, examination.evidence.target.root.clone(), Box::new(edit))]
+    back_to(state, asked);
+    let root = examination.evidence.target.root.clone();
+    vec![if back { Effect::TakeBack(job, root, edit) } else { Effect::Apply(job, root, edit) }]
 }
 
 fn writing(state: &mut State, job: JobId) -> Option<&mut Outcome> {
-    let is_meant = |walk: &Mend| walk.outcomes.contains(&Outcome::Writing(job));
-    walk_of(state, is_meant)?.outcomes.iter_mut().find(|outcome| **outcome == Outcome::Writing(job))
+    let is_meant =
+        |walk: &Mend| walk.outcomes.iter().chain(walk.paste.iter().map(|paste| &paste.outcome)).any(|outcome| outcome.awaits(job));
+    let walk = walk_of(state, is_meant)?;
+    walk.outcomes.iter_mut().chain(walk.paste.iter_mut().map(|paste| &mut paste.outcome)).find(|outcome| outcome.awaits(job))
 }
 
-/// A file was written.
+/// A file was written, or taken back.
 pub fn written(state: &mut State, job: JobId) -> Vec<Effect> {
     if let Some(outcome) = writing(state, job) {
-        *outcome = Outcome::Written;
+        let back = matches!(outcome, Outcome::TakingBack(_));
+        *outcome = if back { Outcome::Open } else { Outcome::Written };
+        if back {
+            state.notice = Some("the file is as it was".into());
+        }
     }
     Vec::new()
 }
 
-/// A plan or a write failed.
+/// A plan, a write or its undoing failed.
 pub fn failed(state: &mut State, job: JobId, why: String) {
     if let Some(outcome) = writing(state, job) {
-        *outcome = Outcome::Refused(why);
+        *outcome = if matches!(outcome, Outcome::TakingBack(_)) { Outcome::Kept(why) } else { Outcome::Refused(why) };
     } else if let Some(walk) = walk_of(state, |walk| matches!(walk.planning, Planning::Asked(asked) if asked == job)) {
         walk.planning = Planning::Failed(why);
     }

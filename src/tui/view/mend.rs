@@ -43,7 +43,7 @@ fn steps(mend: &Mend, b: &mut Build) {
         };
         let is_done = match stage {
             Stage::Remedy => here > 0,
-            Stage::Write(edit) => mend.outcomes.get(*edit) == Some(&Outcome::Written),
+            Stage::Write(edit) => mend.outcomes.get(*edit).is_some_and(Outcome::is_written),
             _ => number < here,
         };
         match (number == here, is_done) {
@@ -140,13 +140,7 @@ fn write(mend: &Mend, plan: &Plan, edit: usize, b: &mut Build) {
         b.marked(Mark::Unwise, Role::Unwise, &format!("unwise: {warning}"));
     }
     b.blank();
-    match outcome {
-        Outcome::Open => {}
-        Outcome::Asking => b.para(0, Role::Heading, &format!("Write {file} with exactly this change?  y yes   n no")),
-        Outcome::Writing(_) => b.para(0, Role::Dim, "Writing…"),
-        Outcome::Written => b.marked(Mark::Fine, Role::Good, &format!("fine: {file} is written. Enter goes to the next step.")),
-        Outcome::Refused(why) => b.marked(Mark::Broken, Role::Bad, &format!("broken: not written, nothing was changed: {why}")),
-    }
+    said(&file, outcome, true, b);
     if change.diff.is_empty() {
         b.item(Target::Edit, |b| b.para(0, Role::Text, "The file holds what is needed already; there is nothing to write. Enter goes on."));
     } else {
@@ -154,6 +148,23 @@ fn write(mend: &Mend, plan: &Plan, edit: usize, b: &mut Build) {
     }
     b.second_block();
     whole_file(change, b);
+}
+
+/// What became of an edit, or what is asked about it.
+fn said(file: &str, outcome: &Outcome, goes_on: bool, b: &mut Build) {
+    match outcome {
+        Outcome::Open => {}
+        Outcome::Asking => b.para(0, Role::Heading, &format!("Write {file} with exactly this change?  y yes   n no")),
+        Outcome::Writing(_) => b.para(0, Role::Dim, "Writing…"),
+        Outcome::Written if goes_on => b.marked(Mark::Fine, Role::Good, &format!("fine: {file} is written. Enter goes to the next step.")),
+        Outcome::Written => b.marked(Mark::Fine, Role::Good, &format!("fine: {file} is written. u takes it back.")),
+        Outcome::Refused(why) => b.marked(Mark::Broken, Role::Bad, &format!("broken: not written, nothing was changed: {why}")),
+        Outcome::AskingBack => {
+            b.para(0, Role::Heading, &format!("Take back exactly this change of {file}, so that it is as it was before?  y yes   n no"));
+        }
+        Outcome::TakingBack(_) => b.para(0, Role::Dim, "Taking it back…"),
+        Outcome::Kept(why) => b.marked(Mark::Broken, Role::Bad, &format!("broken: not taken back, the file is as it is: {why}")),
+    }
 }
 
 pub(super) fn diff(diff: &str, b: &mut Build) {
@@ -166,7 +177,7 @@ pub(super) fn diff(diff: &str, b: &mut Build) {
     }
 }
 
-fn diff_role(line: &str) -> Role {
+pub(super) fn diff_role(line: &str) -> Role {
     match line.chars().next() {
         _ if line.starts_with("+++") || line.starts_with("---") || line.starts_with("@@") => Role::Dim,
         Some('+') => Role::Add,
@@ -186,10 +197,23 @@ fn whole_file(change: &FileEdit, b: &mut Build) {
     }
 }
 
-/// The same fix in the words of the build systems that were recognised.
+/// The same fix in the words of the build systems that were recognised; while one change is asked about, that change alone.
 fn paste(mend: &Mend, b: &mut Build) {
-    b.pieces(&[(Role::Heading, "The same in your project"), (Role::Dim, "   y copies one, Y all; Temper writes none of these")]);
-    for paste in &mend.paste {
+    let asked = mend.asked_paste();
+    if asked.is_none() {
+        b.pieces(&[(Role::Heading, "The same in your project")]);
+        let can_write = mend.paste.iter().any(|paste| paste.edit.is_some());
+        let how = if can_write {
+            "A makes the selected change of a file (asks first); y copies one, Y all."
+        } else {
+            "y copies one, Y all; Temper writes none of these."
+        };
+        b.para(0, Role::Dim, how);
+    }
+    for (number, paste) in mend.paste.iter().enumerate() {
+        if asked.is_some_and(|asked| asked != number) {
+            continue;
+        }
         b.blank();
         if let Some((name, why)) = &paste.system {
             b.label((Role::Heading, name), LABEL, Role::Dim, &format!("because {why}"));
@@ -197,6 +221,9 @@ fn paste(mend: &Mend, b: &mut Build) {
         }
         b.item(Target::Words(paste.text.clone()), |b| {
             b.para(0, Role::Text, &paste.title);
+            if let Some(edit) = &paste.edit {
+                said(&edit.file.to_string_lossy(), &paste.outcome, false, b);
+            }
             for line in paste.text.lines() {
                 for part in crate::tui::words::break_anywhere(&crate::tui::words::clean(line), b.width().saturating_sub(2)) {
                     b.pieces(&[(Role::Text, "  "), (if paste.is_diff { diff_role(line) } else { Role::Quote }, &part)]);
@@ -231,7 +258,8 @@ fn by_hand(plan: &Plan, b: &mut Build) {
 fn sign(plan: &Plan, b: &mut Build) {
     let total = plan.sign.len();
     let heading = format!("{}, inside out", crate::tui::words::count(total, "command", "commands"));
-    b.pieces(&[(Role::Heading, &heading), (Role::Dim, "   y copies one, Y all; Temper runs none")]);
+    b.pieces(&[(Role::Heading, &heading)]);
+    b.para(0, Role::Dim, "A does all of it on a copy beside the app (asks first). Or by you: y copies one, Y all.");
     for caution in &plan.cautions {
         b.marked(Mark::Unwise, Role::Unwise, &format!("unwise: {caution}"));
     }

@@ -3,6 +3,7 @@
 mod answer;
 mod code;
 mod explain;
+mod fixing;
 mod help;
 mod interview;
 mod list;
@@ -10,6 +11,7 @@ mod mend;
 mod object;
 mod open;
 mod progress;
+mod proof;
 mod run;
 mod save;
 mod start;
@@ -47,6 +49,7 @@ pub fn page(state: &State, regions: &Regions) -> Page {
         Screen::Answer { diagnosis, .. } => answer::build(state, *diagnosis, &mut b),
         Screen::Tell { diagnosis, .. } => tell::build(state, *diagnosis, &mut b),
         Screen::Mend(mend) => mend::build(state, mend, &mut b),
+        Screen::Fix(page) => fixing::build(page, &mut b),
         Screen::Run(page) => run::build(page, &mut b),
         Screen::Code(tree) => code::build(state, tree, &mut b),
         Screen::Object { path, .. } => object::build(state, path, &mut b),

@@ -32,6 +32,7 @@ pub fn build(state: &State, open: &Open, b: &mut Build) {
     let ask = match open.purpose {
         Purpose::Examine => "Path of an app, a file of code, a crash report or a log",
         Purpose::SaveCase => "File to save the case to (a new one)",
+        Purpose::SaveProof => "File to save the proof to (a new one)",
         Purpose::WriteTo(_) => "Entitlements file to write (one that is there is edited)",
     };
     b.pieces(&[(Role::Heading, ask)]);

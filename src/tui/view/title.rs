@@ -1,7 +1,7 @@
 //! Line 1: where one is, and what is being judged.
 
 use crate::report::{Report, Target};
-use crate::tui::state::{Screen, Stage, State};
+use crate::tui::state::{FixStage, Screen, Stage, State};
 use crate::tui::theme::Role;
 use crate::tui::words;
 use ratatui::buffer::Buffer;
@@ -63,6 +63,11 @@ fn trail(state: &State) -> String {
         Screen::Answer { .. } => String::new(),
         Screen::Tell { .. } => "tell the developer".into(),
         Screen::Mend(_) => "mend".into(),
+        Screen::Fix(page) => match &page.stage {
+            FixStage::Preparing(_) | FixStage::Refused(_) | FixStage::Asking(_) => "mend › do it".into(),
+            FixStage::Running(_) | FixStage::Stopped(..) => "mend › being done".into(),
+            FixStage::Done(_) => "mend › proof".into(),
+        },
         Screen::Run(_) => "run".into(),
         Screen::Code(_) => "code".into(),
         Screen::Object { path, .. } => format!("code › {}", path.rsplit('/').next().unwrap_or(path)),
@@ -80,6 +85,7 @@ fn trail(state: &State) -> String {
         Screen::WhatIf(_) => "what if".into(),
         Screen::Help { .. } => "help".into(),
         Screen::Open(_) => "open".into(),
+        Screen::Save(save) if save.proof.is_some() => "save the proof".into(),
         Screen::Save(_) => "save the case".into(),
     }
 }
@@ -149,6 +155,10 @@ fn right(state: &State) -> String {
             };
             format!("{what}: step {} of {}", mend.position() + 1, mend.stages().len())
         }
+        Screen::Fix(page) => match &page.stage {
+            FixStage::Running(run) => format!("step {} of {}", (run.done.len() + 1).min(run.offer.steps.len()), run.offer.steps.len()),
+            _ => String::new(),
+        },
         Screen::Code(_) => {
             let paths: std::collections::BTreeSet<_> = report.code.iter().map(|code| code.path.as_str()).collect();
             let marks = super::code::Marks::of(report);

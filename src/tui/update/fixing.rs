@@ -1,0 +1,229 @@
+//! The fix that Temper does itself: what would be done is shown and confirmed, then each step as it goes, then the proof, and the way back.
+
+use super::super::state::{
+    Effect, FixOffer, FixOrder, FixPage, FixRun, FixStage, Fixed, JobId, Place, PlanOrder, Purpose, Screen, Since, Stage, State, Stopped,
+};
+use super::super::words;
+use super::{input, push, reveal};
+use crate::fix::apply::{Done, Progress};
+use crate::fix::prove::Proof;
+
+/// A fix is being done or taken back, on whatever screen one is: nothing may take it from under the user's eyes.
+pub fn is_busy(state: &State) -> bool {
+    state.stack.iter().any(|screen| matches!(screen, Screen::Fix(page) if page.is_busy()))
+}
+
+/// The page that waits for this job, wherever it is by now.
+fn waiting(state: &mut State, job: JobId) -> Option<&mut FixPage> {
+    let is_meant = |page: &FixPage| match &page.stage {
+        FixStage::Preparing(own) => *own == job,
+        FixStage::Running(run) => run.job == job,
+        FixStage::Done(fixed) => fixed.since == Since::Undoing(job),
+        _ => false,
+    };
+    state.stack.iter_mut().rev().find_map(|screen| match screen {
+        Screen::Fix(page) if is_meant(page) => Some(&mut **page),
+        _ => None,
+    })
+}
+
+fn page(state: &mut State) -> Option<&mut FixPage> {
+    match state.screen_mut() {
+        Screen::Fix(page) => Some(page),
+        _ => None,
+    }
+}
+
+/// From the signing step of the walk: asks what would be done.
+pub fn open(state: &mut State) -> Vec<Effect> {
+    let (Some(examination), Some(request)) = (state.examination.clone(), state.request.clone()) else { return Vec::new() };
+    let Screen::Mend(walk) = state.screen() else { return Vec::new() };
+    let Some(plan) = walk.plan().filter(|_| walk.stage == Stage::Sign) else { return Vec::new() };
+    let files = plan.edits.iter().map(|edit| (edit.executable.clone(), edit.file.clone())).collect();
+    let plan = PlanOrder { examination, request, diagnosis: walk.diagnosis, remedy: walk.remedy, files };
+    let order = FixOrder { plan, in_place: false, ad_hoc: false };
+    let job = state.job();
+    push(state, Screen::Fix(Box::new(FixPage { order: order.clone(), stage: FixStage::Preparing(job), place: Place::default() })));
+    vec![Effect::PrepareFix(job, Box::new(order))]
+}
+
+/// The same otherwise: nothing is done, it is only shown anew.
+fn otherwise(state: &mut State, change: impl FnOnce(&mut FixOrder)) -> Vec<Effect> {
+    let job = state.job();
+    let Some(page) = page(state).filter(|page| matches!(page.stage, FixStage::Asking(_) | FixStage::Refused(_))) else { return Vec::new() };
+    change(&mut page.order);
+    page.stage = FixStage::Preparing(job);
+    page.place = Place::default();
+    vec![Effect::PrepareFix(job, Box::new(page.order.clone()))]
+}
+
+/// In place, or on a copy.
+pub fn switch_place(state: &mut State) -> Vec<Effect> {
+    otherwise(state, |order| order.in_place = !order.in_place)
+}
+
+/// Ad hoc, or with the identity in use.
+pub fn switch_identity(state: &mut State) -> Vec<Effect> {
+    otherwise(state, |order| order.ad_hoc = !order.ad_hoc)
+}
+
+/// What would be done is known: now it is asked.
+pub fn offered(state: &mut State, job: JobId, offer: FixOffer) -> Vec<Effect> {
+    if let Some(page) = waiting(state, job).filter(|page| matches!(page.stage, FixStage::Preparing(_))) {
+        page.stage = FixStage::Asking(Box::new(offer));
+    }
+    Vec::new()
+}
+
+/// Yes: exactly what is shown is done, or taken back.
+pub fn confirmed(state: &mut State) -> Vec<Effect> {
+    let job = state.job();
+    let Some(page) = page(state) else { return Vec::new() };
+    match &mut page.stage {
+        FixStage::Asking(offer) => {
+            let offer = (**offer).clone();
+            let run = FixRun { job, offer: offer.clone(), done: Vec::new(), current: Default::default(), stopping: false };
+            page.stage = FixStage::Running(Box::new(run));
+            page.place = Place::default();
+            vec![Effect::Fix(job, Box::new(page.order.clone()), Box::new(offer))]
+        }
+        FixStage::Done(fixed) if fixed.since == Since::AskingUndo => {
+            fixed.since = Since::Undoing(job);
+            vec![Effect::UndoFix(job, fixed.job, fixed.offer.app.clone())]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A step goes on.
+pub fn progress(state: &mut State, job: JobId, progress: Progress) -> Vec<Effect> {
+    if let Some(FixStage::Running(run)) = waiting(state, job).map(|page| &mut page.stage) {
+        run.current = progress.current;
+        follow(state, job);
+    }
+    Vec::new()
+}
+
+/// A step is done.
+pub fn step(state: &mut State, job: JobId, done: Done) -> Vec<Effect> {
+    if let Some(FixStage::Running(run)) = waiting(state, job).map(|page| &mut page.stage) {
+        run.done.push(done);
+        run.current = Default::default();
+        follow(state, job);
+    }
+    Vec::new()
+}
+
+/// The step in hand stays in sight.
+fn follow(state: &mut State, job: JobId) {
+    let step = match state.screen() {
+        Screen::Fix(page) => match &page.stage {
+            FixStage::Running(run) if run.job == job => run.done.len().min(run.offer.steps.len().saturating_sub(1)),
+            _ => return,
+        },
+        _ => return,
+    };
+    reveal(state, step);
+}
+
+/// A step failed, or the user stopped it.
+pub fn stopped(state: &mut State, job: JobId, stopped: Stopped) -> Vec<Effect> {
+    if let Some(page) = waiting(state, job)
+        && let FixStage::Running(run) = &page.stage
+    {
+        page.stage = FixStage::Stopped(run.clone(), stopped);
+        page.place = Place::default();
+    }
+    Vec::new()
+}
+
+/// All is done and proved.
+pub fn fixed(state: &mut State, job: JobId, proof: Proof) -> Vec<Effect> {
+    if let Some(page) = waiting(state, job)
+        && let FixStage::Running(run) = &page.stage
+    {
+        let fixed = Fixed { job, offer: run.offer.clone(), proof, since: Since::Stands };
+        page.stage = FixStage::Done(Box::new(fixed));
+        page.place = Place::default();
+    }
+    Vec::new()
+}
+
+/// It was taken back.
+pub fn undone(state: &mut State, job: JobId) -> Vec<Effect> {
+    if let Some(FixStage::Done(fixed)) = waiting(state, job).map(|page| &mut page.stage) {
+        fixed.since = Since::Undone;
+    }
+    Vec::new()
+}
+
+/// It could not be prepared, done or taken back. False when the job was another one.
+pub fn failed(state: &mut State, job: JobId, why: &str) -> bool {
+    let Some(page) = waiting(state, job) else { return false };
+    match &mut page.stage {
+        FixStage::Preparing(_) => page.stage = FixStage::Refused(why.to_owned()),
+        // A panic: what it left cannot be told from here.
+        FixStage::Running(_) => drop(stopped(state, job, Stopped { why: why.to_owned(), left: Some("it ended in the middle".into()) })),
+        FixStage::Done(fixed) => fixed.since = Since::NotUndone(why.to_owned()),
+        _ => {}
+    }
+    true
+}
+
+/// Asks whether to take the fix back.
+pub fn undo(state: &mut State) -> Vec<Effect> {
+    if let Some(FixStage::Done(fixed)) = page(state).map(|page| &mut page.stage) {
+        match fixed.since {
+            Since::Stands | Since::NotUndone(_) => fixed.since = Since::AskingUndo,
+            Since::Undone => state.notice = Some("it is taken back already".into()),
+            Since::AskingUndo | Since::Undoing(_) => {}
+        }
+    }
+    Vec::new()
+}
+
+/// Asks for the name of the file that the proof is saved to.
+pub fn save(state: &mut State) -> Vec<Effect> {
+    let Some(FixStage::Done(fixed)) = page(state).map(|page| &page.stage) else { return Vec::new() };
+    let stem = fixed.offer.app.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem: String = stem.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect();
+    let proposed = if stem.is_empty() { "proof.md".to_owned() } else { format!("{stem}-proof.md") };
+    input::open(state, Purpose::SaveProof);
+    input::set(state, &proposed);
+    input::list(state)
+}
+
+/// The proof on the screen on top.
+pub fn proof(state: &State) -> Option<&Proof> {
+    match state.screen() {
+        Screen::Fix(page) => match &page.stage {
+            FixStage::Done(fixed) => Some(&fixed.proof),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Back: no to what is asked; what is being done stops after its step and is taken back.
+pub fn back(state: &mut State) -> Vec<Effect> {
+    let Some(page) = page(state) else { return Vec::new() };
+    match &mut page.stage {
+        FixStage::Running(run) => {
+            run.stopping = true;
+            let job = run.job;
+            state.notice = Some("it stops after this step, and everything is taken back".into());
+            return vec![Effect::Cancel(job)];
+        }
+        FixStage::Done(fixed) if fixed.since == Since::AskingUndo => fixed.since = Since::Stands,
+        FixStage::Done(fixed) if matches!(fixed.since, Since::Undoing(_)) => {}
+        FixStage::Done(fixed) if fixed.since == Since::Stands => {
+            let way_back = format!("the way back from here on: temper undo {}", fixed.offer.app.display());
+            state.notice = Some(words::clean(&way_back));
+            state.stack.pop();
+        }
+        _ => {
+            state.stack.pop();
+        }
+    }
+    Vec::new()
+}
