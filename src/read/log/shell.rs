@@ -279,6 +279,7 @@ pub(super) fn conclude(context: &Context, facts: &[LogLine]) -> Vec<LogLine> {
         copied(run, context.runs.get(index.saturating_add(1)), &dead, &mut found);
         direct(run, context, facts, &mut found);
         overwritten(run, context, &mut found);
+        changed(index, run, context, &mut found);
     }
     found
 }
@@ -384,6 +385,27 @@ fn overwritten(run: &Run, context: &Context, found: &mut Vec<LogLine>) {
                 quote: super::quote_of(&run.quote),
                 fact: LogFact::Overwritten { file: Some(until(target, "\"").to_owned()) },
             });
+        }
+    }
+}
+
+/// A tool warned that it invalidates a file's signature, and the file was then killed without having been signed again.
+fn changed(index: usize, run: &Run, context: &Context, found: &mut Vec<LogLine>) {
+    const WARNING: &str = "will invalidate the code signature in";
+    let Some(rest) = run.output.iter().find_map(|line| after(line, WARNING)) else { return };
+    let file = rest.trim_start_matches([':', ' ']);
+    let file = until(file, " (for architecture").trim();
+    let name = file_name(file);
+    let names = |other: &&Run| other.words.iter().any(|word| file_name(word) == name);
+    for later in context.runs.iter().skip(index.saturating_add(1)).filter(names) {
+        if later.words.iter().any(|word| file_name(word) == "codesign") {
+            return;
+        }
+        if later.output.iter().any(|line| line.contains("Killed: 9") || line.contains("killed ")) {
+            let text = "killed after a tool had changed it and nothing had signed it again".to_owned();
+            let fact = LogFact::CodesignProblem { file: known(file), text, code: Some(-67061) };
+            found.push(LogLine { line: run.line, quote: super::quote_of(&run.quote), fact });
+            return;
         }
     }
 }
