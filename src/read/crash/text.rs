@@ -419,11 +419,8 @@ impl<'a> Reader<'a> {
 /// The value must be one of macOS's own words.
 pub(super) fn summary(line: &str) -> Option<(&'static str, &str)> {
     let plain = |c: char| matches!(c, '*' | '_' | '`' | '-' | '|' | '"') || c.is_whitespace();
-    let line = line.trim();
-    let (key, value) = match line.strip_prefix('|') {
-        Some(row) => row.split_once('|')?,
-        None => line.split_once(':')?,
-    };
+    // The bar before a row may be gone: mail is quoted with it too.
+    let (key, value) = line.trim().trim_start_matches('|').split_once([':', '|'])?;
     let value = value.trim_matches(plain);
     let key = key.trim_matches(plain);
     let is = |names: [&str; 2]| names.iter().any(|name| key.eq_ignore_ascii_case(name));
