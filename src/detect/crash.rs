@@ -222,6 +222,9 @@ impl Look<'_> {
         if let Some(engine) = self.engine_trap() {
             return Some(engine);
         }
+        if let Some(sandbox) = self.sandbox_set_up() {
+            return Some(sandbox);
+        }
         if let Some(jit) = self.jit_fault() {
             return Some(jit);
         }
@@ -247,6 +250,15 @@ impl Look<'_> {
             ));
         }
         (killed || !exception.is_empty()).then(|| self.symptom("died", "the program died; the report does not say why", Clue::Died))
+    }
+
+    /// libsystem_secinit ends a process before `main` when it cannot apply the sandbox that its signature asks for.
+    fn sandbox_set_up(&self) -> Option<Detected> {
+        let top = self.report.frames.iter().take(2).filter_map(|frame| frame.symbol.as_deref());
+        let ended = top.into_iter().any(|symbol| symbol.contains("_libsecinit_appsandbox") || symbol.contains("_libsecinit_setup_app_sandbox"))
+            || self.report.messages.iter().any(|message| message.contains("SYSCALL_SET_PROFILE"));
+        let message = "ended before it started, because its App Sandbox could not be set up";
+        ended.then(|| self.add_frames(self.symptom("sandbox-not-set-up", message, Clue::SandboxSetUp)))
     }
 
     /// An engine stopped itself: in a function that sets up its code memory, or anywhere in it (which only a refused need turns into a sign).
@@ -387,6 +399,14 @@ fn speaks(fact: &LogFact) -> bool {
             | LogFact::Died { .. }
             | LogFact::CrashReportSaved { .. }
             | LogFact::DyldVariable { .. }
+            // A transcript pasted beside the report says how the program is signed, not what happened.
+            | LogFact::DisplayedFlags { .. }
+            | LogFact::DisplayedArch { .. }
+            | LogFact::DisplayedTeam { .. }
+            | LogFact::DisplayedEntitlement { .. }
+            | LogFact::DisplayedNoEntitlements { .. }
+            | LogFact::SignatureAccepted { .. }
+            | LogFact::WorksWhen { .. }
     )
 }
 

@@ -342,6 +342,9 @@ impl Line<'_> {
             LogFact::OwnFault { text } if text.contains("CPU type") => {
                 self.symptom("launch-wrong-architecture", text.clone(), Clue::Own(OwnFault::WrongArchitecture), &nobody)
             }
+            LogFact::OwnFault { text } if text.contains("objc_exception_throw") || text.contains("uncaught exception 'NS") => {
+                self.symptom("own-fault", text.clone(), Clue::Own(OwnFault::Exception), &nobody)
+            }
             LogFact::OwnFault { text } => self.symptom("own-fault", text.clone(), Clue::Own(OwnFault::Abort), &nobody),
             _ => return None,
         };
@@ -427,6 +430,7 @@ pub(crate) fn engine_name(word: &str) -> &'static str {
         "php" => "PHP",
         "julia" => "Julia",
         "dart" => "the Dart VM",
+        "monomod" => "MonoMod",
         _ => "the program",
     }
 }

@@ -62,6 +62,8 @@ pub enum OwnFault {
     BadPointer,
     /// The program ended itself (abort, assertion, uncaught exception).
     Abort,
+    /// An Objective-C exception that nothing caught: its own stack says so.
+    Exception,
     /// Another kernel limit (jetsam, guard, watchdog …): the namespace.
     Other(String),
 }
@@ -171,6 +173,8 @@ pub enum Clue {
         /// Operation.
         operation: String,
     },
+    /// A child of a sandboxed app could not set up its own sandbox.
+    SandboxSetUp,
     /// dyld refused or missed a library.
     LoadFailed {
         /// Name asked for.

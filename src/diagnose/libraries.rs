@@ -3,12 +3,13 @@
 use super::case::{Candidate, Case};
 use crate::detect::{Clue, Detected};
 use crate::dyld::Load;
-use crate::evidence::Image;
+use crate::evidence::{Image, TextFacts};
 use crate::finding::Confidence;
 use crate::policy::{Action, Library, Process, decide, key};
 use crate::read::callsites::Value;
 use crate::read::cms::SignerKind;
-use crate::read::log::TriedReason;
+use crate::read::log::{LogFact, TriedReason};
+use crate::read::signature::CodeSignatureFlags;
 use crate::scenario::Condition;
 use std::path::Path;
 
@@ -131,7 +132,8 @@ impl<'a> Failure<'a> {
         let mut candidate = self.start("library-validation", confidence, summary);
         candidate.facts.insert(if self.inside { Condition::InsideBundle } else { Condition::OutsideBundle });
         if self.no_team() {
-            candidate.facts.insert(Condition::NoTeam);
+            // Without a team of its own only the runtime flag makes a program validate its libraries.
+            candidate.facts.extend([Condition::NoTeam, Condition::Hardened]);
             candidate.facts.remove(&Condition::HasTeam);
         }
         if reason == TriedReason::PlatformProcess {
@@ -156,12 +158,24 @@ impl<'a> Failure<'a> {
             return process.team().is_none()
                 && !matches!(process.facts().map(|f| f.signer.kind), Some(SignerKind::Apple | SignerKind::AppStore));
         }
+        let Clue::LoadFailed { from, .. } = &self.detected.clue else { return false };
         self.case.scene.evidence.texts.iter().any(|text| match &text.facts {
-            crate::evidence::TextFacts::Crash(report, _) => {
-                report.cs_team.as_deref() == Some("") && report.cs_category.is_none_or(|c| c == 10 || c == 0)
+            TextFacts::Crash(report, _) => report.cs_team.as_deref() == Some("") && report.cs_category.is_none_or(|c| c == 10 || c == 0),
+            TextFacts::Log(lines) => lines.iter().any(|line| self.says_no_team(&line.fact, from.as_deref())),
+            TextFacts::Entitlements(_) | TextFacts::Unusable(_) => false,
+        })
+    }
+
+    /// The kernel's line names no team for the process; or `codesign -d` shows that what asked is signed ad hoc.
+    fn says_no_team(&self, fact: &LogFact, from: Option<&str>) -> bool {
+        match fact {
+            LogFact::LibraryValidationRejected { library, process_team: None, platform_process: false, .. } => *library == self.reported,
+            LogFact::DisplayedFlags { file: Some(file), flags } => {
+                let name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
+                flags & CodeSignatureFlags::ADHOC != 0 && from.is_some_and(|from| name(from) == name(file))
             }
             _ => false,
-        })
+        }
     }
 
     fn by_policy(&self) -> Candidate {

@@ -144,8 +144,14 @@ impl<'a> Look<'a> {
             _ => Confidence::Likely,
         };
         let mut candidate = self.start(confidence, summary);
-        if engine == "luajit" && !(maps_jit && jit_refused) {
-            // An engine that flips pages gets its memory and dies later; this message is about an address range near enough.
+        // An engine that flips pages gets its memory and dies later; LuaJIT's message is about an address range near enough.
+        // The Dart VM says the same when its heap is really full.
+        let unsure = match engine {
+            "luajit" => !(maps_jit && jit_refused),
+            "dart" => self.case.hardened(self.image) != Some(true) || self.case.has_key(self.image, key::ALLOW_JIT),
+            _ => false,
+        };
+        if unsure {
             candidate.confidence = Confidence::Possible;
             candidate.accounts = false;
         }
@@ -153,10 +159,17 @@ impl<'a> Look<'a> {
         candidate.remove = Some(if wanted == key::UNSIGNED_MEMORY { self.superseded(&uses) } else { Vec::new() });
         match known {
             Some(MemoryUse::FlipsPages) => candidate.facts.insert(Condition::FlipsPages),
-            Some(MemoryUse::WriteExecute) => candidate.facts.insert(Condition::MapsWriteExecute),
+            Some(MemoryUse::WriteExecute) => {
+                if self.arch() == Some(Arch::X86_64) {
+                    candidate.facts.insert(Condition::X86_64);
+                }
+                candidate.facts.insert(Condition::MapsWriteExecute)
+            }
             _ => candidate.facts.insert(Condition::UsesMapJit),
         };
-        candidate.no_keys = self.why_no_keys(known, engine, wanted);
+        // Only in a hardened program without allow-jit does the function that switches JIT memory itself trap.
+        let shown_by_trap = engine == "jit" && sign == Sign::InSetUp && self.case.hardened(self.image).is_none();
+        candidate.no_keys = self.why_no_keys(known, engine, wanted).filter(|_| !shown_by_trap);
         if degrades && candidate.no_keys.is_some() {
             candidate.facts.insert(Condition::MapsWriteExecute);
         }
@@ -178,10 +191,14 @@ impl<'a> Look<'a> {
             return Some(found.how);
         }
         match engine {
-            "jsc" | "coreclr" | "jit" | "qemu" => Some(MemoryUse::MapJit),
+            "jsc" | "coreclr" | "jit" | "qemu" | "dart" => Some(MemoryUse::MapJit),
             "v8" if self.arch().is_some_and(Arch::is_arm64) => Some(MemoryUse::MapJit),
             "hotspot" if self.arch().is_some_and(Arch::is_arm64) => Some(MemoryUse::MapJit),
             "wasm" | "luajit" => Some(MemoryUse::FlipsPages),
+            // What allow-jit permits would not have been refused: this engine maps without MAP_JIT, which on Intel the broader key allows.
+            _ if self.image.is_none() && self.arch() == Some(Arch::X86_64) && self.case.has_key(None, key::ALLOW_JIT) => {
+                Some(MemoryUse::WriteExecute)
+            }
             _ => proven.map(|u| u.how),
         }
     }
@@ -394,6 +411,7 @@ pub(super) fn own_fault_words(fault: &OwnFault) -> (&'static str, &'static str) 
         OwnFault::WrongArchitecture => ("rebuild-for-architecture", "code for another architecture was packed"),
         OwnFault::SymbolMissing => ("other", "a library does not fit the program or this macOS"),
         OwnFault::BadPointer => ("own-fault", "the program followed a bad pointer"),
+        OwnFault::Exception => ("own-fault", "the program threw an exception that nothing caught"),
         OwnFault::Abort => ("own-fault", "the program ended itself"),
         OwnFault::Other(_) => ("other", "another limit of the system ended it"),
     }

@@ -43,6 +43,14 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
             candidate.confidence = if candidate.accounts { Confidence::Likely } else { Confidence::Possible };
             Some(candidate)
         }
+        Clue::SandboxSetUp => {
+            let summary = "a process could not set up its App Sandbox: a helper that a sandboxed app starts must carry app-sandbox and inherit, and no other \
+                 key of the sandbox"
+                .to_owned();
+            let mut candidate = start(case, "sandbox", index, detected, summary);
+            candidate.facts.insert(Condition::Sandboxed);
+            Some(candidate)
+        }
         Clue::LaunchConstraint => Some(start(case, "launch-constraint", index, detected, message)),
         Clue::Gatekeeper => {
             let mut candidate = start(case, "gatekeeper", index, detected, message);
@@ -125,7 +133,7 @@ fn own(case: &Case<'_>, index: usize, detected: &Detected, fault: &OwnFault) -> 
     let mut candidate = start(case, "not-signing", index, detected, summary);
     candidate.only = vec![remedy];
     // A line of a program's own is one of many; that macOS cannot run the code at all ends the matter.
-    let decides = from_report || *fault == OwnFault::WrongArchitecture;
+    let decides = from_report || matches!(fault, OwnFault::WrongArchitecture | OwnFault::Exception);
     candidate.confidence = if decides { Confidence::Likely } else { Confidence::Possible };
     candidate.accounts = decides;
     candidate.order = 35;

@@ -69,6 +69,10 @@ fn one(case: &Case<'_>, candidate: &Candidate, remedy: &scenario::Remedy, facts:
         info_plist = known.clone();
     }
     let image = case.scene.image(std::path::Path::new(&candidate.subject));
+    if remedy.needs_new_code {
+        // New code may rely on a key that is there: it is not added again.
+        add.retain(|key| !case.has_key(image, key));
+    }
     let all_there = !remedy.needs_new_code && !add.is_empty() && add.iter().all(|key| case.has_key(image, key));
     let why_not = why_not(remedy, facts)
         .or_else(|| candidate.no_keys.clone().filter(|_| !add.is_empty()))

@@ -2,10 +2,10 @@
 
 use super::case::{Candidate, Case};
 use crate::detect::{Clue, Detected};
-use crate::evidence::Image;
+use crate::evidence::{Image, TextFacts};
 use crate::finding::Confidence;
 use crate::policy::key;
-use crate::read::log::SigningFailure;
+use crate::read::log::{LogFact, LogLine, SigningFailure};
 use crate::scenario::Condition;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,6 +15,7 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     all.extend(seals(case));
     all.extend(not_hardened(case));
     all.extend(notary(case));
+    all.extend(restricted_shown(case));
     all
 }
 
@@ -311,6 +312,38 @@ fn restricted_refused(case: &Case<'_>, index: usize, detected: &Detected, listed
     candidate.order = 8;
     candidate.remove = Some(keys);
     candidate
+}
+
+/// launchd could not start it, and `codesign -d` shows a key that only a profile can grant.
+fn restricted_shown(case: &Case<'_>) -> Option<Candidate> {
+    if case.scene.main().is_some() || case.any(|c| matches!(c, Clue::RestrictedRefused(_) | Clue::EntitlementsUnparsable { .. })).is_some() {
+        return None;
+    }
+    let spawned = |line: &LogLine| !matches!(line.fact, LogFact::Died { exit: Some(153 | 163), .. });
+    let failed = case.scene.evidence.texts.iter().any(|text| match &text.facts {
+        TextFacts::Crash(_, lines) | TextFacts::Log(lines) => !lines.iter().all(spawned),
+        TextFacts::Entitlements(_) | TextFacts::Unusable(_) => false,
+    });
+    let (index, died) = case.clues(|c| matches!(c, Clue::Died)).next().filter(|_| failed)?;
+    let mut keys = BTreeSet::new();
+    let mut shown = Vec::new();
+    for (index, detected) in case.clues(|c| matches!(c, Clue::ShownEntitlements(_))) {
+        let Clue::ShownEntitlements(listed) = &detected.clue else { continue };
+        let restricted: Vec<&String> = listed.iter().filter(|key| crate::policy::is_restricted(key)).collect();
+        if !restricted.is_empty() {
+            keys.extend(restricted.into_iter().cloned());
+            shown.push(index);
+        }
+    }
+    let first = case.detected.get(*shown.first()?)?;
+    let list: Vec<String> = keys.into_iter().collect();
+    let summary = format!("launchd could not start it: {} needs a provisioning profile that covers it", list.join(", "));
+    let mut candidate = start("restricted-entitlement", index, died, None, Confidence::Likely, summary).like(&first.finding);
+    candidate.findings.extend(shown);
+    candidate.accounts = true;
+    candidate.order = 8;
+    candidate.remove = Some(list);
+    Some(candidate)
 }
 
 fn unparsable(case: &Case<'_>, index: usize, detected: &Detected, at_signing: bool) -> Candidate {

@@ -230,7 +230,7 @@ fn looks_like_text(text: &str) -> bool {
     for line in text.lines().take(4_000) {
         let line = clean::line(bounded_line(line));
         let line = line.trim_start_matches(|c: char| c.is_whitespace() || c.is_ascii_digit() || c == ':');
-        if STRONG.iter().any(|heading| line.starts_with(heading)) || crashed_thread(line) {
+        if STRONG.iter().any(|heading| line.starts_with(heading)) || crashed_thread(line) || text::summary(line).is_some() {
             return true;
         }
         if WEAK.iter().any(|heading| line.starts_with(heading)) {

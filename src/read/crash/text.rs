@@ -143,6 +143,9 @@ impl<'a> Reader<'a> {
         if self.thread_heading(text) {
             return true;
         }
+        if let Some((key, value)) = summary(text) {
+            return self.failure_field(key, value, number);
+        }
         let Some((key, value)) = text.split_once(':') else { return false };
         let value = value.trim();
         // Content of some sections has colons too (messages, paths); only known names at the start of a line count.
@@ -305,6 +308,10 @@ impl<'a> Reader<'a> {
         let report = &mut self.report;
         match key {
             "Exception Type" => {
+                let (value, tail) = value.split_once(", codes").unwrap_or((value, ""));
+                if !tail.is_empty() {
+                    report.codes = codes(tail);
+                }
                 let (name, signal) = match value.split_once('(') {
                     Some((name, signal)) => (name.trim(), signal.trim_end().strip_suffix(')').or(Some(signal))),
                     None if value.starts_with("SIG") => ("", Some(value)),
@@ -406,6 +413,24 @@ impl<'a> Reader<'a> {
         self.report.uuid = main_uuid(&self.report);
         self.report
     }
+}
+
+/// The decisive fields as people sum a report up: `exception: EXC_BREAKPOINT (SIGTRAP)`, `**Termination:** CODESIGNING 2`, a row of a table.
+/// The value must be one of macOS's own words.
+pub(super) fn summary(line: &str) -> Option<(&'static str, &str)> {
+    let plain = |c: char| matches!(c, '*' | '_' | '`' | '-' | '|' | '"') || c.is_whitespace();
+    // The bar before a row may be gone: mail is quoted with it too.
+    let (key, value) = line.trim().trim_start_matches('|').split_once([':', '|'])?;
+    let value = value.trim_matches(plain);
+    let key = key.trim_matches(plain);
+    let is = |names: [&str; 2]| names.iter().any(|name| key.eq_ignore_ascii_case(name));
+    if is(["exception", "exception type"]) && value.starts_with("EXC_") {
+        return Some(("Exception Type", value));
+    }
+    let reason = value.strip_prefix("Namespace ").unwrap_or(value);
+    let namespace = reason.split(|c: char| !c.is_ascii_uppercase()).next().unwrap_or("");
+    let known = ["CODESIGNING", "DYLD", "TCC", "SIGNAL", "EXEC", "GUARD", "JETSAM", "LIBSYSTEM"].contains(&namespace);
+    (is(["termination", "termination reason"]) && known).then_some(("Termination Reason", value))
 }
 
 /// `Name [pid]`; `???` is no name.

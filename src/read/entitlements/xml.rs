@@ -85,12 +85,14 @@ impl<'a> Parser<'a> {
         loop {
             match self.lexer.next()? {
                 (Token::Text(text), at) => {
-                    let blank = text.len().saturating_sub(text.trim_start().len());
+                    // A blank that is not ASCII (a no-break space) is text to the strict parser.
+                    let blank = text.len().saturating_sub(text.trim_ascii_start().len());
                     if blank < text.len() {
-                        return Err(At::syntax(
-                            at.saturating_add(blank),
-                            format!("text where a tag should stand: {}", excerpt(Some(text))),
-                        ));
+                        let what = match excerpt(Some(text)) {
+                            words if words.is_empty() => "a blank that is not ASCII between tags".to_owned(),
+                            words => format!("text where a tag should stand: {words}"),
+                        };
+                        return Err(At::syntax(at.saturating_add(blank), what));
                     }
                 }
                 found => return Ok(found),

@@ -181,6 +181,11 @@ fn problems(text: &str, out: &mut Vec<LogFact>) {
             return;
         }
     }
+    // tccd asks of every program whether it is Apple's, or another one that has a grant; that it is not is no fault.
+    if text.contains("matchesCodeRequirement") {
+        out.push(LogFact::Noise { why: "tccd asked whether a program is one that it knows" });
+        return;
+    }
     // `NSOSStatusErrorDomain Code=-67062`, `(-67061)`, `error -67054`.
     for mark in ["Code=-6", "(-6", "error -6", "status -6", "status: -6", "OSStatus -6", "error: -6"] {
         let code = text.split_once(mark).and_then(|(_, rest)| number(rest)).filter(|tail| (6990..=7072).contains(tail));

@@ -26,7 +26,14 @@ pub(super) fn is_one(text: &str) -> bool {
     let has = |word: &str| memchr::memmem::find(text.as_bytes(), word.as_bytes()).is_some();
     // A log that lost its head is known by the members of an issue.
     let issue = has("\"severity\"") && (has("\"issues\"") || has("\"docUrl\"") || has("\"message\"") && has("\"architecture\""));
-    text.len() <= MAX_BYTES && (has("\"logFormatVersion\"") || issue)
+    text.len() <= MAX_BYTES && (has("\"logFormatVersion\"") || issue || is_piece(text))
+}
+
+/// One issue that lost its head: its path and its message, which is one of the service's.
+fn is_piece(text: &str) -> bool {
+    let has = |word: &str| memchr::memmem::find(text.as_bytes(), word.as_bytes()).is_some();
+    let said = |line: &str| line.contains("\"message\"") && SENTENCES.iter().any(|sentence| line.contains(sentence));
+    !has("\"severity\"") && has("\"path\"") && has("\"message\"") && text.lines().any(said)
 }
 
 /// The issues of the logs in a cleaned text; `original` has the same lines and is quoted.
@@ -34,10 +41,11 @@ pub(super) fn read(cleaned: &str, original: &str) -> Vec<LogLine> {
     let mut found = Vec::new();
     let mut at = 0_usize;
     let mut line = 1_u32;
+    let first_member = if is_piece(cleaned) { "\"path\"" } else { "\"severity\"" };
     // An issue is an object with a severity; its brace is found from the key, so that a log without its head is read too.
     while found.len() < MAX_ISSUES {
         let rest = cleaned.get(at..).unwrap_or("");
-        let Some(key) = rest.find("\"severity\"") else { break };
+        let Some(key) = rest.find(first_member) else { break };
         let open = rest
             .get(..key)
             .and_then(|before| before.rfind(['{', '}']))

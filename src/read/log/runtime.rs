@@ -4,7 +4,7 @@ use super::cut::{after, number};
 use super::{LogFact, Proc};
 
 /// (words, engine, goes on without its JIT).
-const MESSAGES: [(&str, &str, bool); 56] = [
+const MESSAGES: [(&str, &str, bool); 57] = [
     ("runtime code generation failed, restricted kernel", "luajit", false),
     // V8 checks that a refused mprotect failed for lack of memory (12); the hardened runtime gives another errno.
     ("Check failed: 12 == (*__error())", "v8", false),
@@ -61,6 +61,8 @@ const MESSAGES: [(&str, &str, bool); 56] = [
     ("before pthread_jit_write_freeze_callbacks_np", "pthread-jit", false),
     ("freeze-late entitlement is missing", "pthread-jit", false),
     ("Too many pthread jit write callbacks", "pthread-jit", false),
+    // MonoMod's frame is in the trace of the exception that the refused mprotect became.
+    ("NativeLibcPlatform.SetMemPerms", "monomod", false),
     ("rpython: failed to allocate machine code", "pypy", false),
     ("allocate some memory for the JIT", "pypy", false),
 ];
@@ -81,11 +83,14 @@ const NAMED: [(&str, &str); 12] = [
     ("dart", "dart"),
 ];
 
+/// Bytes of one object: so little is never what memory lacks when a program starts.
+const SMALL_ALLOCATION: i64 = 4_096;
+
 /// HRESULTs with which CoreCLR reports refused memory: not enough memory (three spellings) and unspecified.
 const CORECLR: [u32; 4] = [0x8007_0008, 0x8007_000c, 0x8007_000e, 0x8000_4005];
 
 /// Faults that a program has by itself.
-const OWN_FAULTS: [&str; 12] = [
+const OWN_FAULTS: [&str; 13] = [
     "Fatal error: Index out of range",
     "Terminating app due to uncaught exception",
     "erminating with uncaught exception",
@@ -93,6 +98,7 @@ const OWN_FAULTS: [&str; 12] = [
     "Unexpectedly found nil",
     "unexpectedly found nil",
     "unrecognized selector sent to",
+    "objc_exception_throw",
     "Error: Cannot find module",
     "panicked at ",
     "Assertion failed:",
@@ -117,6 +123,10 @@ fn engine(text: &str) -> Option<(&'static str, bool)> {
         let named = || NAMED.iter().find(|(word, _)| text.contains(word)).map(|(_, engine)| *engine);
         let engine = if *engine == "unknown" { named().unwrap_or("unknown") } else { *engine };
         return Some((engine, *degrades));
+    }
+    if let Some(bytes) = after(text, "Exhausted heap space, trying to allocate ").and_then(number) {
+        // The Dart VM says this of a refused code page too; then it asked for a few bytes only.
+        return (bytes <= SMALL_ALLOCATION).then_some(("dart", false));
     }
     if text.contains("os::commit_memory(") {
         return commits_executable(text).then_some(("hotspot", false));

@@ -279,6 +279,8 @@ pub(super) fn conclude(context: &Context, facts: &[LogLine]) -> Vec<LogLine> {
         copied(run, context.runs.get(index.saturating_add(1)), &dead, &mut found);
         direct(run, context, facts, &mut found);
         overwritten(run, context, &mut found);
+        changed(index, run, context, &mut found);
+        original_runs(index, run, context, &mut found);
     }
     found
 }
@@ -385,5 +387,45 @@ fn overwritten(run: &Run, context: &Context, found: &mut Vec<LogLine>) {
                 fact: LogFact::Overwritten { file: Some(until(target, "\"").to_owned()) },
             });
         }
+    }
+}
+
+/// A tool warned that it invalidates a file's signature, and the file was then killed without having been signed again.
+fn changed(index: usize, run: &Run, context: &Context, found: &mut Vec<LogLine>) {
+    const WARNING: &str = "will invalidate the code signature in";
+    let Some(rest) = run.output.iter().find_map(|line| after(line, WARNING)) else { return };
+    let file = rest.trim_start_matches([':', ' ']);
+    let file = until(file, " (for architecture").trim();
+    let name = file_name(file);
+    let names = |other: &&Run| other.words.iter().any(|word| file_name(word) == name);
+    for later in context.runs.iter().skip(index.saturating_add(1)).filter(names) {
+        if later.words.iter().any(|word| file_name(word) == "codesign") {
+            return;
+        }
+        if later.output.iter().any(|line| line.contains("Killed: 9") || line.contains("killed ")) {
+            let text = "killed after a tool had changed it and nothing had signed it again".to_owned();
+            let fact = LogFact::CodesignProblem { file: known(file), text, code: Some(-67061) };
+            found.push(LogLine { line: run.line, quote: super::quote_of(&run.quote), fact });
+            return;
+        }
+    }
+}
+
+/// `cp A B`, then B is killed and A runs: the same bytes live in the one place and die in the other.
+fn original_runs(index: usize, run: &Run, context: &Context, found: &mut Vec<LogLine>) {
+    let parts = parts(&run.words);
+    let Some(part) = parts.iter().find(|part| part.first().is_some_and(|word| matches!(word.as_str(), "cp" | "ditto" | "/bin/cp"))) else {
+        return;
+    };
+    let files: Vec<&String> = part.iter().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let [source, target] = files.as_slice() else { return };
+    let starts = |run: &Run, file: &str| program(&run.words) == Some(file) || run.words.first().is_some_and(|word| word.trim_start_matches("./") == file);
+    let later = || context.runs.iter().skip(index.saturating_add(1));
+    let killed = |run: &Run| run.output.iter().any(|line| line.contains("Killed: 9") || line.contains("killed "));
+    let target_dies = later().any(|run| starts(run, target) && killed(run));
+    let source_runs = later().find(|run| starts(run, source) && !failed(&run.output) && run.output.iter().any(|line| !line.is_empty()));
+    if let Some(place) = source_runs.filter(|_| target_dies) {
+        let fact = LogFact::WorksWhen { how: WorksHow::Copied, file: Some((*source).clone()) };
+        found.push(LogLine { line: place.line, quote: super::quote_of(&place.quote), fact });
     }
 }
