@@ -374,6 +374,11 @@ impl Searcher {
         self.automaton.find(rest).map(|hit| at.saturating_add(hit.start()))
     }
 
+    /// The same in bytes that need not be text.
+    pub fn next_in(&self, bytes: &[u8], at: usize) -> Option<usize> {
+        self.automaton.find(bytes.get(at..)?).map(|hit| at.saturating_add(hit.start()))
+    }
+
     /// Families of all words in a line.
     pub fn families(&self, line: &str) -> Families {
         let hits = self.automaton.find_iter(line).filter_map(|hit| self.families.get(hit.pattern().as_usize()));
