@@ -131,10 +131,14 @@ impl<'a> Pass<'a> {
             if read.is_err() {
                 self.next.store(self.shared.len(), Ordering::Relaxed);
             }
-            let joined: Vec<_> = helpers.into_iter().map(|helper| helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect();
+            let joined: Vec<_> =
+                helpers.into_iter().map(|helper| helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect();
             read?;
             for other in joined {
-                checks.iter_mut().zip(other?).for_each(|(check, other)| check.iter_mut().zip(other).for_each(|(check, other)| check.merge(other)));
+                checks
+                    .iter_mut()
+                    .zip(other?)
+                    .for_each(|(check, other)| check.iter_mut().zip(other).for_each(|(check, other)| check.merge(other)));
             }
             Ok(())
         });

@@ -58,7 +58,13 @@ pub(super) fn read_path(system: &dyn System, path: &Path, cancel: &AtomicBool, g
         gaps.push(Gap { path: name.as_str().into(), why: format!("longer than {} MiB: the rest was not read", MAX_TEXT >> 20) });
     }
     if let Some(lines) = long_log(&*file, path, cancel)? {
-        return Ok(EvidenceText { source: name, path: Some(path.to_path_buf()), kind: "log", facts: TextFacts::Log(lines), also: Vec::new() });
+        return Ok(EvidenceText {
+            source: name,
+            path: Some(path.to_path_buf()),
+            kind: "log",
+            facts: TextFacts::Log(lines),
+            also: Vec::new(),
+        });
     }
     let mut bytes = Vec::new();
     each_step(&*file, path, file.len().min(MAX_TEXT), cancel, &mut |step| {

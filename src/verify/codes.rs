@@ -82,6 +82,7 @@ pub const RULES: &[Rule] = &[
     incomplete("bundle-not-sealed", -67056),
     defect("seal-unreadable", -67055),
     defect("seal-entry-malformed", -67055),
+    incomplete("code-not-signed", -67062),
     incomplete("main-executable-missing", -67029),
     incomplete("main-executable-not-code", -67062),
     incomplete("nested-code-is-no-code", -67062),

@@ -22,7 +22,7 @@ use crate::read::requirement::{Requirement, Verdict};
 pub fn verify(evidence: &Evidence) -> Vec<Finding> {
     let slices = evidence.images.iter().flat_map(|image| slice::verify(image, evidence.examined_at));
     let seals = evidence.seals.iter().flat_map(|check| seal::verify(check, evidence));
-    let uncompared = unread::programs(evidence).into_iter().chain(unread::files(evidence));
+    let uncompared = unread::unsigned(evidence).into_iter().chain(unread::programs(evidence)).chain(unread::files(evidence));
     slices.chain(seal::unsealed_bundles(evidence)).chain(seals).chain(uncompared).collect()
 }
 

@@ -19,15 +19,8 @@ const MAX_LINE: usize = 64 << 10;
 const MAX_KEPT: usize = 32 << 20;
 
 /// Words of crash reports and notary logs in JSON, and what colours a word: where one stands, the text is read as a whole.
-const WHOLE: &[&str] = &[
-    "\u{1b}",
-    "\"bug_type\"",
-    "\"procName\"",
-    "\"termination\"",
-    "\u{201c}procName\u{201d}",
-    "\"severity\"",
-    "\"logFormatVersion\"",
-];
+const WHOLE: &[&str] =
+    &["\u{1b}", "\"bug_type\"", "\"procName\"", "\"termination\"", "\u{201c}procName\u{201d}", "\"severity\"", "\"logFormatVersion\""];
 
 /// A log under way. Feed it the bytes, then ask what it says.
 #[derive(Default)]
@@ -87,12 +80,11 @@ impl Condenser {
     /// Looks through the lines that are not decided yet; all of them are complete, or the text has ended.
     fn look(&mut self) {
         let window = std::mem::take(&mut self.window);
-        let searcher = keywords::searcher();
         let new = window.get(self.decided..).unwrap_or_default();
         self.has_failed |= words().is_match(new);
         let mut at = self.decided;
         let mut done = 0_usize;
-        while let Some(hit) = searcher.next_in(&window, at) {
+        while let Some(hit) = keywords::next_in(&window, at) {
             let start = window.get(..hit).and_then(|before| memchr::memrchr(b'\n', before)).map_or(0, |end| end.saturating_add(1));
             let end = memchr::memchr(b'\n', window.get(hit..).unwrap_or_default())
                 .map_or(window.len(), |end| hit.saturating_add(end).saturating_add(1));
@@ -168,7 +160,8 @@ mod tests {
     use super::*;
     use crate::read::log;
 
-    const BUSY: &str = "2026-03-02 10:14:22.000000+0100 0x1 Default 0x0 300 0 process1: (Network) [com.apple.network:connection] connected\n";
+    const BUSY: &str =
+        "2026-03-02 10:14:22.000000+0100 0x1 Default 0x0 300 0 process1: (Network) [com.apple.network:connection] connected\n";
     const KILLED: &str = "2026-03-02 10:14:22.000000+0100 0x1 Default 0x0 0 0 kernel: CODE SIGNING: process 4711[Lumaplay]: rejecting invalid page at address 0x10a2f1000 from offset 0x0 in file \"<nil>\" (cs_mtime:0.0 == mtime:0.0) (signed:0 validated:0 tainted:0 nx:0 wpmapped:0 dirty:1 depth:0)\n";
 
     fn condensed(text: &[u8], step: usize) -> Option<Vec<LogLine>> {
