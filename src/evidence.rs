@@ -198,6 +198,9 @@ pub struct SealCounts {
     pub malformed: u64,
 }
 
+/// Most paths in [`Evidence::files`].
+pub const MAX_FILES: usize = 200_000;
+
 /// Nested code as its outer seal names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedCode {
@@ -211,6 +214,9 @@ pub struct SealedCode {
     pub is_missing: bool,
     /// It may be missing.
     pub optional: bool,
+    /// It is a script: its signature lies in extended attributes, which copies lose.
+    #[serde(default)]
+    pub is_script: bool,
 }
 
 /// One difference between a seal and what is there.

@@ -91,6 +91,9 @@ fn main() -> ExitCode {
         line.must += usize::from(change.expected != Expected::Counted);
         line.right += usize::from(change.expected != Expected::Counted && is_right);
         line.by_face += usize::from(is_right && !is_found);
+        if is_right && !is_found {
+            println!("--only {index}: no finding, only words: {}: {} ({})\n  found {new:?}", bundle.name, change.words, change.class);
+        }
         let is_face_right = match (&said, &change.expected) {
             (Some((status, _)), Expected::Nothing) => *status == 0,
             (Some((status, _)), Expected::Reported(_)) => *status != 0,

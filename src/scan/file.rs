@@ -3,22 +3,23 @@
 use super::Meter;
 use super::bundle::Found;
 use super::digest::{self, Digests, Hasher, Wanted, WholeFile};
-use super::strings::{self, StringSearch};
-use crate::evidence::{DirectoryCheck, Gap, Image, SignatureFacts, Signed, StringHit};
+use super::queue::Spare;
+use super::stream::{self, Place};
+use crate::evidence::{DirectoryCheck, Gap, Image, SignatureFacts, Signed};
 use crate::read::callsites;
 use crate::read::cms::{self, Signer, SignerKind, TrustAnchors};
 use crate::read::fixups;
 use crate::read::macho::{self, FileType, MachO};
 use crate::read::requirement::{self, Op, Requirement};
-use crate::read::signature::{self, CodeDirectory, CodeSignatureFlags, PageCheck, PageResult, Signature};
+use crate::read::signature::{self, CodeDirectory, CodeSignatureFlags, PageResult, Signature};
 use crate::read::source::Window;
 use crate::read::{ReadError, Source};
 use crate::system::{EntryKind, OpenFile, System};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Bytes read at once.
-pub(super) const STEP: u64 = 1 << 20;
+/// Bytes read at once: what is read is hashed before it leaves the cache of the processor.
+pub(super) const STEP: u64 = 1 << 18;
 /// Slices of one file that are read; the format allows many more, no tool makes them.
 const MAX_SLICES: usize = 32;
 /// Faults of one slice that become gaps.
@@ -34,6 +35,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) signatures_only: bool,
     pub(super) cancel: &'a AtomicBool,
     pub(super) meter: &'a Meter<'a>,
+    /// Threads that no file needs any more.
+    pub(super) spare: &'a Spare,
 }
 
 /// What was read of one file.
@@ -110,7 +113,8 @@ pub(super) fn scan(path: &Path, wanted: Option<Wanted>, around: &Surroundings<'_
     let is_thin = matches!(slices.slices.as_slice(), [slice] if slice.offset == 0 && slice.size == source.len());
     let mut whole = wanted.filter(|_| is_thin).map(WholeFile::new);
     for (index, slice) in slices.slices.iter().enumerate().take(MAX_SLICES) {
-        let Some(window) = Window::new(&source, slice.offset, slice.size) else {
+        let place = Place { source: &source, start: slice.offset, size: slice.size };
+        let Some(window) = place.window() else {
             scanned.unread(path, format!("slice {index} leaves the file"));
             continue;
         };
@@ -119,7 +123,7 @@ pub(super) fn scan(path: &Path, wanted: Option<Wanted>, around: &Surroundings<'_
             // Symbols for a debugger, never loaded as code.
             Ok(macho) if macho.file_type == FileType::Dsym => {}
             Ok(macho) => {
-                let mut image = scanned.slice(path, &window, macho, &mut whole, around);
+                let mut image = scanned.slice(path, (place, &window), macho, &mut whole, around);
                 image.slice = index;
                 image.universal = slices.universal;
                 image.quarantine.clone_from(&quarantine);
@@ -158,7 +162,14 @@ impl Scanned {
         }
     }
 
-    fn slice(&mut self, path: &Path, window: &Window<'_>, macho: MachO, whole: &mut Option<WholeFile>, around: &Surroundings<'_>) -> Image {
+    fn slice(
+        &mut self,
+        path: &Path,
+        (place, window): (Place<'_>, &Window<'_>),
+        macho: MachO,
+        whole: &mut Option<WholeFile>,
+        around: &Surroundings<'_>,
+    ) -> Image {
         let (bindings, calls) = if around.signatures_only {
             Default::default()
         } else {
@@ -172,7 +183,7 @@ impl Scanned {
         let main_of = around.bundles.iter().rposition(|found| found.bundle.executable.as_deref() == Some(path));
         let bundle = around.bundles.iter().rposition(|found| path.starts_with(&found.bundle.path));
         let mut signed = sign(window, &macho, around.anchors);
-        let (streamed, digests) = stream(window, &macho, directories(&signed), whole.take(), around.signatures_only);
+        let (streamed, digests) = stream::stream(place, &macho, directories(&signed), whole.take(), around);
         self.whole = self.whole.or(digests);
         self.gaps
             .extend(streamed.gaps.into_iter().map(|why| Gap { path: path.to_path_buf(), why: format!("{}: {why}", macho.arch.name()) }));
@@ -308,78 +319,6 @@ fn signer(signature: &Signature, anchors: &TrustAnchors) -> Signer {
         signer.team = directory.and_then(|directory| directory.team.clone());
     }
     signer
-}
-
-/// What one pass over a slice gives.
-#[derive(Default)]
-struct Streamed {
-    /// For each directory; `None` when its pages were not compared.
-    pages: Vec<Option<PageResult>>,
-    strings: Vec<StringHit>,
-    gaps: Vec<String>,
-}
-
-/// Feeds the page checks of all directories, the digests of the whole file when they are wanted, and with the constant sections the string search, in file
-/// order, at most 1 MiB at once.
-fn stream(
-    window: &Window<'_>,
-    macho: &MachO,
-    directories: &[CodeDirectory],
-    mut whole: Option<WholeFile>,
-    signatures_only: bool,
-) -> (Streamed, Option<Digests>) {
-    let mut streamed = Streamed::default();
-    let mut checks: Vec<Option<PageCheck>> = directories.iter().map(PageCheck::new).collect();
-    if checks.iter().any(Option::is_none) {
-        streamed.gaps.push("the pages were not compared: digest or page size of the signature is not one that macOS accepts".into());
-    }
-    let compared = directories.iter().zip(&checks).filter(|(_, check)| check.is_some());
-    let pages_end = compared.map(|(directory, _)| directory.code_limit.min(window.len())).max().unwrap_or(0);
-    let pages_end = if whole.is_some() { window.len() } else { pages_end };
-    let searched = if signatures_only { Vec::new() } else { strings::sections(macho) };
-    let sections: Vec<(u64, u64)> = searched.into_iter().map(|(at, size)| (at, at.saturating_add(size).min(window.len()))).collect();
-    let mut search = StringSearch::new();
-    let rest = sections.iter().map(|&(start, end)| (start.max(pages_end), end));
-    let mut buffer = vec![0; usize::try_from(STEP.min(window.len())).unwrap_or(0)];
-    for (start, end) in std::iter::once((0, pages_end)).chain(rest) {
-        let mut offset = start;
-        while offset < end {
-            let count = usize::try_from(STEP.min(end - offset)).unwrap_or(0);
-            let Some(bytes) = buffer.get_mut(..count) else { break };
-            if let Err(error) = window.read_at(offset, bytes) {
-                streamed.gaps.push(format!("could not be read to its end: {error}"));
-                streamed.pages = vec![None; directories.len()];
-                streamed.strings = search.finish();
-                return (streamed, None);
-            }
-            if offset < pages_end {
-                checks.iter_mut().flatten().for_each(|check| check.feed(bytes));
-                whole.iter_mut().for_each(|whole| whole.update(bytes));
-            }
-            feed(&mut search, &sections, offset, bytes);
-            offset += count as u64;
-        }
-    }
-    streamed.pages = checks.into_iter().map(|check| check.map(PageCheck::finish)).collect();
-    streamed.strings = search.finish();
-    (streamed, whole.map(WholeFile::finish))
-}
-
-/// Gives the search what of `bytes` lies in a section.
-fn feed(search: &mut StringSearch, sections: &[(u64, u64)], offset: u64, bytes: &[u8]) {
-    let end = offset + bytes.len() as u64;
-    let first = sections.partition_point(|section| section.1 <= offset);
-    for &(section_start, section_end) in sections.iter().skip(first).take_while(|section| section.0 < end) {
-        let from = section_start.max(offset);
-        let to = section_end.min(end);
-        let part = usize::try_from(from - offset).ok().zip(usize::try_from(to.saturating_sub(offset)).ok());
-        if let Some(part) = part.and_then(|(from, to)| bytes.get(from..to)) {
-            search.feed(from, part);
-        }
-        if section_end <= end {
-            search.end_section();
-        }
-    }
 }
 
 /// Slot −1 of every directory against the section `__TEXT,__info_plist`. `None` when the slot is empty or there is no such section.

@@ -13,19 +13,21 @@ mod reports;
 mod script;
 mod seal;
 mod single;
+mod stream;
 pub mod strings;
 mod target;
 mod texts;
 mod walk;
 
-use crate::evidence::{Evidence, EvidenceText, Gap, Image, Script, Target, TargetKind};
+use crate::evidence::{Evidence, EvidenceText, Gap, Image, MAX_FILES, Script, Target, TargetKind};
 use crate::read::cms::TrustAnchors;
 use crate::read::macho::Arch;
 use crate::system::{EntryKind, System};
 use bundle::Found;
 use digest::{Digests, Wanted};
 use file::{Head, Scanned, Surroundings};
-use std::collections::HashMap;
+use queue::Spare;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -33,8 +35,6 @@ use target::Goal;
 use thiserror::Error;
 use walk::Seen;
 
-/// Paths of files that are kept for fingerprints.
-const MAX_FILES: usize = 200_000;
 /// Rounds in which files opened by name are added to a single Mach-O.
 const MAX_ROUNDS: usize = 4;
 /// Scripts that are read.
@@ -443,7 +443,9 @@ impl Run<'_> {
         evidence.gaps.extend(gaps);
         evidence.unread.extend(unread);
         evidence.unread.sort();
-        let (seals, gaps) = plan.finish(&digests);
+        let (mut seals, gaps) = plan.finish(&digests);
+        let known: HashSet<&PathBuf> = scripts.iter().collect();
+        seals.iter_mut().flat_map(|check| &mut check.nested).for_each(|sealed| sealed.is_script = known.contains(&sealed.path));
         evidence.seals = seals;
         evidence.gaps.extend(gaps);
         let scripts = scripts.into_iter().map(|path| (role(&path), path)).filter(|(role, _)| *role != Role::Data);
@@ -464,7 +466,7 @@ impl Run<'_> {
     fn sort_files(&self, root: &Path, seen: &Seen, gaps: &mut Vec<Gap>) -> Result<Sorted, ScanError> {
         let files: Vec<(&PathBuf, u64)> = seen.files.iter().map(|(path, size)| (path, *size)).filter(|(_, size)| *size > 2).collect();
         let head = |(path, _): &(&PathBuf, u64)| file::head(self.system, &root.join(path));
-        let heads = queue::run(self.system.threads(), &files, self.cancel, head).ok_or(ScanError::Cancelled)?;
+        let heads = queue::run(self.system.threads(), &Spare::default(), &files, self.cancel, head).ok_or(ScanError::Cancelled)?;
         let mut sorted = Sorted::default();
         for ((path, size), head) in files.into_iter().zip(heads) {
             match head.and_then(|head| head) {
@@ -492,11 +494,12 @@ impl Run<'_> {
     ) -> Result<Read, ScanError> {
         let total = images.len();
         let mut work: Vec<Work> = images.into_iter().map(|(path, size)| Work { path, size, is_image: true }).collect();
-        let known: std::collections::HashSet<PathBuf> = work.iter().map(|work| work.path.clone()).collect();
+        let known: HashSet<PathBuf> = work.iter().map(|work| work.path.clone()).collect();
         let sealed = wanted.keys().filter(|path| !known.contains(*path));
         work.extend(sealed.map(|path| Work { path: path.clone(), size: seen.files.get(path).copied().unwrap_or(0), is_image: false }));
         work.sort_by(|a, b| (b.size, &a.path).cmp(&(a.size, &b.path)));
         self.meter.update(|progress| progress.images_total = total);
+        let spare = Spare::default();
         let around = Surroundings {
             system: self.system,
             root,
@@ -505,6 +508,7 @@ impl Run<'_> {
             signatures_only: self.request.signatures_only,
             cancel: self.cancel,
             meter: self.meter,
+            spare: &spare,
         };
         let one = |work: &Work| {
             let wanted = wanted.get(&work.path).copied();
@@ -516,7 +520,7 @@ impl Run<'_> {
             self.meter.update(|progress| progress.images_done += 1);
             scanned
         };
-        let done = queue::run(self.system.threads(), &work, self.cancel, one).ok_or(ScanError::Cancelled)?;
+        let done = queue::run(self.system.threads(), &spare, &work, self.cancel, one).ok_or(ScanError::Cancelled)?;
         let mut read = Read::default();
         for (work, scanned) in work.into_iter().zip(done) {
             match scanned {

@@ -356,8 +356,10 @@ impl Work<'_> {
                         self.sideband(&path);
                     }
                     if self.check.nested.len() < MAX_NESTED {
-                        let code =
-                            SealedCode { path, cdhash: *cdhash, requirement: requirement.clone(), is_missing, optional: entry.optional };
+                        let requirement = requirement.clone();
+                        let optional = entry.optional;
+                        // Which files are scripts is known to whoever has read their first bytes.
+                        let code = SealedCode { path, cdhash: *cdhash, requirement, is_missing, optional, is_script: false };
                         self.check.nested.push(code);
                     }
                     continue;

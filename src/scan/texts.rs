@@ -4,9 +4,9 @@ use super::ScanError;
 use crate::casefile;
 use crate::evidence::{EvidenceText, Gap, TextFacts};
 use crate::read::crash;
-use crate::read::log::{self, TextKind};
+use crate::read::log::{self, Condenser, LogLine, TextKind};
 use crate::read::{entitlements, info_plist};
-use crate::system::{EntryKind, System};
+use crate::system::{EntryKind, OpenFile, System};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,11 @@ const MAX_INPUT: usize = 64 << 20;
 /// Most of one text that is read, in bytes.
 const MAX_TEXT: u64 = 256 << 20;
 /// Bytes read at once.
-const STEP: usize = 1 << 20;
+const STEP: usize = 1 << 18;
+/// A log from this length on is read line by line; shorter ones are held.
+const LONG: u64 = 8 << 20;
+/// What a long text is shows in its beginning.
+const HEAD: u64 = 1 << 20;
 
 /// Reads all texts of a request: files first, then what was given in memory.
 pub(super) fn read(
@@ -49,11 +53,65 @@ pub(super) fn read_path(system: &dyn System, path: &Path, cancel: &AtomicBool, g
         return Ok(recognise("stdin", None, &bytes));
     }
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    let bytes = read_file(system, path, &name, cancel, gaps)?;
+    let file = open(system, path)?;
+    if file.len() > MAX_TEXT {
+        gaps.push(Gap { path: name.as_str().into(), why: format!("longer than {} MiB: the rest was not read", MAX_TEXT >> 20) });
+    }
+    if let Some(lines) = long_log(&*file, path, cancel)? {
+        return Ok(EvidenceText {
+            source: name,
+            path: Some(path.to_path_buf()),
+            kind: "log",
+            facts: TextFacts::Log(lines),
+            also: Vec::new(),
+        });
+    }
+    let mut bytes = Vec::new();
+    each_step(&*file, path, file.len().min(MAX_TEXT), cancel, &mut |step| {
+        bytes.extend_from_slice(step);
+        true
+    })?;
     Ok(recognise(&name, Some(path.to_path_buf()), &bytes))
 }
 
-fn read_file(system: &dyn System, path: &Path, name: &str, cancel: &AtomicBool, gaps: &mut Vec<Gap>) -> Result<Vec<u8>, ScanError> {
+/// What a long log says, read line by line. `None` when the file is short, something else than a log, or must be read as a whole.
+fn long_log(file: &dyn OpenFile, path: &Path, cancel: &AtomicBool) -> Result<Option<Vec<LogLine>>, ScanError> {
+    if file.len() < LONG {
+        return Ok(None);
+    }
+    let mut head = Vec::new();
+    each_step(file, path, HEAD, cancel, &mut |step| {
+        head.extend_from_slice(step);
+        true
+    })?;
+    if !is_plain_log(&head) {
+        return Ok(None);
+    }
+    drop(head);
+    let mut condenser = Condenser::default();
+    let mut is_first = true;
+    let is_whole = each_step(file, path, file.len().min(MAX_TEXT), cancel, &mut |step| {
+        let step = if std::mem::take(&mut is_first) { step.strip_prefix(b"\xef\xbb\xbf").unwrap_or(step) } else { step };
+        condenser.feed(step)
+    })?;
+    Ok(if is_whole { condenser.finish() } else { None })
+}
+
+/// By its beginning a log, and nothing that has a reader of its own.
+fn is_plain_log(head: &[u8]) -> bool {
+    let is_wide = head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]);
+    let is_binary = head.iter().take(4096).any(|byte| *byte == 0);
+    let is_blank = head.iter().all(u8::is_ascii_whitespace);
+    !is_wide
+        && !is_binary
+        && !is_blank
+        && !casefile::looks_like_case(head)
+        && log::kind_of(head) == TextKind::Log
+        && !entitlements::looks_like_plist(head)
+        && !crash::looks_like_crash(&decode(head))
+}
+
+fn open(system: &dyn System, path: &Path) -> Result<Box<dyn OpenFile>, ScanError> {
     let real = system.canonical(path).map_err(|error| ScanError::io(path, error))?;
     match system.entry(&real).map_err(|error| ScanError::io(path, error))? {
         EntryKind::File(_) => {}
@@ -62,24 +120,31 @@ fn read_file(system: &dyn System, path: &Path, name: &str, cancel: &AtomicBool, 
         }
         _ => return Err(ScanError::refused(path, "a FIFO, socket or device is not opened: pipe the text in and name it `-`")),
     }
-    let file = system.open(&real).map_err(|error| ScanError::io(path, error))?;
-    if file.len() > MAX_TEXT {
-        gaps.push(Gap { path: name.into(), why: format!("longer than {} MiB: the rest was not read", MAX_TEXT >> 20) });
-    }
-    let size = usize::try_from(file.len().min(MAX_TEXT)).unwrap_or(0);
-    let mut bytes = Vec::new();
-    let mut buffer = vec![0; STEP.min(size)];
-    while bytes.len() < size {
+    system.open(&real).map_err(|error| ScanError::io(path, error))
+}
+
+/// Reads the first `size` bytes in steps, until the file ends or `take` wants no more: then false.
+fn each_step(
+    file: &dyn OpenFile,
+    path: &Path,
+    size: u64,
+    cancel: &AtomicBool,
+    take: &mut dyn FnMut(&[u8]) -> bool,
+) -> Result<bool, ScanError> {
+    let mut buffer = vec![0; STEP.min(usize::try_from(size.min(file.len())).unwrap_or(STEP))];
+    let mut done = 0;
+    while done < size {
         if cancel.load(Ordering::Relaxed) {
             return Err(ScanError::Cancelled);
         }
-        let wanted = buffer.len().min(size - bytes.len());
-        match file.read_at(bytes.len() as u64, &mut buffer[..wanted]).map_err(|error| ScanError::io(path, error))? {
+        let wanted = buffer.len().min(usize::try_from(size - done).unwrap_or(STEP));
+        match file.read_at(done, &mut buffer[..wanted]).map_err(|error| ScanError::io(path, error))? {
             0 => break,
-            count => bytes.extend_from_slice(&buffer[..count]),
+            count if !take(&buffer[..count]) => return Ok(false),
+            count => done += count as u64,
         }
     }
-    Ok(bytes)
+    Ok(true)
 }
 
 /// True when a file given as the target is evidence, by its content.
@@ -200,6 +265,21 @@ mod tests {
         let request = Request { texts: vec!["/r/none.ips".into()], ..Request::default() };
         let error = read_all(&FakeSystem::new(), &request).0.unwrap_err().to_string();
         assert!(error.starts_with("/r/none.ips: "), "{error}");
+    }
+
+    #[test]
+    fn a_long_log_says_the_same_read_line_by_line() {
+        let busy = "process1: (Network) [com.apple.network:connection] connected\n".repeat(1_000);
+        let killed = "kernel: CODE SIGNING: process 77[Demo]: rejecting invalid page at address 0x1000 from offset 0x0 in file \"<nil>\"\n";
+        let text = format!("\u{feff}{}{killed}{busy}", busy.repeat(140));
+        assert!(text.len() as u64 > LONG);
+        let system = FakeSystem::new().file("/r/long.log", text.as_str()).file("/r/colour.log", format!("{text}\u{1b}[0m\n").as_str());
+        let request = Request { texts: vec!["/r/long.log".into(), "/r/colour.log".into()], ..Request::default() };
+        let texts = read_all(&system, &request).0.unwrap();
+        let TextFacts::Log(lines) = &texts[0].facts else { panic!("{}", texts[0].kind) };
+        assert_eq!((lines.len(), lines[0].line), (1, 140_001));
+        assert_eq!((texts[0].kind, &texts[0].facts), (texts[1].kind, &texts[1].facts));
+        assert_eq!(texts[0].facts, recognise("long.log", None, text.as_bytes()).facts);
     }
 
     #[test]

@@ -38,6 +38,11 @@ const fn strict(id: &'static str, code: i32) -> Rule {
     Rule { id, code: Some(code), fails: Fails::Strict, kind: Kind::Lint, severity: Severity::Warning }
 }
 
+/// `codesign` fails, and yet the bytes do not prove what macOS refused: something to compare is not there.
+const fn incomplete(id: &'static str, code: i32) -> Rule {
+    Rule { id, code: Some(code), fails: Fails::Always, kind: Kind::Lint, severity: Severity::Warning }
+}
+
 const fn lint(id: &'static str, severity: Severity) -> Rule {
     Rule { id, code: None, fails: Fails::Never, kind: Kind::Lint, severity }
 }
@@ -74,9 +79,13 @@ pub const RULES: &[Rule] = &[
     defect("page-digest-not-accepted", -67000),
     defect("page-does-not-match", -67061),
     defect("seal-does-not-match", -67023),
-    Rule { fails: Fails::Always, kind: Kind::Lint, severity: Severity::Warning, ..defect("bundle-not-sealed", -67056) },
+    incomplete("bundle-not-sealed", -67056),
     defect("seal-unreadable", -67055),
     defect("seal-entry-malformed", -67055),
+    incomplete("code-not-signed", -67062),
+    incomplete("main-executable-missing", -67029),
+    incomplete("main-executable-not-code", -67062),
+    incomplete("nested-code-is-no-code", -67062),
     defect("nested-code-unsigned", -67062),
     defect("nested-code-does-not-match", -67021),
     defect("nested-code-not-sealed", -67054),
@@ -86,6 +95,7 @@ pub const RULES: &[Rule] = &[
     defect("sealed-file-changed-kind", -67054),
     defect("sealed-file-missing", -67054),
     defect("nested-code-missing", -67054),
+    incomplete("file-not-read", -67060),
     strict("seal-has-custom-rules", -67013),
     strict("seal-is-weak", -67007),
     strict("data-after-signature", -67010),

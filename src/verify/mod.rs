@@ -11,17 +11,19 @@ mod requirement;
 mod seal;
 mod signer;
 mod slice;
+mod unread;
 
 use crate::evidence::{Evidence, Image, SealCheck, SignatureFacts};
 use crate::finding::{Confidence, Finding, Location, Proof};
 use crate::read::macho::Arch;
 use crate::read::requirement::{Requirement, Verdict};
 
-/// Faults of signatures and seals: of every slice, then of every bundle, in order.
+/// Faults of signatures and seals: of every slice, then of every bundle, in order; last what could not be compared.
 pub fn verify(evidence: &Evidence) -> Vec<Finding> {
     let slices = evidence.images.iter().flat_map(|image| slice::verify(image, evidence.examined_at));
     let seals = evidence.seals.iter().flat_map(|check| seal::verify(check, evidence));
-    slices.chain(seal::unsealed_bundles(evidence)).chain(seals).collect()
+    let uncompared = unread::unsigned(evidence).into_iter().chain(unread::programs(evidence)).chain(unread::files(evidence));
+    slices.chain(seal::unsealed_bundles(evidence)).chain(seals).chain(uncompared).collect()
 }
 
 /// Faults of one piece of code, a file or a bundle's main executable: of its slices, and whether it is sealed at all.

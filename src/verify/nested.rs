@@ -16,6 +16,11 @@ pub(super) fn verify(check: &SealCheck, sealed: &SealedCode, evidence: &Evidence
     let proof = |quote: &str| vec![seen(&source, quote)];
     let one = |id: &'static str, words: &str, proof: Vec<Proof>| Some(finding(id, &subject, None, format!("{name} {words}"), proof));
     let images = images(evidence, &sealed.path);
+    let is_file = evidence.files.binary_search(&sealed.path).is_ok();
+    if images.is_empty() && is_file && !sealed.is_script && !evidence.unread.contains(&sealed.path) {
+        let words = "is sealed as nested code, and is neither Mach-O code nor a script: it may be empty or damaged";
+        return one("nested-code-is-no-code", words, proof(&sealed.requirement));
+    }
     if images.is_empty() {
         let words = "is sealed as nested code, and no signature of it could be read here (a script keeps it in extended attributes)";
         return one("nested-code-not-judged", words, proof(&sealed.requirement));

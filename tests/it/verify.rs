@@ -360,6 +360,17 @@ const OF_CODE: &[Change] = &[
         },
         &[("signature-unreadable", HELPER)],
     ),
+    (
+        "a slice that is cut off",
+        |root| {
+            let bytes = fs::read(root.join(MAIN)).unwrap();
+            write(root, MAIN, &bytes[..bytes.len() / 4 * 3]);
+        },
+        &[("file-not-read", MAIN)],
+    ),
+    ("no program", |root| fs::remove_file(root.join(MAIN)).unwrap(), &[("main-executable-missing", MAIN)]),
+    ("an empty program", |root| write(root, MAIN, ""), &[("main-executable-not-code", MAIN)]),
+    ("nested code that is none any more", |root| write(root, BRUSH, "text"), &[("nested-code-is-no-code", BRUSH)]),
 ];
 
 const OF_SEAL: &[Change] = &[

@@ -4,6 +4,7 @@
 
 mod amfi;
 mod codesign;
+mod condense;
 mod cut;
 mod dyld;
 mod kernel;
@@ -18,6 +19,7 @@ mod tcc;
 
 use super::Word;
 use super::crash::{self, CrashReport, clean};
+pub use condense::Condenser;
 use reader::{Context, Following, Run, quote_of};
 use serde::{Deserialize, Serialize};
 

@@ -4,6 +4,7 @@ use super::{CodeDirectory, HashType};
 use crate::read::{ReadError, Source};
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
+use sha2::digest::Reset;
 use sha2::{Digest as _, Sha256, Sha384};
 
 /// Indexes of bad pages that are kept.
@@ -11,15 +12,19 @@ const MAX_BAD: usize = 4_096;
 /// Bytes read at once.
 const CHUNK: u64 = 1 << 20;
 
-/// Checks the pages of one slice against the chosen directory, fed in order. Bytes beyond the code limit are ignored.
-pub struct PageCheck {
-    expected: Vec<Vec<u8>>,
+/// Checks the pages of one slice against a directory, fed in order from the start or from where [`PageCheck::seek`] says. Bytes beyond the code limit are
+/// ignored. Several checks may share the work: together they are fed every page once, then merged.
+pub struct PageCheck<'a> {
+    expected: &'a [Vec<u8>],
     digest: Digest,
     page_bytes: u64,
     code_limit: u64,
-    /// Bytes fed so far, up to the code limit.
-    fed: u64,
-    result: PageResult,
+    /// Where the next byte lies, up to the code limit.
+    at: u64,
+    /// Pages that were fed to their end.
+    compared: u64,
+    bad_count: u64,
+    bad: Vec<u64>,
 }
 
 /// Outcome of a page check.
@@ -60,6 +65,14 @@ impl Digest {
         }
     }
 
+    fn reset(&mut self) {
+        match self {
+            Digest::Sha1(state) => Reset::reset(state),
+            Digest::Sha256(state) | Digest::Sha256Truncated(state) => Reset::reset(state),
+            Digest::Sha384(state) => Reset::reset(state.as_mut()),
+        }
+    }
+
     /// Whether what was fed has the digest `expected`; starts anew.
     fn matches(&mut self, expected: &[u8]) -> bool {
         match self {
@@ -71,69 +84,76 @@ impl Digest {
     }
 }
 
-impl PageCheck {
+impl<'a> PageCheck<'a> {
     /// A check for `directory`; `None` when its digest or page size is not one the kernel accepts (4 KiB or 16 KiB; no paging at all is
     /// refused with `disallowing unsupported code signature page shift`, `ubc_subr.c`).
-    pub fn new(directory: &CodeDirectory) -> Option<Self> {
+    pub fn new(directory: &'a CodeDirectory) -> Option<Self> {
         if !matches!(directory.page_size, 12 | 14) {
             return None;
         }
         Some(Self {
-            expected: directory.code_slots.clone(),
+            expected: &directory.code_slots,
             digest: Digest::new(directory.hash_type)?,
             page_bytes: 1_u64.checked_shl(u32::from(directory.page_size))?,
             code_limit: directory.code_limit,
-            fed: 0,
-            result: PageResult::default(),
+            at: 0,
+            compared: 0,
+            bad_count: 0,
+            bad: Vec::new(),
         })
+    }
+
+    /// The next byte fed is the one at `offset`, at which a page begins.
+    pub fn seek(&mut self, offset: u64) {
+        self.at = offset;
+        self.digest.reset();
     }
 
     /// The next bytes of the slice.
     pub fn feed(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
-        while !rest.is_empty() && self.fed < self.code_limit {
-            let in_page = self.fed.checked_rem(self.page_bytes).unwrap_or(0);
-            let room = self.page_bytes.saturating_sub(in_page).min(self.code_limit.saturating_sub(self.fed));
+        while !rest.is_empty() && self.at < self.code_limit {
+            let in_page = self.at.checked_rem(self.page_bytes).unwrap_or(0);
+            let room = self.page_bytes.saturating_sub(in_page).min(self.code_limit.saturating_sub(self.at));
             let take = usize::try_from(room).unwrap_or(usize::MAX).min(rest.len());
             let (now, later) = rest.split_at_checked(take).unwrap_or((rest, &[]));
             self.digest.update(now);
-            self.fed = self.fed.saturating_add(now.len() as u64);
+            let page = self.at.checked_div(self.page_bytes).unwrap_or(0);
+            self.at = self.at.saturating_add(now.len() as u64);
             rest = later;
             if now.len() as u64 == room {
-                self.end_page();
+                self.end_page(page);
             }
         }
     }
 
-    fn end_page(&mut self) {
-        let index = self.result.checked;
+    fn end_page(&mut self, index: u64) {
         let expected = usize::try_from(index).ok().and_then(|index| self.expected.get(index));
-        let matches = self.digest.matches(expected.map(Vec::as_slice).unwrap_or_default());
-        if !matches {
-            self.result.note_bad(index);
+        self.compared = self.compared.saturating_add(1);
+        if !self.digest.matches(expected.map(Vec::as_slice).unwrap_or_default()) {
+            self.bad_count = self.bad_count.saturating_add(1);
+            if self.bad.len() < MAX_BAD {
+                self.bad.push(index);
+            }
         }
-        self.result.checked = index.saturating_add(1);
     }
 
-    /// Indexes of pages that do not match (ascending; missing pages too); at most 4,096 are kept, the count is exact.
+    /// Adds what another check of the same directory found on other pages.
+    pub fn merge(&mut self, other: Self) {
+        self.compared = self.compared.saturating_add(other.compared);
+        self.bad_count = self.bad_count.saturating_add(other.bad_count);
+        self.bad.extend(other.bad);
+        self.bad.sort_unstable();
+        self.bad.truncate(MAX_BAD);
+    }
+
+    /// Indexes of pages that do not match (ascending; missing pages too, which are the last ones); at most 4,096 are kept, the count is exact.
     pub fn finish(mut self) -> PageResult {
         let pages = self.code_limit.div_ceil(self.page_bytes.max(1));
-        let first_missing = self.result.checked;
-        let missing = pages.saturating_sub(first_missing);
-        let kept = missing.min(MAX_BAD.saturating_sub(self.result.bad.len()) as u64);
-        self.result.bad.extend(first_missing..first_missing.saturating_add(kept));
-        self.result.bad_count = self.result.bad_count.saturating_add(missing);
-        self.result.checked = pages;
-        self.result
-    }
-}
-
-impl PageResult {
-    fn note_bad(&mut self, index: u64) {
-        self.bad_count = self.bad_count.saturating_add(1);
-        if self.bad.len() < MAX_BAD {
-            self.bad.push(index);
-        }
+        let missing = pages.saturating_sub(self.compared);
+        let kept = missing.min(MAX_BAD.saturating_sub(self.bad.len()) as u64);
+        self.bad.extend(self.compared..self.compared.saturating_add(kept));
+        PageResult { checked: pages, bad_count: self.bad_count.saturating_add(missing), bad: self.bad }
     }
 }
 

@@ -199,6 +199,23 @@ fn pages_match_however_the_bytes_are_cut() {
 }
 
 #[test]
+fn checks_that_share_the_pages_find_what_one_finds() {
+    let mut changed = code();
+    changed[4100] ^= 1;
+    for bytes in [code(), changed.clone(), changed[..5000].to_vec()] {
+        let directory = chosen();
+        let (first, second) = bytes.split_at(4096);
+        let mut one = PageCheck::new(&directory).unwrap();
+        let mut other = PageCheck::new(&directory).unwrap();
+        other.seek(4096);
+        other.feed(second);
+        one.feed(first);
+        one.merge(other);
+        assert_eq!(one.finish(), check_pages(&bytes, &directory).unwrap());
+    }
+}
+
+#[test]
 fn a_changed_page_and_a_missing_page_are_bad() {
     let mut changed = code();
     changed[4100] ^= 1;
