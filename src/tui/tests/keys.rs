@@ -88,6 +88,7 @@ fn every_practice_app_takes_few_keys() {
 /// The remedies of a documented issue, as they would stand in a report; the least first that may be it.
 fn remedies(scenario: &Scenario) -> Vec<Remedy> {
     let least = scenario.remedies.iter().position(|remedy| remedy.may_be_least && !remedy.needs_new_code);
+    let least = least.or_else(|| scenario.remedies.iter().position(|remedy| !remedy.needs_new_code));
     let remedies = scenario.remedies.iter().enumerate();
     remedies
         .map(|(number, remedy)| Remedy {
@@ -259,7 +260,7 @@ fn message(state: &State, choice: usize, number: usize) -> (Msg, bool) {
             let modifiers = if key.control { KeyModifiers::CONTROL } else { KeyModifiers::NONE };
             (Msg::Key(KeyEvent::new(key.code, modifiers)), key.code == KeyCode::Char('y') && !key.control)
         }
-        choice if choice < table + 2 => {
+        choice if choice < table + 24 => {
             let (column, row) = ((number as u16 * 7) % state.size.0.max(1), (number as u16 * 3) % state.size.1.max(1));
             let event = MouseEvent { kind: MouseEventKind::Down(MouseButton::Left), column, row, modifiers: KeyModifiers::NONE };
             let regions = super::super::update::regions(state);
@@ -267,8 +268,8 @@ fn message(state: &State, choice: usize, number: usize) -> (Msg, bool) {
             let yes = regions.offered.iter().any(|offered| offered.action == Action::Yes && offered.area.contains(point));
             (Msg::Mouse(event), yes)
         }
-        choice if choice == table + 2 => (Msg::Resize(30 + (number as u16 * 13) % 100, 8 + (number as u16 * 5) % 40), false),
-        choice if choice == table + 3 => (Msg::Paste("a paste\u{1b}[2J".into()), false),
+        choice if choice == table + 24 => (Msg::Resize(30 + (number as u16 * 13) % 100, 8 + (number as u16 * 5) % 40), false),
+        choice if choice == table + 25 => (Msg::Paste("a paste\u{1b}[2J".into()), false),
         choice => {
             let name = OFTEN[choice % OFTEN.len()];
             (Msg::Key(event(name)), name == "y")
