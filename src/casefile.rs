@@ -179,7 +179,8 @@ mod tests {
     #[test]
     fn a_cut_or_foreign_file_is_refused_with_words() {
         let bytes = write(&evidence(), &Outcome::default()).unwrap();
-        for end in (0..bytes.len()).step_by(7) {
+        // Without its last line break it is whole.
+        for end in (0..bytes.trim_ascii_end().len()).step_by(7) {
             assert!(read(&bytes[..end]).is_err(), "{end}");
         }
         let newer = String::from_utf8(bytes).unwrap().replace("temper-case/1", "temper-case/9");
