@@ -179,6 +179,7 @@ mod tests {
     #[test]
     fn a_cut_or_foreign_file_is_refused_with_words() {
         let bytes = write(&evidence(), &Outcome::default()).unwrap();
+        // Without its last line break it is whole.
         for end in (0..bytes.trim_ascii_end().len()).step_by(7) {
             assert!(read(&bytes[..end]).is_err(), "{end}");
         }

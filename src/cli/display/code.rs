@@ -146,7 +146,7 @@ fn primary<'a>(signature: &Signature, raw: &'a [u8]) -> Option<&'a [u8]> {
 
 fn read_slice(disk: &Disk, slice: &SliceRange) -> Result<(MachO, Signature, Vec<u8>), Fault> {
     let window = Window::new(disk, slice.offset, slice.size).ok_or(Fault::Code(-67049))?;
-    let macho = macho::read(&window).map_err(|_| Fault::Code(-67049))?;
+    let macho = macho::read_commands(&window).map_err(|_| Fault::Code(-67049))?;
     let range = macho.signature.ok_or(Fault::Code(-67062))?;
     let raw = window.read_vec(range.offset, range.size, MAX_SIGNATURE).map_err(|_| Fault::Code(-67049))?;
     let signature = signature::read(&raw).map_err(|_| Fault::Code(-67061))?;
