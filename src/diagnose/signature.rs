@@ -316,7 +316,8 @@ fn restricted_refused(case: &Case<'_>, index: usize, detected: &Detected, listed
 
 /// launchd could not start it, and `codesign -d` shows a key that only a profile can grant.
 fn restricted_shown(case: &Case<'_>) -> Option<Candidate> {
-    if case.scene.main().is_some() || case.any(|c| matches!(c, Clue::RestrictedRefused(_) | Clue::EntitlementsUnparsable { .. })).is_some() {
+    if case.scene.main().is_some() || case.any(|c| matches!(c, Clue::RestrictedRefused(_) | Clue::EntitlementsUnparsable { .. })).is_some()
+    {
         return None;
     }
     let spawned = |line: &LogLine| !matches!(line.fact, LogFact::Died { exit: Some(153 | 163), .. });

@@ -123,7 +123,10 @@ impl<'a> Lexer<'a> {
         self.at = at.saturating_add(end).saturating_add(1);
         let inside = rest.get(1..end).unwrap_or_default();
         if !inside.is_ascii() {
-            return Err(At::syntax(at, format!("a tag with characters that are not ASCII, such as typographic quotes: {}", excerpt(Some(inside)))));
+            return Err(At::syntax(
+                at,
+                format!("a tag with characters that are not ASCII, such as typographic quotes: {}", excerpt(Some(inside))),
+            ));
         }
         let name = |text: &'a str| text.split(|c: char| c.is_whitespace() || c == '/').next().unwrap_or_default();
         let token = if let Some(closing) = inside.strip_prefix('/') {

@@ -419,7 +419,9 @@ fn original_runs(index: usize, run: &Run, context: &Context, found: &mut Vec<Log
     };
     let files: Vec<&String> = part.iter().skip(1).filter(|word| !word.starts_with('-')).collect();
     let [source, target] = files.as_slice() else { return };
-    let starts = |run: &Run, file: &str| program(&run.words) == Some(file) || run.words.first().is_some_and(|word| word.trim_start_matches("./") == file);
+    let starts = |run: &Run, file: &str| {
+        program(&run.words) == Some(file) || run.words.first().is_some_and(|word| word.trim_start_matches("./") == file)
+    };
     let later = || context.runs.iter().skip(index.saturating_add(1));
     let killed = |run: &Run| run.output.iter().any(|line| line.contains("Killed: 9") || line.contains("killed "));
     let target_dies = later().any(|run| starts(run, target) && killed(run));
