@@ -131,8 +131,9 @@ impl Look<'_> {
     }
 
     fn file_page(&self, region: Option<&Region>) -> Detected {
-        let file = region.map(|r| r.detail.as_str()).filter(|d| d.contains('/')).map(str::to_owned);
         let loading = self.dyld_on_top();
+        let file = region.map(|r| r.detail.as_str()).filter(|d| d.contains('/'));
+        let file = file.or_else(|| self.being_loaded()).map(str::to_owned);
         let name = file.as_deref().and_then(|f| f.rsplit('/').next()).unwrap_or("a file");
         let message = if loading {
             format!("killed while loading {name}: a page does not match its signature")
@@ -148,6 +149,13 @@ impl Look<'_> {
                 .push(self.proof("region", format!("{} {} {}", region.kind, region.protection, region.detail).trim().to_owned()));
         }
         self.add_frames(detected)
+    }
+
+    /// The file after `dyld: in dlopen()`, which older systems write into the report.
+    fn being_loaded(&self) -> Option<&str> {
+        let mut lines = self.report.messages.iter().flat_map(|message| message.lines()).map(str::trim);
+        lines.find(|line| line.starts_with("dyld: in dlopen()"))?;
+        lines.find(|line| line.starts_with('/'))
     }
 
     /// A code page of an intact image that was changed in memory: the page is `__TEXT` of the system or of another image than the one that

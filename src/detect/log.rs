@@ -102,6 +102,17 @@ impl Line<'_> {
         detected.finding.arch = Some(crashed.unwrap_or(image).arch());
     }
 
+    /// The process that the privacy system asks for text and entitlement: in a crash report the responsible one, where it can be told.
+    fn answerable(&self, process: &Proc) -> Proc {
+        let TextFacts::Crash(report, _) = &self.text.facts else { return process.clone() };
+        let other = report.responsible.clone().filter(|name| report.process.as_ref() != Some(name));
+        let responsible = Proc { name: other, ..Proc::default() };
+        let known = self.scene.evidence.target.kind == crate::evidence::TargetKind::None || self.scene.process(&responsible).is_some();
+        let is_crashed =
+            *process == Proc::default() || process.path.is_some() && process.path == report.path || process.name == report.process;
+        if is_crashed && responsible.name.is_some() && known { responsible } else { process.clone() }
+    }
+
     /// What the text calls the process, when there is no target to find it in.
     fn reported(&self, process: &Proc) -> String {
         let crash = match &self.text.facts {
@@ -228,13 +239,18 @@ impl Line<'_> {
             LogFact::TccEntitlementAbort { entitlement, process } => {
                 let resource = policy::resource(entitlement)?;
                 let message = format!("ended when it asked for {}: it lacks {entitlement}", resource.name);
-                self.symptom("resource-entitlement-missing", message, Clue::ResourceEntitlementMissing(resource), process)
+                self.symptom("resource-entitlement-missing", message, Clue::ResourceEntitlementMissing(resource), &self.answerable(process))
             }
             LogFact::TccUsageMissing { service, key, process } => {
                 let resource = policy::resource(key).or_else(|| service.as_deref().and_then(policy::resource));
                 let fatal = matches!(self.text.facts, TextFacts::Crash(..));
                 let message = format!("asked for protected data without {key} in its Info.plist");
-                self.symptom("usage-description-missing", message, Clue::UsageMissing { resource, key: key.clone(), fatal }, process)
+                self.symptom(
+                    "usage-description-missing",
+                    message,
+                    Clue::UsageMissing { resource, key: key.clone(), fatal },
+                    &self.answerable(process),
+                )
             }
             LogFact::TccDenied { service, process } => {
                 let resource = policy::resource(service)?;

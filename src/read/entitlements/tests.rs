@@ -99,6 +99,14 @@ fn keys_are_checked() {
 }
 
 #[test]
+fn blanks_and_quotes_of_a_word_processor_are_refused() {
+    check(&format!("<key>{JIT}</key>\u{a0}<true/>"), &[(FaultKind::Syntax, 4, 43)]);
+    check(&format!("<key>{JIT}</key>\t\r\n<true/>").replace('\r', ""), &[]);
+    let quotes = framed(&format!("<key>{JIT}</key><true/>")).replace("<plist version=\"1.0\">", "<plist version=\u{201c}1.0\u{201d}>");
+    assert_eq!(faults(&quotes), [(FaultKind::Syntax, 3, 1)]);
+}
+
+#[test]
 fn line_ends_are_warned_of_once() {
     let text = framed("<key>a</key>\n<true/>").replace('\n', "\r\n");
     assert_eq!(faults(&text), [(FaultKind::CarriageReturn, 1, 39)]);

@@ -24,7 +24,7 @@ const PROBLEMS: [(&str, i64); 25] = [
     ("bundle format unrecognized, invalid, or unsuitable", -67028),
     ("bundle format is ambiguous", -67011),
     ("invalid destination for symbolic link in bundle", -67003),
-    ("unsupported format for signature", -67059),
+    ("invalid or unsupported format for signature", -67059),
     ("the code is invalid", -67061),
     ("CSSMERR_TP_CERT_REVOKED", 0),
     ("CSSMERR_TP_NOT_TRUSTED", 0),
