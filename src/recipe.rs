@@ -1,6 +1,6 @@
 //! Build systems, in words: `recipes/*.toml`, embedded and checked. How each is recognised, and how it says a fix in its own configuration.
 //!
-//! The words stand in those files. Here is what reads them ([`Recipe`]), what recognises ([`recognise`]), what puts a plan's values into the words
+//! The words stand in those files. Here is what reads them ([`Recipe`]), what recognises ([`recognise()`]), what puts a plan's values into the words
 //! (`render`), and what edits plain configuration files ([`edit`]). Only [`project`] touches the disk, through [`crate::system::System`].
 
 pub mod edit;

@@ -65,7 +65,7 @@ pub fn write(system: &dyn System, root: &Path, edit: &FileEdit) -> Result<(), Ap
     system.write_atomic(&file, edit.after.as_bytes()).map_err(io)
 }
 
-/// Takes an edit back that [`write`] has written: the file is what it was, or is gone when there was none. A file that was changed since is left alone.
+/// Takes an edit back that [`write()`] has written: the file is what it was, or is gone when there was none. A file that was changed since is left alone.
 pub fn take_back(system: &dyn System, root: &Path, edit: &FileEdit) -> Result<(), ApplyError> {
     let name = edit.file.display().to_string();
     if edit.from == name {
