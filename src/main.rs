@@ -42,23 +42,19 @@ fn face(asked: Asked) -> anyhow::Result<u8> {
         }
         Asked::Open(subject, _) => face_text(&*system, &subject, Format::Text, Color::Auto),
         Asked::Check(subject, format, color) => face_text(&*system, &subject, format, color),
-        Asked::Minimize(args) => {
-            let answer = cli::minimize::minimize(&*system, &args)?;
-            io::stdout().lock().write_all(answer.text.as_bytes())?;
-            Ok(answer.status)
-        }
+        Asked::Minimize(args) => answer(cli::minimize::minimize(&*system, &args)?),
         Asked::Explain(ask, color) => {
-            let answer = cli::explain::answer(&ask, Look { width: width(), color: colored(color) })?;
+            let answer = cli::explain::answer(&ask, look(color))?;
             io::stdout().lock().write_all(answer.text.as_bytes())?;
             answer.misses.iter().for_each(|miss| complain(miss));
             Ok(answer.status())
         }
-        Asked::Plan(subject, options) => answer(cli::plan::plan(&*system, &subject, &options, plain())?),
+        Asked::Plan(subject, options) => answer(cli::plan::plan(&*system, &subject, &options, look(Color::Auto))?),
         Asked::Fix(subject, options) => {
             let tell = |line: &str| {
                 let _ = writeln!(io::stderr(), "{}", clean::clean(line));
             };
-            answer(cli::fix::fix(&*system, &subject, &options, plain(), &tell)?)
+            answer(cli::fix::fix(&*system, &subject, &options, look(Color::Auto), &tell)?)
         }
         Asked::Undo(path) => answer(cli::undo::undo(&*system, &path)?),
         Asked::Verify(subject, options) => {
@@ -67,10 +63,7 @@ fn face(asked: Asked) -> anyhow::Result<u8> {
             said.text.lines().try_for_each(|line| writeln!(io::stderr(), "{}", clean::clean(line)))?;
             Ok(said.status)
         }
-        Asked::Watch(subject, format, color) => {
-            let look = Look { width: width(), color: colored(color) };
-            cli::watch::watch(&*system, &subject, format, look, &mut io::stdout().lock())
-        }
+        Asked::Watch(subject, format, color) => cli::watch::watch(&*system, &subject, format, look(color), &mut io::stdout().lock()),
         Asked::Run(asked) => face_run(&*system, &asked),
         Asked::Display(subject, options) => answer(cli::display::display(&*system, &cli::request(&*system, &subject)?, options)?),
         Asked::Lint(files, format) => {
@@ -82,7 +75,6 @@ fn face(asked: Asked) -> anyhow::Result<u8> {
 }
 
 fn face_run(system: &dyn System, asked: &cli::run::Asked) -> anyhow::Result<u8> {
-    let look = Look { width: width(), color: colored(asked.color) };
     let (out, error) = (io::stdout(), io::stderr());
     let mut read = || {
         let mut line = String::new();
@@ -96,7 +88,7 @@ fn face_run(system: &dyn System, asked: &cli::run::Asked) -> anyhow::Result<u8> 
         error: &mut error.lock(),
         ask: if can_ask { Some(&mut read) } else { None },
     };
-    cli::run::run(system, asked, look, streams)
+    cli::run::run(system, asked, look(asked.color), streams)
 }
 
 fn answer(answer: cli::Answer) -> anyhow::Result<u8> {
@@ -118,7 +110,7 @@ fn face_tui(request: Option<Request>, theme: Theme, system: Arc<dyn System>) -> 
 }
 
 fn face_text(system: &dyn System, subject: &Subject, format: Format, color: Color) -> anyhow::Result<u8> {
-    let look = Look { width: width(), color: colored(color) };
+    let look = look(color);
     let (request, story) = match subject.is_empty() {
         true => cli::practice(system).map(|(request, story)| (request, Some(story)))?,
         false => (cli::request(system, subject)?, None),
@@ -129,8 +121,8 @@ fn face_text(system: &dyn System, subject: &Subject, format: Format, color: Colo
     self::answer(answer)
 }
 
-fn plain() -> Look {
-    Look { width: width(), color: colored(Color::Auto) }
+fn look(color: Color) -> Look {
+    Look { width: width(), color: colored(color) }
 }
 
 fn width() -> usize {
