@@ -50,16 +50,8 @@ impl LoadVerdict {
 /// How an image comes into a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LoadKind {
-    /// LC_LOAD_DYLIB
-    Required,
-    /// LC_LOAD_WEAK_DYLIB: missing is no fault.
-    Weak,
-    /// LC_REEXPORT_DYLIB: part of what the library itself offers.
-    Reexport,
-    /// LC_LOAD_UPWARD_DYLIB
-    Upward,
-    /// LC_LAZY_LOAD_DYLIB
-    Lazy,
+    /// A load command. A weak one that is missing is no fault.
+    Linked(LinkKind),
     /// A constant name given to `dlopen`.
     Dlopen,
     /// A file in a plug-in folder, which is opened by a name made at run time.
@@ -70,23 +62,13 @@ impl LoadKind {
     /// The word of the JSON report.
     pub fn word(self) -> &'static str {
         match self {
-            LoadKind::Required => "required",
-            LoadKind::Weak => "weak",
-            LoadKind::Reexport => "re-export",
-            LoadKind::Upward => "upward",
-            LoadKind::Lazy => "lazy",
+            LoadKind::Linked(LinkKind::Required) => "required",
+            LoadKind::Linked(LinkKind::Weak) => "weak",
+            LoadKind::Linked(LinkKind::Reexport) => "re-export",
+            LoadKind::Linked(LinkKind::Upward) => "upward",
+            LoadKind::Linked(LinkKind::Lazy) => "lazy",
             LoadKind::Dlopen => "dlopen",
             LoadKind::Plugin => "plug-in",
-        }
-    }
-
-    fn of(link: LinkKind) -> Self {
-        match link {
-            LinkKind::Required => LoadKind::Required,
-            LinkKind::Weak => LoadKind::Weak,
-            LinkKind::Reexport => LoadKind::Reexport,
-            LinkKind::Upward => LoadKind::Upward,
-            LinkKind::Lazy => LoadKind::Lazy,
         }
     }
 
@@ -410,7 +392,7 @@ impl<'a, 'i> Walk<'a, 'i> {
             let own = image.macho.rpaths.iter().map(|text| Rpath { text: text.clone(), folder: folder.to_path_buf() });
             let rpaths: Vec<Rpath> = own.chain(chain).take(MAX_RPATHS).collect();
             for library in &image.macho.libraries {
-                let way = Way { name: &library.name, kind: LoadKind::of(library.kind) };
+                let way = Way { name: &library.name, kind: LoadKind::Linked(library.kind) };
                 let found = self.resolve(image, &rpaths, way);
                 self.add(image, found, way).into_iter().for_each(|image| todo.push_back((image, rpaths.clone())));
             }
@@ -522,7 +504,7 @@ impl<'a, 'i> Walk<'a, 'i> {
             to,
             verdict,
             rule,
-            weak: way.kind == LoadKind::Weak,
+            weak: way.kind == LoadKind::Linked(LinkKind::Weak),
             is_dynamic: way.kind.is_dynamic(),
             kind: way.kind,
             is_dangling,

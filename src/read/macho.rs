@@ -149,7 +149,7 @@ impl std::fmt::Display for Version {
 }
 
 /// How a library is linked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum LinkKind {
     /// LC_LOAD_DYLIB
     Required,
