@@ -7,6 +7,7 @@
 mod bundles;
 mod changes;
 mod coverage;
+#[path = "../../tests/it/support/fuzz/random.rs"]
 mod random;
 #[path = "../../tests/it/support/sign/mod.rs"]
 mod sign;

@@ -1,6 +1,7 @@
 //! Damaged input for every reader: no panic, nothing that does not end. A short run of what `tests/fuzz/run.sh` does a million times.
 
-use crate::support::fuzz::mutator::{MAX_LEN, Random, mutated};
+use crate::support::fuzz::mutator::{MAX_LEN, mutated};
+use crate::support::fuzz::random::Random;
 use crate::support::fuzz::readers::{READERS, Reader};
 use crate::support::fuzz::seeds;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -3,6 +3,7 @@
 //!
 //! Texts are those of `tests/cases` and `tests/snippets`, and of the folder that `TEMPER_CASES` names, laid out the same way.
 
+use crate::support::fuzz::random::Random;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -92,25 +93,13 @@ fn given_cases() -> Vec<Sample> {
     entries(&folder).into_iter().filter(|path| path.join("case.toml").is_file()).map(read).collect()
 }
 
-/// Numbers that are the same in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % end as u64).unwrap()
-    }
-}
-
 fn each_line(text: &str, change: impl Fn(&str) -> String) -> String {
     text.lines().map(|line| change(line) + "\n").collect()
 }
 
 fn shuffled(text: &str, seed: u64) -> String {
     let mut lines: Vec<&str> = text.lines().collect();
-    let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ (seed + 1));
+    let mut random = Random::new(seed + 1);
     for end in (1..lines.len()).rev() {
         lines.swap(end, random.below(end + 1));
     }

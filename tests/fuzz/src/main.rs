@@ -15,7 +15,8 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use support::mutator::{MAX_LEN, Random, mutated};
+use support::mutator::{MAX_LEN, mutated};
+use support::random::Random;
 use support::readers::{READERS, Reader};
 use support::seeds;
 

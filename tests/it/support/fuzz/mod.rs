@@ -2,5 +2,6 @@
 #![allow(dead_code, reason = "each user takes a part of it")]
 
 pub mod mutator;
+pub mod random;
 pub mod readers;
 pub mod seeds;

@@ -1,34 +1,9 @@
 //! Seeded damage: the same seed and the same inputs give the same bytes, on every machine.
 
+use super::random::Random;
+
 /// Longest input that is made.
 pub const MAX_LEN: usize = 128 * 1024;
-
-/// A small generator (splitmix64): good enough to choose places, and the same everywhere.
-#[derive(Debug, Clone)]
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// Below `end`; 0 when `end` is 0.
-    pub fn below(&mut self, end: usize) -> usize {
-        if end == 0 { 0 } else { (self.next() % end as u64) as usize }
-    }
-
-    pub fn pick<'a, T>(&mut self, all: &'a [T]) -> &'a T {
-        &all[self.below(all.len())]
-    }
-}
 
 /// Words at which readers look twice: magics, tags, keywords, line beginnings.
 const DICTIONARY: &[&[u8]] = &[
@@ -198,7 +173,7 @@ const NUMBERS: &[u64] = &[
 
 /// A damaged copy of one of the inputs.
 pub fn mutated(random: &mut Random, pool: &[Vec<u8>]) -> Vec<u8> {
-    let mut bytes = random.pick(pool).clone();
+    let mut bytes = random.pick(pool).unwrap().clone();
     let rounds = 1 + (random.next() & random.next() & 7) as usize;
     for _ in 0..rounds {
         step(random, pool, &mut bytes);
@@ -216,8 +191,8 @@ fn step(random: &mut Random, pool: &[Vec<u8>], bytes: &mut Vec<u8>) {
         7 => drop(bytes.splice(at.min(bytes.len())..at.min(bytes.len()), random_bytes(random))),
         8 => drop(bytes.drain(range(random, bytes.len(), at))),
         9 => repeat(random, bytes, at),
-        10 | 11 => set(bytes, at, random.pick::<&[u8]>(DICTIONARY)),
-        12 => drop(bytes.splice(at.min(bytes.len())..at.min(bytes.len()), random.pick(DICTIONARY).iter().copied())),
+        10 | 11 => set(bytes, at, random.pick(DICTIONARY).unwrap()),
+        12 => drop(bytes.splice(at.min(bytes.len())..at.min(bytes.len()), random.pick(DICTIONARY).unwrap().iter().copied())),
         13 => digits(random, bytes, at),
         14 => splice(random, pool, bytes, at),
         _ => bytes.truncate(at),
@@ -250,7 +225,7 @@ fn set(bytes: &mut [u8], at: usize, value: &[u8]) {
 
 /// A number of 2, 4 or 8 bytes of either order: a telling one, or the old one and a little more or less.
 fn number(random: &mut Random, bytes: &mut [u8], at: usize) {
-    let width = *random.pick(&[2usize, 4, 4, 8]);
+    let width = *random.pick(&[2usize, 4, 4, 8]).unwrap();
     let at = if random.next() & 1 == 0 { at & !3 } else { at };
     let is_big = random.next() & 1 == 0;
     let Some(slot) = bytes.get_mut(at..at + width) else { return };
@@ -260,9 +235,9 @@ fn number(random: &mut Random, bytes: &mut [u8], at: usize) {
     }
     value = match random.below(4) {
         0 => value.wrapping_add(random.below(64) as u64).wrapping_sub(32),
-        1 => value.wrapping_mul(*random.pick(&[2, 4, 16, 256])),
-        2 => (random.pick(NUMBERS)).wrapping_add(random.below(5) as u64).wrapping_sub(2),
-        _ => *random.pick(NUMBERS),
+        1 => value.wrapping_mul(*random.pick(&[2, 4, 16, 256]).unwrap()),
+        2 => (random.pick(NUMBERS).unwrap()).wrapping_add(random.below(5) as u64).wrapping_sub(2),
+        _ => *random.pick(NUMBERS).unwrap(),
     };
     let little = value.to_le_bytes();
     for (index, byte) in slot.iter_mut().enumerate() {
@@ -291,13 +266,13 @@ fn repeat(random: &mut Random, bytes: &mut Vec<u8>, at: usize) {
 fn digits(random: &mut Random, bytes: &mut Vec<u8>, at: usize) {
     let Some(start) = bytes.iter().skip(at).position(u8::is_ascii_digit).map(|found| found + at) else { return };
     let end = bytes.iter().skip(start).position(|byte| !byte.is_ascii_digit()).map_or(bytes.len(), |found| found + start);
-    let text = random.pick(NUMBERS).wrapping_sub(random.next() & 1).to_string();
+    let text = random.pick(NUMBERS).unwrap().wrapping_sub(random.next() & 1).to_string();
     bytes.splice(start..end, text.into_bytes());
 }
 
 /// A piece of another input.
 fn splice(random: &mut Random, pool: &[Vec<u8>], bytes: &mut Vec<u8>, at: usize) {
-    let other = random.pick(pool);
+    let other = random.pick(pool).unwrap();
     let start = random.below(other.len() + 1);
     let length = if random.next() & 3 == 0 { other.len() } else { 256 };
     let end = (start + random.below(length + 1)).min(other.len());

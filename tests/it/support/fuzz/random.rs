@@ -1,6 +1,7 @@
 //! The seeded generator (splitmix64): the same everywhere.
 
 /// Yields numbers that follow from a seed.
+#[derive(Debug, Clone)]
 pub struct Random(u64);
 
 impl Random {
@@ -21,6 +22,7 @@ impl Random {
         if end == 0 { 0 } else { (self.next() % end as u64) as usize }
     }
 
+    /// One of them; `None` when there is none.
     pub fn pick<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
         all.get(self.below(all.len()))
     }
