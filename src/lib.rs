@@ -106,16 +106,17 @@ pub fn examine(
 ) -> Result<Examination, scan::ScanError> {
     let mut evidence = scan::scan(system, request, progress, cancel)?;
     let project = recipe::project::of(system, request.project.as_deref(), &mut evidence);
-    let mut examination = decide(evidence, &diagnose::Change::default());
-    recipe::fill(&examination.evidence, project.as_ref(), &mut examination.report);
-    examination.project = project;
-    Ok(examination)
+    Ok(decide_with(evidence, project, &diagnose::Change::default()))
 }
 
 /// The second half of [`examine`]: also for a what-if, without reading anything again. The build systems are those that the app itself shows.
 pub fn decide(evidence: evidence::Evidence, change: &diagnose::Change) -> Examination {
+    decide_with(evidence, None, change)
+}
+
+fn decide_with(evidence: evidence::Evidence, project: Option<recipe::Project>, change: &diagnose::Change) -> Examination {
     let mut report = diagnose::diagnose(&evidence, change);
     fix::plan::fill(&evidence, &mut report);
-    recipe::fill(&evidence, None, &mut report);
-    Examination { evidence, report, project: None }
+    recipe::fill(&evidence, project.as_ref(), &mut report);
+    Examination { evidence, report, project }
 }
