@@ -156,7 +156,10 @@ impl Desk {
                     self.examine(job)
                 }
                 Effect::Examine(job, _) => self.examine(job),
-                Effect::Try(job, before, change) => Msg::Tried(job, Arc::new(temper::decide(before.evidence.clone(), &change))),
+                Effect::Try(job, before, change) => {
+                    let (after, outcome) = temper::whatif::try_out(&before.evidence, &before.report, &change);
+                    Msg::Tried(job, Box::new(after), Box::new(outcome))
+                }
                 Effect::Plan(job, order) => Msg::Planned(job, Box::new(plan(&order))),
                 Effect::ReadLines(job, origin, range) => {
                     let text = text(&origin);

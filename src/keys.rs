@@ -134,6 +134,11 @@ pub fn kind_of(name: &str) -> Option<Kind> {
     lookup(name).map(|key| key.kind).or_else(|| FAMILIES.iter().find(|(prefix, _)| name.starts_with(prefix)).map(|(_, kind)| *kind))
 }
 
+/// A key without the prefix that nearly all of them have, for people.
+pub fn short(name: &str) -> &str {
+    name.strip_prefix("com.apple.security.").unwrap_or(name)
+}
+
 /// The key to write instead of one that does nothing.
 pub fn instead(name: &str) -> Option<&'static str> {
     table::INSTEAD.iter().find(|(wrong, _)| *wrong == name).and_then(|(_, right)| *right)
@@ -154,9 +159,12 @@ pub fn nearest(name: &str) -> Option<&'static str> {
         return Some(same.name);
     }
     let allowed = if bare.len() >= 20 { 3 } else { 1 };
-    let closest = useful().map(|key| (distance(&bare, &key.name.to_ascii_lowercase(), allowed), key.name)).min()?;
-    if closest.0 <= allowed {
-        return Some(closest.1);
+    let closest = useful()
+        .filter(|key| key.name.len().abs_diff(bare.len()) <= allowed)
+        .map(|key| (edits(bare.as_bytes(), key.name.to_ascii_lowercase().as_bytes()), key.name))
+        .min();
+    if let Some((_, name)) = closest.filter(|(edits, _)| *edits <= allowed) {
+        return Some(name);
     }
     // com.apple.security.allow-jit for com.apple.security.cs.allow-jit.
     let last = bare.rsplit('.').next().filter(|last| last.len() >= 8 && bare.starts_with("com.apple."))?;
@@ -164,27 +172,22 @@ pub fn nearest(name: &str) -> Option<&'static str> {
     same.next().filter(|_| same.next().is_none()).map(|key| key.name)
 }
 
-/// Edits between two names (insert, remove, replace, swap neighbours); one more than `limit` when there are more.
-fn distance(a: &str, b: &str, limit: usize) -> usize {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    if a.len().abs_diff(b.len()) > limit {
-        return limit + 1;
-    }
+/// Edits from one word to another: a letter more, less, other, or two neighbours swapped.
+pub(crate) fn edits<T: PartialEq>(from: &[T], to: &[T]) -> usize {
     let mut before: Vec<usize> = Vec::new();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, &from) in a.iter().enumerate() {
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for i in 0..from.len() {
         let mut next = vec![i + 1];
-        for (j, &to) in b.iter().enumerate() {
-            let mut least = (row[j] + usize::from(from != to)).min(row[j + 1] + 1).min(next[j] + 1);
-            let is_swap = i > 0 && j > 0 && from == b[j - 1] && a[i - 1] == to;
-            if let Some(swap) = before.get(j.wrapping_sub(1)).filter(|_| is_swap) {
-                least = least.min(swap + 1);
+        for j in 0..to.len() {
+            let mut least = (row[j] + usize::from(from[i] != to[j])).min(row[j + 1] + 1).min(next[j] + 1);
+            if i > 0 && j > 0 && from[i] == to[j - 1] && from[i - 1] == to[j] {
+                least = least.min(before[j - 1] + 1);
             }
             next.push(least);
         }
         before = std::mem::replace(&mut row, next);
     }
-    row.last().copied().unwrap_or(0).min(limit + 1)
+    row.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]

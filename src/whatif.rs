@@ -1,10 +1,11 @@
 //! What would change if an entitlement were there, or were not: refusals that vanish and stay, what it opens, what the notary and the store say, and sets
 //! that make no sense together. Pure, without a new scan: the same model decides on changed facts.
 
-use crate::diagnose::Change;
+use crate::diagnose::{Change, diagnose};
 use crate::evidence::{Evidence, Image};
 use crate::fix::edit::{self, EditError};
 use crate::fix::plan;
+use crate::keys::short;
 use crate::policy::{self, RESOURCES, key};
 use crate::report::{Diagnosis, EntitlementState, Report};
 use crate::scenario;
@@ -166,6 +167,13 @@ pub fn switched(change: &Change, before: &Report, executable: &str, key: &str) -
     change
 }
 
+/// Decides on changed facts: the report on the changed app, without the steps of its remedies, and what the change brings.
+pub fn try_out(evidence: &Evidence, before: &Report, change: &Change) -> (Report, Outcome) {
+    let after = diagnose(evidence, change);
+    let outcome = outcome(evidence, before, &after, change);
+    (after, outcome)
+}
+
 /// Compares the report on the app as it is with the report on the changed one.
 pub fn outcome(evidence: &Evidence, before: &Report, after: &Report, change: &Change) -> Outcome {
     let (was, is) = (refusals(before), refusals(after));
@@ -233,11 +241,6 @@ fn refusals(report: &Report) -> Vec<Refusal> {
 
 fn name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
-}
-
-/// Apple's key without the prefix that all of them have.
-fn short(key: &str) -> &str {
-    key.strip_prefix("com.apple.security.").unwrap_or(key)
 }
 
 /// What a key gives away, in the words of the scenario whose remedy adds it.

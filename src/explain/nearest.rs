@@ -1,6 +1,7 @@
 //! Words that look like the one that was asked for.
 
 use super::{Page, all};
+use crate::keys::edits;
 
 /// Longest word that is compared; longer ones are cut.
 const LONGEST: usize = 80;
@@ -46,9 +47,9 @@ fn spellings(page: &Page) -> impl Iterator<Item = &str> {
 /// Smaller is nearer; `None` when too far. A slip of the hand comes before a part of a word, that before letters in the right order.
 fn score(word: &[char], candidate: &[char]) -> Option<usize> {
     let allowed = (word.len().max(candidate.len()) / 3).clamp(1, 8);
-    let distance = distance(word, candidate);
-    if distance <= allowed {
-        return Some(distance * 10);
+    let edits = edits(word, candidate);
+    if edits <= allowed {
+        return Some(edits * 10);
     }
     let extra = candidate.len().saturating_sub(word.len());
     if word.len() >= 3 && candidate.windows(word.len()).any(|part| part == word) {
@@ -66,30 +67,12 @@ fn is_subsequence(word: &[char], candidate: &[char]) -> bool {
     word.iter().all(|wanted| rest.any(|c| c == wanted))
 }
 
-/// Edits from one word to the other: a letter more, less, other, or two neighbours swapped.
-fn distance(a: &[char], b: &[char]) -> usize {
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for i in 0..a.len() {
-        let mut row = vec![i + 1];
-        for j in 0..b.len() {
-            let mut best = (last[j] + usize::from(a[i] != b[j])).min(last[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j] {
-                best = best.min(before[j - 1] + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last.last().copied().unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn apart(a: &str, b: &str) -> usize {
-        distance(&lower(a), &lower(b))
+        edits(&lower(a), &lower(b))
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::fix::apply;
 use crate::fix::plan::{FileEdit, Plan};
 use crate::fix::prove::Proof;
 use crate::lab::Lab;
+use crate::report::Report;
 use crate::run::{Order, Prepared, Ran};
 use crate::scan::{Progress, Request};
 use crate::scenario::{Interview, Scenario};
@@ -206,8 +207,10 @@ pub enum Screen {
 pub struct TryOut {
     /// The app as it is.
     pub before: Arc<Examination>,
-    /// As it would be, when last decided.
-    pub after: Arc<Examination>,
+    /// What the model said of it as it would be, when it last decided; `None`: nothing was decided yet, it is as it is.
+    pub after: Option<Box<Report>>,
+    /// What the change brings, as of `after`.
+    pub outcome: crate::whatif::Outcome,
     /// Index among `whatif::executables`.
     pub executable: usize,
     /// What is switched, on all executables.
@@ -219,6 +222,11 @@ pub struct TryOut {
 }
 
 impl TryOut {
+    /// The report on the app as it would be.
+    pub fn after(&self) -> &Report {
+        self.after.as_deref().unwrap_or(&self.before.report)
+    }
+
     /// Path of the executable.
     pub fn executable(&self) -> Option<String> {
         crate::whatif::executables(&self.before.report).into_iter().nth(self.executable)
@@ -381,7 +389,7 @@ pub enum Msg {
     /// A folder was listed.
     Listed(PathBuf, Vec<(PathBuf, EntryKind)>),
     /// The model has decided on switched keys.
-    Tried(JobId, Arc<Examination>),
+    Tried(JobId, Box<Report>, Box<crate::whatif::Outcome>),
     /// A plan was made.
     Planned(JobId, Box<Plan>),
     /// A file was written.
@@ -556,7 +564,7 @@ impl State {
     }
 
     /// The report.
-    pub fn report(&self) -> Option<&crate::report::Report> {
+    pub fn report(&self) -> Option<&Report> {
         self.examination.as_deref().map(|examination| &examination.report)
     }
 

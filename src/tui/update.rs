@@ -47,7 +47,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Lines(job, source, first, lines, total) => lines::arrived(state, job, source, first, lines, total),
         Msg::Found(job, source, line) => lines::found(state, job, source, line),
         Msg::Listed(folder, entries) => input::listed(state, folder, entries),
-        Msg::Tried(job, after) => tryout::tried(state, job, after),
+        Msg::Tried(job, after, outcome) => tryout::tried(state, job, after, *outcome),
         Msg::Planned(job, plan) => walk::planned(state, job, *plan),
         Msg::Written(job) if save::written(state, job) => Vec::new(),
         Msg::Written(job) => walk::written(state, job),

@@ -70,7 +70,10 @@ impl Worker {
                 self.spawn(job, move |system, _| Ok(Msg::Planned(job, Box::new(plan(system, &order, &Signing::default())?))))
             }
             Effect::Try(job, before, change) => {
-                self.spawn(job, move |_, _| Ok(Msg::Tried(job, Arc::new(crate::decide(before.evidence.clone(), &change)))));
+                self.spawn(job, move |_, _| {
+                    let (after, outcome) = crate::whatif::try_out(&before.evidence, &before.report, &change);
+                    Ok(Msg::Tried(job, Box::new(after), Box::new(outcome)))
+                });
             }
             Effect::Apply(job, root, edit) => self.spawn(job, move |system, _| {
                 crate::fix::apply::write(system, &root, &edit).map_err(|error| error.to_string())?;

@@ -3,9 +3,10 @@
 use super::{current_diagnosis, push, selected};
 use crate::Examination;
 use crate::diagnose::Change;
+use crate::report::Report;
 use crate::tui::page::Target;
 use crate::tui::state::{Effect, JobId, Place, Screen, State, TryOut};
-use crate::whatif;
+use crate::whatif::{self, Outcome};
 use std::sync::Arc;
 
 /// Opens the screen on the executable that is selected or spoken of.
@@ -22,10 +23,15 @@ pub fn open(state: &mut State) -> Vec<Effect> {
         _ => current_diagnosis(state).and_then(|index| examination.report.diagnoses.get(index)).map(|d| d.subject.clone()),
     };
     let executable = wanted.and_then(|wanted| executables.iter().position(|path| *path == wanted)).unwrap_or(0);
-    let before = Arc::clone(&examination);
-    let tryout = TryOut { before, after: examination, executable, change: Change::default(), asked: None, place: Place::default() };
-    push(state, Screen::WhatIf(Box::new(tryout)));
+    push(state, Screen::WhatIf(Box::new(unchanged(examination, executable))));
     Vec::new()
+}
+
+/// Nothing is switched.
+fn unchanged(before: Arc<Examination>, executable: usize) -> TryOut {
+    let change = Change::default();
+    let outcome = whatif::outcome(&before.evidence, &before.report, &before.report, &change);
+    TryOut { before, after: None, outcome, executable, change, asked: None, place: Place::default() }
 }
 
 /// Switches the selected key.
@@ -39,20 +45,19 @@ pub fn switch(state: &mut State, key: &str) -> Vec<Effect> {
 }
 
 /// The model has decided on the changed keys. An older answer changes nothing.
-pub fn tried(state: &mut State, job: JobId, after: Arc<Examination>) -> Vec<Effect> {
+pub fn tried(state: &mut State, job: JobId, after: Box<Report>, outcome: Outcome) -> Vec<Effect> {
     if let Some(tryout) = asked(state, job) {
-        tryout.after = after;
+        tryout.after = Some(after);
+        tryout.outcome = outcome;
         tryout.asked = None;
     }
     Vec::new()
 }
 
-/// The model failed: the keys stay as they were when it last answered.
+/// The model failed: nothing is switched any more.
 pub fn failed(state: &mut State, job: JobId) -> bool {
     let Some(tryout) = asked(state, job) else { return false };
-    tryout.asked = None;
-    tryout.change = Change::default();
-    tryout.after = Arc::clone(&tryout.before);
+    *tryout = TryOut { place: tryout.place, ..unchanged(Arc::clone(&tryout.before), tryout.executable) };
     true
 }
 

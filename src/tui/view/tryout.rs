@@ -1,5 +1,6 @@
 //! What if: the keys of one executable with the state of each, and beside them what the switched ones would change.
 
+use crate::keys::short;
 use crate::tui::page::{Build, Target};
 use crate::tui::state::{State, TryOut};
 use crate::tui::theme::{Mark, Role};
@@ -15,18 +16,17 @@ pub fn build(state: &State, tryout: &TryOut, b: &mut Build) {
     let Some(executable) = executables.get(tryout.executable) else { return };
     let of = format!("{} of {}", tryout.executable + 1, executables.len());
     b.ends(&[(Role::Heading, &words::cut_path(&words::clean(executable), b.width().saturating_sub(of.len() + 2)))], (Role::Dim, &of));
-    let found = whatif::outcome(&tryout.before.evidence, &tryout.before.report, &tryout.after.report, &tryout.change);
     if tryout.asked.is_none() && tryout.change.entitlements.is_empty() {
         b.para(0, Role::Dim, "Enter switches a key; nothing is written.");
     } else {
-        in_short(&found, tryout.asked.is_some(), b);
+        in_short(&tryout.outcome, tryout.asked.is_some(), b);
     }
     b.blank();
-    for row in whatif::rows(&tryout.before.report, &tryout.after.report, executable) {
+    for row in whatif::rows(&tryout.before.report, tryout.after(), executable) {
         b.item(Target::Switch(row.key.clone()), |b| one(&row, b));
     }
     b.second_block();
-    outcome(state, tryout, executable, &found, b);
+    outcome(state, tryout, executable, b);
 }
 
 /// One row, so that the keys below keep their place while they are switched: the whole stands beside them, or below.
@@ -69,12 +69,12 @@ fn one(row: &Row, b: &mut Build) {
         Standing::Possible => Mark::Unknown.role(),
         Standing::Present | Standing::Absent => Role::Dim,
     };
-    let name = row.key.strip_prefix("com.apple.security.").unwrap_or(&row.key);
+    let name = short(&row.key);
     let text = if row.is || !row.switches { Role::Heading } else { Role::Text };
     b.ends(&[(text, sign), (Role::Text, " "), (role, &words::fit(row.standing.word(), STANDING)), (text, name)], (Role::Accent, changed));
 }
 
-fn outcome(state: &State, tryout: &TryOut, executable: &str, found: &Outcome, b: &mut Build) {
+fn outcome(state: &State, tryout: &TryOut, executable: &str, b: &mut Build) {
     b.heading("What would change");
     if tryout.asked.is_some() {
         return b.para(0, Role::Dim, "deciding anew …");
@@ -82,8 +82,8 @@ fn outcome(state: &State, tryout: &TryOut, executable: &str, found: &Outcome, b:
     if tryout.change.entitlements.is_empty() {
         b.para(0, Role::Dim, "Nothing is switched yet.");
     }
-    refusals(found, tryout.change.entitlements.is_empty(), b);
-    texts(found, b);
+    refusals(&tryout.outcome, tryout.change.entitlements.is_empty(), b);
+    texts(&tryout.outcome, b);
     match whatif::diff(&tryout.before.evidence, executable, &tryout.change) {
         Ok(diff) if diff.is_empty() => {}
         Ok(diff) => {
@@ -114,7 +114,6 @@ fn refusals(found: &Outcome, unchanged: bool, b: &mut Build) {
 }
 
 fn texts(found: &Outcome, b: &mut Build) {
-    let short = |key: &str| key.strip_prefix("com.apple.security.").unwrap_or(key).to_owned();
     for (heading, keys) in [("What it opens", &found.opens), ("What it closes again", &found.closes)] {
         if !keys.is_empty() {
             b.heading(heading);
