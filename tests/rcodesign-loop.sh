@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# The loop with rcodesign instead of the stub: diagnose, mend a copy of a practice app, prove, undo. A long run by hand, no part of the gate:
-# rcodesign takes long to build ('cargo install apple-codesign --no-default-features').
+# The loop with rcodesign instead of the stub: diagnose, mend a copy of each practice app with each remedy that needs no new code, prove, undo to the byte.
+# A long run by hand, no part of the gate: rcodesign takes long to build ('cargo install apple-codesign --no-default-features').
 #
-#   tests/rcodesign-loop.sh [PRACTICE-APP…]      needs rcodesign and openssl in PATH
+#   tests/rcodesign-loop.sh [PRACTICE-APP…]      needs rcodesign and openssl in PATH; exit status 1 when a loop did not close
 #
 # What temper runs for each code object, and what can be run by hand:
 #
-#   rcodesign sign --shallow --p12-file ID.p12 --p12-password-file /dev/stdin --binary-identifier com.example.app \
+#   rcodesign sign --shallow --p12-file ID.p12 --p12-password-file /dev/stdin --timestamp-url none --binary-identifier com.example.app \
 #     --code-signature-flags runtime --entitlements-xml-file App.entitlements App.app < PASSWORD
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
 command -v rcodesign >/dev/null || { echo "rcodesign is not in PATH: cargo install apple-codesign --no-default-features" >&2; exit 2; }
-cargo build --quiet
+cargo build --quiet --locked
 labs=scenarios/labs
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
@@ -21,24 +21,30 @@ trap 'rm -rf -- "$work"' EXIT
 openssl pkcs12 -export -inkey "$labs/pki/practice.practice-only.key.pem" -in "$labs/pki/practice.cert.pem" -certfile "$labs/pki/authority.cert.pem" \
   -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg sha1 -passout pass:practice -out "$work/practice.p12"
 
-[[ $# -gt 0 ]] || set -- jit-flip jit-map-jit silent-microphone
+[[ $# -gt 0 ]] || set -- dyld-launcher foreign-plugin jit-flip jit-map-jit no-usage-string silent-microphone
+open=0
 for id in "$@"; do
   app=$(echo "$labs/$id"/*.app)
   evidence=()
   for file in "$labs/$id"/evidence/*; do
     [[ $file == *.in ]] || evidence+=(--log "$file")
   done
-  # Ad hoc first: no identity is needed. With the flag, library validation refuses the app's own libraries, so this is expected to be 0 only without any.
-  for who in --ad-hoc "--p12 $work/practice.p12 --p12-password-env PRACTICE_PASSWORD"; do
-    out=$work/$id-${who:2:3}
+  for remedy in least recommended alternative fallback; do
+    out=$work/$id-$remedy
     status=0
-    # shellcheck disable=SC2086
-    PRACTICE_PASSWORD=practice target/debug/temper fix "$app" "${evidence[@]}" --trust-anchor "$labs/pki/root.cert.pem" \
-      --signer rcodesign $who --copy "$out" --yes || status=$?
-    echo "== $id $who: status $status"
-    # Nothing was done: without a network there is no timestamp for an identity.
+    # Without a network there is no timestamp for an identity.
+    PRACTICE_PASSWORD=practice target/debug/temper fix "$app" "${evidence[@]}" --trust-anchor "$labs/pki/root.cert.pem" --remedy "$remedy" \
+      --signer rcodesign --p12 "$work/practice.p12" --p12-password-env PRACTICE_PASSWORD --no-timestamp --copy "$out" --yes \
+      >"$work/said" 2>&1 || status=$?
+    if [[ $status -eq 2 ]] && grep -qE 'needs new code|there is no|no (least|recommended|alternative|fallback) remedy' "$work/said"; then
+      echo "-- $id $remedy: $(tail -n 1 "$work/said")"
+      continue
+    fi
+    [[ $status -eq 0 ]] || { open=1; cat "$work/said"; }
+    echo "== $id $remedy: status $status"
     [[ $status -ne 2 ]] || continue
-    target/debug/temper undo "$out"
-    diff -r "$app" "$out/$(basename "$app")" && echo "== $id $who: undone to the byte"
+    target/debug/temper undo "$out" >/dev/null
+    diff -r "$app" "$out/$(basename "$app")" && echo "== $id $remedy: undone to the byte"
   done
 done
+exit "$open"

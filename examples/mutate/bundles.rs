@@ -69,7 +69,7 @@ fn options(n: usize, name: &str) -> SignOptions {
     options
 }
 
-fn app(n: usize) -> Bundle {
+pub fn app(n: usize) -> Bundle {
     let folder = tempfile::tempdir().unwrap();
     let name = format!("Practice{n}.app");
     let root = folder.path().join(&name);
@@ -158,7 +158,20 @@ pub fn real(path: &Path) -> Option<Bundle> {
     (size <= 400 << 10).then_some(bundle)
 }
 
-fn load(root: &Path, name: &str) -> Bundle {
+/// Writes a bundle to the disk: at `root`, or as this file.
+pub fn store(bundle: &Bundle, root: &Path) {
+    for (path, node) in &bundle.nodes {
+        let path = if path.is_empty() { root.to_path_buf() } else { root.join(path) };
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        match node {
+            Node::File(bytes) => std::fs::write(path, bytes.as_slice()).unwrap(),
+            Node::Link(target) => symlink(target, path).unwrap(),
+        }
+    }
+}
+
+/// Reads a bundle from the disk.
+pub fn load(root: &Path, name: &str) -> Bundle {
     let mut nodes = BTreeMap::new();
     let mut folders = vec![root.to_path_buf()];
     while let Some(folder) = folders.pop() {

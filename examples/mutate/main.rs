@@ -1,12 +1,14 @@
 //! Mutation score of verification: changes valid bundles in every way that a signature or a seal covers, and counts what Temper does not report.
 //!
-//! `cargo run --release --example mutate [COUNT [SEED]] [--only NUMBER]`. `TEMPER_CORPUS` adds real bundles. Prints the table of `docs/mutation-score.md`;
+//! `cargo run --release --example mutate [COUNT [SEED]] [--only NUMBER] [--rcodesign]`. `TEMPER_CORPUS` adds real bundles; `--rcodesign` adds bundles that
+//! `rcodesign` (in PATH) has signed, and counts what its `verify` reports of one change in 64. Prints the table of `docs/mutation-score.md`;
 //! the exit status is 1 when something covered was missed, or something that macOS ignores was reported. Everything follows from the seed.
 #![allow(clippy::unwrap_used, reason = "a tool for whoever changes verification: a panic with the place is what they need")]
 
 mod bundles;
 mod changes;
 mod coverage;
+mod other;
 #[path = "../../tests/it/support/fuzz/random.rs"]
 mod random;
 #[path = "../../tests/it/support/sign/mod.rs"]
@@ -31,6 +33,8 @@ use temper::verify::verify;
 const DAY: i64 = 1_769_904_000;
 /// Every so many changes the words of `temper verify --deep --strict` are asked for too.
 const FACE: usize = 16;
+/// Every so many changes `rcodesign verify` looks too.
+const OTHER: usize = 64;
 /// Misses that are shown.
 const SHOWN: usize = 40;
 
@@ -56,7 +60,8 @@ fn main() -> ExitCode {
     let only: Option<usize> = arguments.iter().position(|word| word == "--only").and_then(|at| arguments.get(at + 1)?.parse().ok());
     let number = |at: usize, otherwise: usize| arguments.get(at).and_then(|word| word.parse().ok()).unwrap_or(otherwise);
     let (count, seed) = (number(0, 100_000), number(1, 1));
-    let (subjects, mut wrong) = subjects();
+    let mut other = arguments.iter().any(|word| word == "--rcodesign").then(other::Rcodesign::default);
+    let (subjects, mut wrong) = subjects(other.is_some());
     let practice = subjects.iter().filter(|subject| subject.is_practice).count();
     println!("{} bundles: {practice} signed here, {} real ones", subjects.len(), subjects.len() - practice);
     let mut lines: BTreeMap<String, Line> = BTreeMap::new();
@@ -75,6 +80,9 @@ fn main() -> ExitCode {
         let found = found(&bundle);
         let new: BTreeSet<&(String, String)> = found.difference(&subject.before).collect();
         let is_named = |names: &Vec<String>| new.iter().any(|(id, name)| is_refusal(id) && names.contains(name));
+        if let Some(other) = other.as_mut().filter(|_| index % OTHER == 0) {
+            other.look(&subject.bundle, &bundle, &change);
+        }
         let is_found = match &change.expected {
             Expected::Reported(all) => all.iter().all(is_named),
             Expected::Nothing => new.is_empty(),
@@ -109,14 +117,19 @@ fn main() -> ExitCode {
     }
     table(&lines);
     println!("\n`temper verify --deep --strict`: {face_tried} of these changes tried, {face_wrong} with the wrong exit status");
+    if let Some(other) = &other {
+        println!("\n{other}");
+    }
     println!("{wrong} wrong of {count} changes, seed {seed}, in {:.0} s", begin.elapsed().as_secs_f64());
     if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// The valid bundles; and how many of those signed here are not called so.
-fn subjects() -> (Vec<Subject>, usize) {
+fn subjects(with_rcodesign: bool) -> (Vec<Subject>, usize) {
     let real = std::env::var_os("TEMPER_CORPUS").map(|folder| corpus(Path::new(&folder))).unwrap_or_default();
-    let all = bundles::practice().into_iter().map(|bundle| (bundle, true)).chain(real.into_iter().map(|bundle| (bundle, false)));
+    let by_rcodesign = if with_rcodesign { other::signed() } else { Vec::new() };
+    let practice = bundles::practice().into_iter().chain(by_rcodesign);
+    let all = practice.map(|bundle| (bundle, true)).chain(real.into_iter().map(|bundle| (bundle, false)));
     let mut wrong = 0;
     let mut subjects = Vec::new();
     for (bundle, is_practice) in all {
@@ -160,7 +173,12 @@ fn corpus(folder: &Path) -> Vec<Bundle> {
 fn is_code(path: &Path) -> bool {
     let mut head = [0; 4];
     let read = std::fs::File::open(path).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut head));
-    read.is_ok() && matches!(head, [0xcf, 0xfa, 0xed, 0xfe] | [0xca, 0xfe, 0xba, 0xbe])
+    read.is_ok() && is_code_head(head)
+}
+
+/// A thin 64-bit or a universal Mach-O.
+fn is_code_head(head: [u8; 4]) -> bool {
+    matches!(head, [0xcf, 0xfa, 0xed, 0xfe] | [0xca, 0xfe, 0xba, 0xbe])
 }
 
 fn is_refusal(id: &str) -> bool {

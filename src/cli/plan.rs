@@ -67,6 +67,9 @@ pub struct Choice {
     /// Sign without the runtime flag, for an experiment: library validation refuses ad hoc code
     #[arg(long)]
     pub no_runtime: bool,
+    /// Ask no timestamp server, on a machine without network: the notary refuses such a signature
+    #[arg(long)]
+    pub no_timestamp: bool,
     /// Text for a usage key, which the user of the app reads: NSContactsUsageDescription='To greet them'. May be repeated
     #[arg(long, value_name = "KEY=TEXT", value_parser = usage)]
     pub usage: Vec<(String, String)>,
@@ -123,7 +126,7 @@ impl Choice {
             (Signer::Rcodesign, _) if self.no_runtime => {
                 bail!("rcodesign keeps the flags that are there, so it cannot sign without the runtime flag: sign with codesign")
             }
-            _ => Ok(Signing { signer, who, no_runtime: self.no_runtime }),
+            _ => Ok(Signing { signer, who, no_runtime: self.no_runtime, no_timestamp: self.no_timestamp }),
         }
     }
 

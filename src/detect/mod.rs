@@ -7,7 +7,7 @@ mod crash;
 mod environment;
 mod keys;
 mod libraries;
-mod log;
+pub(crate) mod log;
 mod memory;
 mod resources;
 mod scene;

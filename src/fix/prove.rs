@@ -244,7 +244,7 @@ fn named(diagnosis: &Diagnosis) -> Named {
 
 fn notary(before: &Report, after: &Report) -> Vec<String> {
     let new = after.notary.iter().filter(|line| !before.notary.contains(line));
-    new.map(|line| format!("{}: {}", line.path, line.message)).collect()
+    each_once(new.map(|line| format!("{}: {}", line.path, line.message)))
 }
 
 /// Defects of signatures and seals that are new.
@@ -257,7 +257,13 @@ fn faults(before: &Report, after: &Report) -> Vec<String> {
             .filter(defect)
             .any(|known| (known.id, &known.subject, known.arch) == (finding.id, &finding.subject, finding.arch))
     };
-    after.findings.iter().filter(defect).filter(|finding| !known(finding)).map(|finding| finding.message.clone()).collect()
+    each_once(after.findings.iter().filter(defect).filter(|finding| !known(finding)).map(|finding| finding.message.clone()))
+}
+
+/// Sentences in their order; what is said of several slices is said once.
+fn each_once(sentences: impl Iterator<Item = String>) -> Vec<String> {
+    let mut said = BTreeSet::new();
+    sentences.filter(|sentence| said.insert(sentence.clone())).collect()
 }
 
 fn keys(before: &Evidence, after: &Evidence, plan: &Plan) -> Vec<Keys> {

@@ -76,6 +76,8 @@ pub struct Signing {
     pub who: Who,
     /// Without the runtime flag: an ad hoc signature has no team, so with the flag library validation refuses the app's own libraries.
     pub no_runtime: bool,
+    /// Without asking a timestamp server: for a machine without network. The notary refuses such a signature.
+    pub no_timestamp: bool,
 }
 
 /// What is to be signed, and what about it differs from the present signatures.

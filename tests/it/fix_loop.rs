@@ -104,7 +104,7 @@ fn in_place_the_app_is_mended_and_undone_where_it_lies() {
     let fix = bench.temper(&[&arguments, &bench.evidence(lab)]);
     assert_eq!(fix.status.code(), Some(0), "{}", fix.error());
     let said = String::from_utf8(fix.stdout).unwrap();
-    assert!(said.contains("gone: ") && said.contains("signatures valid") && said.contains("files the same"), "{said}");
+    assert!(said.contains("gone: ") && said.contains("signatures valid") && said.contains("files are the same"), "{said}");
     let markdown = std::fs::read_to_string(&proof).unwrap();
     assert!(markdown.contains(": mended") && markdown.contains("- [x] gone") && markdown.contains("SHA-256"), "{markdown}");
     assert_ne!(practice::tree(&app), original);

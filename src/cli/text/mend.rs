@@ -77,7 +77,7 @@ pub fn proof(proof: &Proof, way_back: &Path, look: Look) -> String {
     let valid = proof.signatures.iter().filter(|line| line.after == "valid").count();
     let signatures = format!("{valid} of {} signatures valid", proof.signatures.len());
     page.marked(2, mark(valid == proof.signatures.len()), &signatures);
-    page.marked(2, Mark::Fine, &format!("{} files the same, {} differ", proof.same_files, proof.files.len()));
+    page.marked(2, Mark::Fine, &format!("{} files are the same, {} changed", proof.same_files, proof.files.len()));
     proof.files.iter().take(MOST).for_each(|file| page.below_mark(2, &file_line(file)));
     if proof.files.len() > MOST {
         page.below_mark(2, &format!("and {} more: they are in the JSON proof", proof.files.len() - MOST));

@@ -11,10 +11,12 @@
 
 use super::journal::{Journal, Stage, State, Undone};
 use super::tree::{self, Listing};
+use crate::detect::log::failure_words;
 use crate::evidence::{Evidence, TargetKind};
 use crate::fix::edit::{EditError, info, unified_diff};
 use crate::fix::plan::{FileEdit, Plan};
 use crate::fix::sign::{SignStep, Signer, command_line_exact, from_outside};
+use crate::read::log::{self, LogFact, SigningFailure};
 use crate::system::{Change, Command, EntryKind, Output, Secret, System};
 use std::ffi::OsString;
 use std::io;
@@ -60,8 +62,22 @@ pub enum SessionError {
 
 fn failure(command: &str, output: &Output) -> String {
     let ended = output.status.map_or_else(|| "was ended by a signal".to_owned(), |status| format!("ended with status {status}"));
-    let said: String = output.text().trim().chars().take(MAX_SAID).collect();
-    if said.is_empty() { format!("{command} {ended}") } else { format!("{command} {ended}: {said}") }
+    let text = output.text();
+    // rcodesign tells all that it does, and the error at the end.
+    let from = text.find("\nError: ").map_or(0, |at| at + 1);
+    let said: String = text[from..].trim().chars().take(MAX_SAID).collect();
+    let why = log::read(&text).into_iter().find_map(|line| if let LogFact::SigningFailed { why } = line.fact { Some(why) } else { None });
+    let why = why.map(|why| format!(" ({}{})", failure_words(why), way_out(why))).unwrap_or_default();
+    if said.is_empty() { format!("{command} {ended}") } else { format!("{command} {ended}: {said}{why}") }
+}
+
+/// What can be done about it here.
+fn way_out(why: SigningFailure) -> &'static str {
+    match why {
+        SigningFailure::NoTimestamp => "; to try the fix without one: --no-timestamp",
+        SigningFailure::Ambiguous => "; name one by its SHA-1 hash: --identity HASH",
+        _ => "",
+    }
 }
 
 impl SessionError {

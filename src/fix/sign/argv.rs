@@ -46,7 +46,7 @@ fn codesign(asked: &Asked<'_>) -> Vec<OsString> {
         argv.extend(["--options".into(), asked.options.join(",").into()]);
     }
     if !asked.identity.ad_hoc {
-        argv.push("--timestamp".into());
+        argv.push(if asked.job.signing.no_timestamp { "--timestamp=none" } else { "--timestamp" }.into());
     }
     if let Some(file) = asked.entitlements {
         argv.extend(["--entitlements".into(), exact_operand(file)]);
@@ -67,6 +67,9 @@ fn rcodesign(asked: &Asked<'_>) -> Vec<OsString> {
         Who::P12(file) => argv.extend(["--p12-file".into(), exact_operand(file), "--p12-password-file".into(), "/dev/stdin".into()]),
         _ if asked.identity.ad_hoc => {}
         _ => argv.extend(["--p12-file".into(), "YOUR-IDENTITY.p12".into()]),
+    }
+    if asked.job.signing.no_timestamp && !asked.identity.ad_hoc {
+        argv.extend(["--timestamp-url".into(), "none".into()]);
     }
     if let Some(identifier) = identifier(asked.images) {
         argv.extend(["--binary-identifier".into(), scoped(identifier.into())]);

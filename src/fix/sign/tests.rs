@@ -180,7 +180,7 @@ fn another_identity_signs_everything() {
 fn the_other_program_is_called_its_own_way() {
     let job = Job {
         changed: changed("Contents/MacOS/helper"),
-        signing: Signing { signer: Signer::Rcodesign, who: Who::P12("/keys/my id.p12".into()), no_runtime: false },
+        signing: Signing { signer: Signer::Rcodesign, who: Who::P12("/keys/my id.p12".into()), ..Signing::default() },
         ..Job::default()
     };
     let lines = lines(&steps(&app(), &job));
@@ -191,6 +191,8 @@ fn the_other_program_is_called_its_own_way() {
         lines[2],
         format!("{key} --code-signature-flags runtime --entitlements-xml-file Demo.entitlements Demo.app/Contents/MacOS/helper")
     );
+    let no_timestamp = Job { signing: Signing { no_timestamp: true, ..job.signing.clone() }, ..job.clone() };
+    assert!(super::tests::lines(&steps(&app(), &no_timestamp)).iter().all(|line| line.contains("/dev/stdin --timestamp-url none ")));
     let mut evidence = app();
     set_flags(&mut evidence.images[0], 0x12200);
     let job = Job { changed: vec![("Contents/MacOS/Demo".into(), "a:b.entitlements".into())], ..job };

@@ -32,8 +32,8 @@ const PROBLEMS: [(&str, i64); 25] = [
     ("notarization has been revoked", -66992),
 ];
 
-/// Words of a signing that failed (codesign, SecBase.h). `no identity found` is said by other programs about other things too, so it stands with its name.
-const FAILURES: [(&str, SigningFailure); 8] = [
+/// Words of a signing that failed (codesign, SecBase.h; the last of rcodesign). `no identity found` is said by other programs about other things too, so it stands with its name.
+const FAILURES: [(&str, SigningFailure); 9] = [
     ("errSecInternalComponent", SigningFailure::KeyNotUsable),
     ("User interaction is not allowed", SigningFailure::KeyNotUsable),
     (": ambiguous (matches", SigningFailure::Ambiguous),
@@ -42,6 +42,7 @@ const FAILURES: [(&str, SigningFailure); 8] = [
     ("timestamp was expected but was not found", SigningFailure::NoTimestamp),
     ("timestamp service is not available", SigningFailure::NoTimestamp),
     ("timestamps differ by", SigningFailure::NoTimestamp),
+    ("CMS error: Time-Stamp Protocol error", SigningFailure::NoTimestamp),
 ];
 
 /// Facts of one line of output; `following` are the lines after it.

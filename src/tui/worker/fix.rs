@@ -57,7 +57,7 @@ fn prepared(system: &dyn System, order: &FixOrder) -> Result<Prepared, String> {
          apple-codesign'"
     })?;
     let who = if order.ad_hoc { Who::AdHoc } else { Who::InUse };
-    let mut plan = super::plan(system, &order.plan, &Signing { signer, who, no_runtime: false })?;
+    let mut plan = super::plan(system, &order.plan, &Signing { signer, who, ..Signing::default() })?;
     bare_names(&mut plan);
     refuse_what_is_missing(&plan, order)?;
     let evidence = &order.plan.examination.evidence;
