@@ -152,6 +152,9 @@ fn sandbox(text: &str, out: &mut Vec<LogFact>) {
         out.push(LogFact::Noise { why: "a part of macOS itself was denied something, not the app" });
     } else if policy && operation.starts_with("file-write") && target.contains(".app") {
         out.push(LogFact::AppManagement { process: who });
+    } else if policy && operation.starts_with("mach-priv-task") {
+        // The policy of the system (SIP), not a sandbox: a tool asked for the task port of a program that macOS protects. The line does not name that one.
+        out.push(LogFact::AttachRefused { process: Proc::default() });
     } else {
         out.push(LogFact::SandboxDenied { process: who, operation: operation.into(), target: target.trim().into() });
     }

@@ -185,6 +185,7 @@ const WORDS: &[(Families, &[&str])] = &[
             "CodeHeap",
             "code cache",
             "ffi.callback",
+            "FUNCTYPE(",
             "ffi_closure_alloc",
             "write+execute memory",
             "JIT memory",

@@ -367,6 +367,9 @@ impl<'a> Reader<'a> {
         if families.has(Families::RUNTIME) {
             let speaker = || self.speaker(logger, place);
             runtime::facts(text, &speaker, facts);
+            if runtime::makes_callback(text) && following().take(2).any(|next| next.starts_with("MemoryError")) {
+                facts.push(LogFact::EngineMemory { engine: "libffi", process: speaker(), degrades: false });
+            }
         }
         if families.has(Families::CODESIGN) {
             codesign::facts(line.trim(), &mut self.context, following, facts);
