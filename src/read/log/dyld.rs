@@ -72,6 +72,23 @@ pub(super) fn read(text: &str) -> Option<LoadFailure> {
     Some(LoadFailure { name, referenced_from, reason, file, arch, is_dlopen, inserted })
 }
 
+/// `System.DllNotFoundException: libc`: .NET and Mono looked for a library by its bare name. By itself that is any missing file; it tells something where
+/// a `DYLD_` variable was set to be searched (mono/mono#16084).
+pub(super) fn not_found_by_name(text: &str) -> Option<LoadFailure> {
+    let rest = after(text, "DllNotFoundException: ")?;
+    let rest = rest.strip_prefix("Unable to load shared library '").unwrap_or(rest);
+    let name = known(until(until(rest, "'"), " "))?;
+    Some(LoadFailure {
+        name,
+        referenced_from: None,
+        reason: TriedReason::Missing,
+        file: None,
+        arch: None,
+        is_dlopen: true,
+        inserted: false,
+    })
+}
+
 /// Install name or path asked for.
 fn name(text: &str) -> Option<String> {
     let to_end = |rest: &str| known(until(until(until(rest, "\n"), " Referenced from:"), " Reason:"));

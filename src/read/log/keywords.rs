@@ -40,6 +40,7 @@ const WORDS: &[(Families, &[&str])] = &[
             "dlopen failed",
             "no suitable image found",
             "image not found",
+            "DllNotFoundException: ",
             "inserted library",
             "inserted dylib",
             "Symbol not found",

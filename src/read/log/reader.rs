@@ -359,6 +359,8 @@ impl<'a> Reader<'a> {
             if let Some(failure) = dyld::read(&block) {
                 facts.push(LogFact::Load(failure));
                 taken = more;
+            } else if self.kept.first.iter().any(|line| matches!(line.fact, LogFact::DyldVariable { .. })) {
+                facts.extend(dyld::not_found_by_name(text).map(LogFact::Load));
             }
         }
         if families.has(Families::SYSTEM) {
