@@ -310,7 +310,7 @@ impl Look<'_> {
     fn jit_fault(&self) -> Option<Detected> {
         let subtype = self.report.subtype.as_deref().unwrap_or("");
         let protection = subtype.contains("KERN_PROTECTION_FAILURE") || self.report.codes.first() == Some(&2);
-        let region = self.report.region.as_ref().filter(|region| is_anonymous(region) && region.protection.contains('x'))?;
+        let region = self.report.region.as_ref().filter(|region| is_anonymous(region) && may_hold_code(region))?;
         let bad_access = self.report.exception.as_deref().is_some_and(|e| e.contains("BAD_ACCESS"));
         if !protection || !bad_access {
             return None;
@@ -426,6 +426,14 @@ fn is_anonymous(region: &Region) -> bool {
         || region.kind.contains("shared cache")
         || region.kind.contains("Mapped");
     !file_kind && !region.detail.contains('/')
+}
+
+/// Anonymous memory in which generated code can lie. `rwx` as the most that is allowed says nothing: stacks and guards have it, too, and memory without
+/// any access (`---`) was only reserved.
+fn may_hold_code(region: &Region) -> bool {
+    let kind = region.kind.to_ascii_lowercase();
+    let other = kind.contains("guard") || kind.starts_with("stack") || region.protection.starts_with("---");
+    !other && region.protection.contains('x')
 }
 
 fn is_system(path: &str) -> bool {

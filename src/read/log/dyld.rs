@@ -22,7 +22,10 @@ pub(super) fn block(first: &str, following: impl Iterator<Item = String>) -> (St
         if text.len() > MAX_BYTES || start.is_empty() || !(named || candidate || listed || wanted) {
             break;
         }
-        text.push('\n');
+        // A window of fixed width breaks a path anywhere.
+        if !is_inside_path(&text) {
+            text.push('\n');
+        }
         text.push_str(&line);
         taken = taken.saturating_add(1);
         wanted = wants_more(&text);
@@ -30,9 +33,18 @@ pub(super) fn block(first: &str, following: impl Iterator<Item = String>) -> (St
     (text, taken)
 }
 
+/// dyld2's `code signature in (path) not valid …`, of which the line ends within the path.
+fn is_inside_path(text: &str) -> bool {
+    let path = text.rsplit_once("code signature in").and_then(|(_, rest)| rest.trim_start().strip_prefix('('));
+    path.is_some_and(|path| path.starts_with('/') && !path.contains(')')) && !text.contains("tried:")
+}
+
 /// A `tried:` list that goes on in the next line: it ends with a comma, or inside quotes or brackets.
 fn wants_more(text: &str) -> bool {
-    let Some(list) = after(text, "tried:") else { return text.trim_end().ends_with("Did find:") || text.trim_end().ends_with("Reason:") };
+    let Some(list) = after(text, "tried:") else {
+        let end = text.trim_end();
+        return ["Did find:", "Reason:", "code signature in"].iter().any(|mark| end.ends_with(mark)) || is_inside_path(text);
+    };
     let list = list.trim_end();
     let open = list.matches('(').count() > list.matches(')').count();
     list.is_empty() || list.ends_with(',') || open || !list.matches('\'').count().is_multiple_of(2)
@@ -58,6 +70,23 @@ pub(super) fn read(text: &str) -> Option<LoadFailure> {
         });
     let arch = (reason == TriedReason::WrongArch).then(|| arch(&words)).flatten();
     Some(LoadFailure { name, referenced_from, reason, file, arch, is_dlopen, inserted })
+}
+
+/// `System.DllNotFoundException: libc`: .NET and Mono looked for a library by its bare name. By itself that is any missing file; it tells something where
+/// a `DYLD_` variable was set to be searched (mono/mono#16084).
+pub(super) fn not_found_by_name(text: &str) -> Option<LoadFailure> {
+    let rest = after(text, "DllNotFoundException: ")?;
+    let rest = rest.strip_prefix("Unable to load shared library '").unwrap_or(rest);
+    let name = known(until(until(rest, "'"), " "))?;
+    Some(LoadFailure {
+        name,
+        referenced_from: None,
+        reason: TriedReason::Missing,
+        file: None,
+        arch: None,
+        is_dlopen: true,
+        inserted: false,
+    })
 }
 
 /// Install name or path asked for.
@@ -147,7 +176,7 @@ fn weight(reason: TriedReason) -> (TriedReason, bool) {
 
 /// A message without a list of candidates.
 fn plain(text: &str) -> Option<(TriedReason, Option<String>, String)> {
-    let words = text.replace('\n', " ");
+    let words = text.replace('\n', " ").replace("code signature in  (", "code signature in (");
     let decides = [
         "not valid for use in process",
         "Library not loaded",
@@ -198,7 +227,8 @@ fn classify_known(words: &str) -> Option<TriedReason> {
         (TriedReason::PlatformProcess, &["mapping process is a platform binary"]),
         (TriedReason::NoTeam, &["mapped file has no Team"]),
         (TriedReason::Unsigned, &["mapped file has no cdhash", "completely unsigned"]),
-        (TriedReason::SystemPolicy, &["by system policy"]),
+        // macOS 10.15 wrote `Library load disallowed by System Policy` at first.
+        (TriedReason::SystemPolicy, &["by system policy", "by System Policy"]),
         (
             TriedReason::LibraryValidation,
             &["not valid for use in process", "Library Validation", "code signature in <", "code signature in ("],

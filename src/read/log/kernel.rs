@@ -142,6 +142,8 @@ fn denial(text: &str) -> Option<(&str, &str)> {
 /// `Sandbox: name(pid) deny(1) operation target`; `System Policy:` is the same line from SIP, TCC and App Management.
 fn sandbox(text: &str, out: &mut Vec<LogFact>) {
     let Some((before, rest)) = denial(text) else { return };
+    // Up to macOS 10.12 the words stand behind the name: `Sandbox: name(pid) System Policy: deny(1) …`.
+    let (before, older) = before.strip_suffix(" System Policy:").map_or((before, false), |before| (before, true));
     let policy = before.contains("System Policy: ");
     let named = before.rsplit_once(": ").map_or(before, |(_, who)| who);
     // `3 duplicate reports for mds deny(1) …`
@@ -152,6 +154,9 @@ fn sandbox(text: &str, out: &mut Vec<LogFact>) {
         out.push(LogFact::Noise { why: "a part of macOS itself was denied something, not the app" });
     } else if policy && operation.starts_with("file-write") && target.contains(".app") {
         out.push(LogFact::AppManagement { process: who });
+    } else if (policy || older) && operation.starts_with("mach-priv-task") {
+        // The policy of the system (SIP), not a sandbox: a tool asked for the task port of a program that macOS protects. The line does not name that one.
+        out.push(LogFact::AttachRefused { process: Proc::default() });
     } else {
         out.push(LogFact::SandboxDenied { process: who, operation: operation.into(), target: target.trim().into() });
     }

@@ -359,6 +359,8 @@ impl<'a> Reader<'a> {
             if let Some(failure) = dyld::read(&block) {
                 facts.push(LogFact::Load(failure));
                 taken = more;
+            } else if self.kept.first.iter().any(|line| matches!(line.fact, LogFact::DyldVariable { .. })) {
+                facts.extend(dyld::not_found_by_name(text).map(LogFact::Load));
             }
         }
         if families.has(Families::SYSTEM) {
@@ -367,6 +369,9 @@ impl<'a> Reader<'a> {
         if families.has(Families::RUNTIME) {
             let speaker = || self.speaker(logger, place);
             runtime::facts(text, &speaker, facts);
+            if runtime::makes_callback(text) && following().take(2).any(|next| next.starts_with("MemoryError")) {
+                facts.push(LogFact::EngineMemory { engine: "libffi", process: speaker(), degrades: false });
+            }
         }
         if families.has(Families::CODESIGN) {
             codesign::facts(line.trim(), &mut self.context, following, facts);

@@ -115,6 +115,12 @@ pub(super) fn facts(text: &str, process: &dyn Fn() -> Proc, out: &mut Vec<LogFac
     }
 }
 
+/// A line of a Python traceback that makes a callback: `CFUNCTYPE(c_int)(lambda: None)`. A MemoryError right there is libffi's: it got no page for code
+/// (python/cpython#86854), since a callback itself takes some bytes only.
+pub(super) fn makes_callback(text: &str) -> bool {
+    text.contains("FUNCTYPE(")
+}
+
 fn engine(text: &str) -> Option<(&'static str, bool)> {
     if let Some(code) = coreclr(text) {
         return CORECLR.contains(&code).then_some(("coreclr", false));

@@ -127,6 +127,7 @@ fn kernel_lines_are_read_in_every_style() {
         "System Policy: updater(90) deny(1) file-write-create /Applications/Tern.app/Contents/x",
         &LogFact::AppManagement { process: proc("updater", 90) },
     );
+    check("kernel", "Sandbox", "Sandbox: topper(90) System Policy: deny(1) mach-priv-task-port", &LogFact::AttachRefused { process: UNIT });
 }
 
 #[test]
@@ -351,6 +352,7 @@ fn every_reason_of_dyld_is_told_apart() {
         (lv("mapping process is a platform binary, but mapped file is not"), TriedReason::PlatformProcess),
         (lv("library load disallowed by system policy"), TriedReason::SystemPolicy),
         (lv("library load denied by system policy"), TriedReason::SystemPolicy),
+        (lv("Library load disallowed by System Policy"), TriedReason::SystemPolicy),
         (
             "code signature invalid in <AAAA> '/p/x' (errno=1) sliceOffset=0x0, codeBlobOffset=0x1, codeBlobSize=0x2".into(),
             TriedReason::BadSignature,
@@ -431,6 +433,29 @@ fn old_dyld_and_inserted_libraries_are_read() {
     assert_eq!(path.reason, TriedReason::PathPolicy);
     assert_eq!(read_dyld("no fault here"), None);
     assert!(facts("calling dlopen(/p/x, 2) now").is_empty());
+}
+
+#[test]
+fn a_window_of_fixed_width_breaks_a_path_of_dyld_anywhere() {
+    let broken = "/var/T/.52Q.example.LFLj1\nZ: code signature in \n(/var/T/.52Q.example.LFLj\n1Z) not valid for use in process using Library Validation: mapped file has no cdhash, completely \nunsigned?";
+    let failure = load(broken);
+    assert_eq!((failure.file.as_deref(), failure.reason), (Some("/var/T/.52Q.example.LFLj1Z"), TriedReason::Unsigned));
+}
+
+#[test]
+fn a_bare_name_that_was_not_found_counts_beside_a_variable_only() {
+    let exception = "System.DllNotFoundException: libc\n  at (wrapper managed-to-native) System.Platform:uname (intptr)\n";
+    assert!(facts(exception).is_empty());
+    let found = facts(&format!("export DYLD_FALLBACK_LIBRARY_PATH=/opt/lib\n{exception}"));
+    assert!(found.iter().any(|fact| matches!(fact, LogFact::Load(load) if load.name == "libc" && load.reason == TriedReason::Missing)));
+}
+
+#[test]
+fn ctypes_without_memory_for_a_callback_is_libffi() {
+    let trace = "    _reset_cache()\n  File \"/opt/py/ctypes/__init__.py\", line 277, in _reset_cache\n    CFUNCTYPE(c_int)(lambda: None)\nMemoryError\n";
+    assert!(matches!(&facts(trace)[..], [LogFact::EngineMemory { engine: "libffi", .. }]));
+    assert!(facts("    CFUNCTYPE(c_int)(lambda: None)\nTypeError: no\n").is_empty());
+    assert!(facts("    data = list(range(n))\nMemoryError\n").is_empty());
 }
 
 #[test]
