@@ -11,6 +11,7 @@ pub(super) fn facts(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
         return;
     }
     entitlements(text, out);
+    missing(text, logger, out);
     unparsable(text, out);
     launch(text, logger, out);
     noise(text, out);
@@ -68,6 +69,34 @@ fn entitlements(text: &str, out: &mut Vec<LogFact>) {
         let subject = between(text, "killed ", " because").map(process).unwrap_or_default();
         out.push(LogFact::RestrictedEntitlements { keys: key.into_iter().collect(), process: subject, code: None });
     }
+}
+
+/// A service of macOS turns a program away that lacks a key which Apple grants.
+fn missing(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
+    let required =
+        between(text, "pplication requires '", "' entitlement").or_else(|| between(text, "pplication requires '", "'\nentitlement"));
+    let keys = if let Some(key) = required.filter(|key| key.starts_with("com.apple.")) {
+        vec![key.to_owned()]
+    } else if text.contains("ES_NEW_CLIENT_RESULT_ERR_NOT_ENTITLED") {
+        vec!["com.apple.developer.endpoint-security.client".to_owned()]
+    } else if text.contains("does not allow it to access a TCC-protected group container")
+        || text.contains("prefixed by requestor's team ID")
+    {
+        vec!["com.apple.security.application-groups".to_owned()]
+    } else if is_extension_refused(text) {
+        Vec::new()
+    } else {
+        return;
+    };
+    out.push(LogFact::RestrictedMissing { keys, process: logger.clone() });
+}
+
+/// `OSSystemExtensionErrorDomain` 8: codeSignatureInvalid (SystemExtensions.h).
+fn is_extension_refused(text: &str) -> bool {
+    const EIGHT: [&str; 3] =
+        ["OSSystemExtensionErrorDomain Code=8", "OSSystemExtensionErrorDomain error 8", "OSSystemExtensionErrorDomain:8"];
+    let numbered = |mark: &&str| after(text, mark).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()));
+    EIGHT.iter().any(|mark| numbered(&mark)) || text.contains("Invalid code signature or missing entitlements")
 }
 
 /// Entitlements that cannot be parsed: kernel, AMFI, codesign, the notary service.

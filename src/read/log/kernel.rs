@@ -141,6 +141,11 @@ fn denial(text: &str) -> Option<(&str, &str)> {
 
 /// `Sandbox: name(pid) deny(1) operation target`; `System Policy:` is the same line from SIP, TCC and App Management.
 fn sandbox(text: &str, out: &mut Vec<LogFact>) {
+    if let Some(name) = after(text, "sandbox denied the right to lookup ") {
+        let target = known(until(name, " ")).unwrap_or_default();
+        out.push(LogFact::SandboxDenied { process: Proc::default(), operation: "mach-lookup".into(), target });
+        return;
+    }
     let Some((before, rest)) = denial(text) else { return };
     let policy = before.contains("System Policy: ");
     let named = before.rsplit_once(": ").map_or(before, |(_, who)| who);
@@ -152,6 +157,12 @@ fn sandbox(text: &str, out: &mut Vec<LogFact>) {
         out.push(LogFact::Noise { why: "a part of macOS itself was denied something, not the app" });
     } else if policy && operation.starts_with("file-write") && target.contains(".app") {
         out.push(LogFact::AppManagement { process: who });
+    } else if policy && operation.starts_with("file-") {
+        out.push(LogFact::SystemPolicyDenied { process: who, operation: operation.into(), target: target.trim().into() });
+    } else if policy {
+        out.push(LogFact::Noise {
+            why: "System Integrity Protection keeps processes of macOS from every program; no entitlement changes that",
+        });
     } else {
         out.push(LogFact::SandboxDenied { process: who, operation: operation.into(), target: target.trim().into() });
     }
