@@ -131,6 +131,9 @@ fn launch(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
         // "Attempt to execute completely unsigned code", "dyld signature cannot be verified" …
         let pid = after(rest, "pid ").and_then(number).and_then(|pid| u64::try_from(pid).ok());
         out.push(LogFact::LaunchSignatureRefused { process: Proc { pid, ..Proc::default() } });
+    } else if text.contains("Taskgated Invalid Signature") && !text.contains("Termination Reason") && !text.contains("\"indicator\"") {
+        // Somebody's words about a report that was not given.
+        out.push(LogFact::LaunchSignatureRefused { process: Proc::default() });
     } else if text.contains("load code signature error") {
         let pid = between(text, "proc ", ":").and_then(number).and_then(|pid| u64::try_from(pid).ok());
         let name = between(text, "for file \"", "\"").and_then(known);

@@ -70,6 +70,7 @@ const WORDS: &[(Families, &[&str])] = &[
             "entitlements blob",
             "Constraint Violation",
             "hook..execve() killing",
+            "Taskgated Invalid",
             "load code signature error",
             "validation failed fatally",
             "Broken signature with Team",
