@@ -223,7 +223,8 @@ fn is_old_style(text: &str) -> bool {
         None => Some(rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "_.-/$:".contains(c))),
     };
     let Some(value) = after.and_then(|after| after.trim_start().strip_prefix('=')).map(str::trim_start) else { return false };
-    value.starts_with(['(', '<', '"', '{']) || value.find([';', ',', '}']).and_then(|at| value.get(at..)).is_none_or(|end| !end.starts_with(','))
+    value.starts_with(['(', '<', '"', '{'])
+        || value.find([';', ',', '}']).and_then(|at| value.get(at..)).is_none_or(|end| !end.starts_with(','))
 }
 
 /// The entries of a binary or old-style list; empty when it cannot be read or is no dictionary.

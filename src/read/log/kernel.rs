@@ -86,45 +86,21 @@ fn task_port(text: &str, out: &mut Vec<LogFact>) {
     });
 }
 
-/// Daemons of macOS whose denials fill every log.
+/// Daemons and agents of macOS whose denials fill every log.
+const OF_MACOS: &str = "\
+    CalendarAgent CoreServicesUIAgent Dock Finder QuickLookUIService ReportCrash SystemUIServer UserEventAgent WindowServer accountsd airportd amfid \
+    analyticsd apfsd appleaccountd appleeventsd apsd assistantd authd axassetsd backupd biometrickitd bird bluetoothd calaccessd cfprefsd chronod cloudd \
+    cloudpaird configd contactsd containermanagerd contextstored coreaudiod corebrightnessd coreduetd coreservicesd corespeechd ctkd dasd diagnosticd \
+    diskarbitrationd distnoted dmd dprivacyd duetexpertd fileproviderd fontd fseventsd gamed geod homed iconservicesagent identityservicesd imagent \
+    installd intelligenceplatformd itunescloudd kernelmanagerd keyboardservicesd knowledge-agent launchd launchservicesd locationd logd loginwindow lsd \
+    mDNSResponder mds mds_stores mdworker mdworker_shared mediaanalysisd mediaremoted mobileassetd networkserviceproxy nfcd notifyd nsurlsessiond \
+    opendirectoryd parsecd passd photoanalysisd photolibraryd pkd powerd promotedcontentd quicklookd rapportd remindd routined runningboardd sandboxd secd \
+    secinitd securityd sharedfilelistd sharingd siriknowledged softwareupdated spindump storeaccountd storeassetd storedownloadd storekitagent suggestd \
+    symptomsd sysextd syslogd sysmond syspolicyd systemsoundserverd systemstats tailspind talagent taskgated taskgated-helper tccd thermalmonitord timed \
+    transparencyd trustd universalaccessd usernoted usernotificationsd watchdogd weatherd wifid wirelessproxd xpcproxy";
+
 fn is_part_of_macos(name: &str) -> bool {
-    const DAEMONS: [&str; 34] = [
-        "launchd",
-        "mds",
-        "mds_stores",
-        "mdworker",
-        "mdworker_shared",
-        "sandboxd",
-        "taskgated",
-        "taskgated-helper",
-        "syspolicyd",
-        "tccd",
-        "trustd",
-        "cfprefsd",
-        "lsd",
-        "nsurlsessiond",
-        "distnoted",
-        "logd",
-        "diagnosticd",
-        "ReportCrash",
-        "spindump",
-        "fontd",
-        "coreaudiod",
-        "WindowServer",
-        "Dock",
-        "Finder",
-        "SystemUIServer",
-        "cloudd",
-        "bird",
-        "suggestd",
-        "sharingd",
-        "rapportd",
-        "powerd",
-        "fseventsd",
-        "contextstored",
-        "duetexpertd",
-    ];
-    DAEMONS.contains(&name) || name.starts_with("com.apple.")
+    name.starts_with("com.apple.") || OF_MACOS.split_ascii_whitespace().any(|daemon| daemon == name)
 }
 
 /// What stands before and after `deny(1) `, or the bare `deny ` of systems before macOS 10.13.
