@@ -123,7 +123,9 @@ fn sandbox(text: &str, out: &mut Vec<LogFact>) {
         return;
     }
     let Some((before, rest)) = denial(text) else { return };
-    let policy = before.contains("System Policy: ");
+    // Older systems: `Sandbox: name(pid) System Policy: deny(1) …`.
+    let policy = before.contains("System Policy:");
+    let before = before.trim_end_matches("System Policy:").trim_end();
     let named = before.rsplit_once(": ").map_or(before, |(_, who)| who);
     // `3 duplicate reports for mds deny(1) …`
     let named = named.split_once(" duplicate report").and_then(|(_, rest)| rest.split_once(" for ")).map_or(named, |(_, who)| who);
