@@ -311,10 +311,10 @@ fn restricted_refused(case: &Case<'_>, index: usize, detected: &Detected, listed
     let keys: Vec<String> = if signed.is_empty() { all_listed.into_iter().collect() } else { signed };
     let named = if keys.is_empty() { "an entitlement".to_owned() } else { keys.join(", ") };
     let only = only_of(&keys);
-    let summary = if only.is_empty() {
-        format!("macOS refused to start {who}: {named} needs a provisioning profile that is not there")
-    } else {
+    let summary = if is_private(&keys) {
         format!("macOS refused to start {who}: {named} is reserved for Apple's own programs, and no profile grants it")
+    } else {
+        format!("macOS refused to start {who}: {named} needs a provisioning profile that is not there")
     };
     let confidence = if defect.is_some() { Confidence::Certain } else { Confidence::Likely };
     let mut candidate = start("restricted-entitlement", index, detected, image, confidence, summary);
@@ -326,10 +326,17 @@ fn restricted_refused(case: &Case<'_>, index: usize, detected: &Detected, listed
     candidate
 }
 
-/// A private key is in no profile: it can only be taken out. Empty: every remedy may serve.
+/// Remedies for keys that a profile must cover. A private key of Apple's is in no profile: it can only be taken out.
 fn only_of(keys: &[String]) -> Vec<&'static str> {
-    let private = !keys.is_empty() && keys.iter().all(|key| key.starts_with("com.apple.private."));
-    if private { vec!["remove-the-key", "remove-the-key-without-profile"] } else { Vec::new() }
+    if is_private(keys) {
+        vec!["remove-the-key", "remove-the-key-without-profile"]
+    } else {
+        vec!["remove-the-key", "embed-a-profile", "remove-the-key-without-profile"]
+    }
+}
+
+fn is_private(keys: &[String]) -> bool {
+    !keys.is_empty() && keys.iter().all(|key| key.starts_with("com.apple.private."))
 }
 
 /// A service of macOS wants a key that Apple grants. The key alone, without a profile, would keep the program from starting.
@@ -416,6 +423,7 @@ fn restricted_shown(case: &Case<'_>) -> Option<Candidate> {
     candidate.findings.extend(shown);
     candidate.accounts = true;
     candidate.order = 8;
+    candidate.only = only_of(&list);
     candidate.remove = Some(list);
     Some(candidate)
 }
