@@ -442,6 +442,7 @@ pub(crate) fn failure_words(why: SigningFailure) -> &'static str {
         SigningFailure::KeyNotUsable => "the private key cannot be used (its keychain is locked, or nobody can be asked, as over SSH)",
         SigningFailure::Ambiguous => "several certificates have that name",
         SigningFailure::NoIdentity => "there is no certificate of that name with its private key",
+        SigningFailure::WrongCertificate => "the certificate is not one for code (an Installer certificate signs packages only)",
         SigningFailure::NoChain => "the certificate's issuer is not there, or its trust was changed by hand",
         SigningFailure::NoTimestamp => "Apple's timestamp server was not reached, or the clock is wrong",
     }

@@ -68,6 +68,7 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
                 SigningFailure::KeyNotUsable => "unlock-the-keychain",
                 SigningFailure::Ambiguous => "name-one-certificate",
                 SigningFailure::NoIdentity => "bring-the-key",
+                SigningFailure::WrongCertificate => "take-the-certificate-for-code",
                 SigningFailure::NoChain => "mend-the-chain",
                 SigningFailure::NoTimestamp => "reach-the-timestamp-server",
             };

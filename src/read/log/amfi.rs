@@ -73,8 +73,7 @@ fn entitlements(text: &str, out: &mut Vec<LogFact>) {
 
 /// A service of macOS turns a program away that lacks a key which Apple grants.
 fn missing(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
-    let required =
-        between(text, "pplication requires '", "' entitlement").or_else(|| between(text, "pplication requires '", "'\nentitlement"));
+    let required = between(text, "pplication requires '", "'");
     let keys = if let Some(key) = required.filter(|key| key.starts_with("com.apple.")) {
         vec![key.to_owned()]
     } else if text.contains("ES_NEW_CLIENT_RESULT_ERR_NOT_ENTITLED") {
@@ -96,7 +95,7 @@ fn is_extension_refused(text: &str) -> bool {
     const EIGHT: [&str; 3] =
         ["OSSystemExtensionErrorDomain Code=8", "OSSystemExtensionErrorDomain error 8", "OSSystemExtensionErrorDomain:8"];
     let numbered = |mark: &&str| after(text, mark).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()));
-    EIGHT.iter().any(|mark| numbered(&mark)) || text.contains("Invalid code signature or missing entitlements")
+    EIGHT.iter().any(numbered) || text.contains("Invalid code signature or missing entitlements")
 }
 
 /// Entitlements that cannot be parsed: kernel, AMFI, codesign, the notary service.

@@ -33,7 +33,7 @@ const PROBLEMS: [(&str, i64); 25] = [
 ];
 
 /// Words of a signing that failed (codesign, SecBase.h). `no identity found` is said by other programs about other things too, so it stands with its name.
-const FAILURES: [(&str, SigningFailure); 9] = [
+const FAILURES: [(&str, SigningFailure); 10] = [
     ("errSecInternalComponent", SigningFailure::KeyNotUsable),
     ("User interaction is not allowed", SigningFailure::KeyNotUsable),
     (": ambiguous (matches", SigningFailure::Ambiguous),
@@ -41,6 +41,7 @@ const FAILURES: [(&str, SigningFailure); 9] = [
     // Programs that read passwords get the same sentence, without codesign's `error: `.
     ("error: The specified item could not be found in the keychain", SigningFailure::NoIdentity),
     ("unable to build chain to self-signed root", SigningFailure::NoChain),
+    ("identity cannot be used for signing code", SigningFailure::WrongCertificate),
     ("timestamp was expected but was not found", SigningFailure::NoTimestamp),
     ("timestamp service is not available", SigningFailure::NoTimestamp),
     ("timestamps differ by", SigningFailure::NoTimestamp),
@@ -186,6 +187,11 @@ fn file_of<'a>(before: &str, rest: &str, following: &Following<'a>, context: &mu
 fn problems<'a>(text: &str, following: &Following<'a>, context: &mut Context, out: &mut Vec<LogFact>) {
     if let Some((_, why)) = FAILURES.iter().find(|(mark, _)| text.contains(mark)) {
         out.push(LogFact::SigningFailed { why: *why });
+        return;
+    }
+    // A build tool that shows codesign's arguments and its status only.
+    if text.contains("Developer ID Installer:") && text.contains("/codesign") && text.contains("exited with 1") {
+        out.push(LogFact::SigningFailed { why: SigningFailure::WrongCertificate });
         return;
     }
     if text.contains("detritus not allowed") {

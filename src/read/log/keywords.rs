@@ -150,6 +150,8 @@ const WORDS: &[(Families, &[&str])] = &[
             "errSecInternalComponent",
             "User interaction is not allowed",
             "item could not be found in the keychain",
+            "identity cannot be used",
+            "Developer ID Installer:",
             ": ambiguous (matches",
             ": no identity found",
             "unable to build chain",

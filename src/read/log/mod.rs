@@ -218,6 +218,8 @@ pub enum SigningFailure {
     Ambiguous,
     /// No certificate of that name with its key (`no identity found`).
     NoIdentity,
+    /// The certificate is not one for code: Developer ID Installer signs packages (`this identity cannot be used for signing code`).
+    WrongCertificate,
     /// The certificate's issuer is not there or not trusted (`unable to build chain to self-signed root`).
     NoChain,
     /// Apple's server for timestamps was not reached.

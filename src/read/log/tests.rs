@@ -868,6 +868,13 @@ fn a_signing_that_failed_says_why() {
     assert_eq!(why("security: SecKeychainSearchCopyNext: The specified item could not be found in the keychain.\n"), None);
     assert_eq!(why("Warning: unable to build chain to self-signed root for signer \"x\"\n"), Some(SigningFailure::NoChain));
     assert_eq!(why("Tern.app: A timestamp was expected but was not found.\n"), Some(SigningFailure::NoTimestamp));
+    assert_eq!(
+        why("Developer ID Installer: A (B): this identity cannot be used for signing code\n"),
+        Some(SigningFailure::WrongCertificate)
+    );
+    let jpackage = "IOException: Command [/usr/bin/codesign, -s, Developer ID Installer: A (B), -vvvv, x] exited with 1 code\n";
+    assert_eq!(why(jpackage), Some(SigningFailure::WrongCertificate));
+    assert_eq!(why("productbuild: Signing product with identity \"Developer ID Installer: A (B)\"\n"), None);
     assert_eq!(why("Tern.app: replacing existing signature\n"), None);
 }
 
