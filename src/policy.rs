@@ -42,6 +42,7 @@ pub mod key {
     pub const CONTACTS: &str = "com.apple.security.personal-information.addressbook";
     pub const CALENDARS: &str = "com.apple.security.personal-information.calendars";
     pub const PHOTOS: &str = "com.apple.security.personal-information.photos-library";
+    pub const APPLICATION_GROUPS: &str = "com.apple.security.application-groups";
     pub const APPLE_EVENTS: &str = "com.apple.security.automation.apple-events";
     pub const MICROPHONE: &str = "com.apple.security.device.microphone";
     pub const SCRIPTING_TARGETS: &str = "com.apple.security.scripting-targets";

@@ -262,10 +262,11 @@ impl Look<'_> {
 
     /// libsystem_secinit ends a process before `main` when it cannot apply the sandbox that its signature asks for.
     fn sandbox_set_up(&self) -> Option<Detected> {
+        const SAID: [&str; 3] = ["SYSCALL_SET_PROFILE", "Container object initialization failed", "failed to get bundleid for app"];
         let top = self.report.frames.iter().take(2).filter_map(|frame| frame.symbol.as_deref());
         let ended =
             top.into_iter().any(|symbol| symbol.contains("_libsecinit_appsandbox") || symbol.contains("_libsecinit_setup_app_sandbox"))
-                || self.report.messages.iter().any(|message| message.contains("SYSCALL_SET_PROFILE"));
+                || self.report.messages.iter().any(|message| SAID.iter().any(|words| message.contains(words)));
         let message = "ended before it started, because its App Sandbox could not be set up";
         ended.then(|| self.add_frames(self.symptom("sandbox-not-set-up", message, Clue::SandboxSetUp)))
     }

@@ -218,8 +218,22 @@ impl Line<'_> {
                 process,
             ),
             LogFact::Gatekeeper { process, text } => self.symptom("refused-by-gatekeeper", text.clone(), Clue::Gatekeeper, process),
+            LogFact::SystemPolicyDenied { process, operation, target } => {
+                let clue = Clue::SystemPolicyDenied { operation: operation.clone() };
+                self.symptom("system-policy-denied", format!("system policy denied {operation} {target}"), clue, process)
+            }
+            LogFact::RestrictedMissing { keys, process } => {
+                if !keys.iter().all(|key| policy::is_restricted(key) || key == policy::key::APPLICATION_GROUPS) {
+                    return None;
+                }
+                let what = if keys.is_empty() { "an entitlement or a valid signature".to_owned() } else { keys.join(", ") };
+                let message = format!("turned away: {what} is wanted");
+                self.symptom("restricted-entitlement-wanted", message, Clue::RestrictedMissing(keys.clone()), process)
+            }
             LogFact::SandboxDenied { process, operation, target } => {
-                let clue = Clue::SandboxDenied { operation: operation.clone() };
+                // AppKit ends an app that cannot register itself: "requires an ASN, so aborting".
+                let ends = target == "com.apple.coreservices.launchservicesd";
+                let clue = Clue::SandboxDenied { operation: operation.clone(), ends };
                 self.symptom("sandbox-denied", format!("the sandbox denied {operation} {target}"), clue, process)
             }
             _ => return None,
@@ -281,9 +295,10 @@ impl Line<'_> {
     fn others(&self) -> Option<Detected> {
         let nobody = Proc::default();
         let found = match &self.line.fact {
-            LogFact::CodesignProblem { file, text, .. } => {
+            LogFact::CodesignProblem { file, text, code } => {
                 let name = file.as_deref().map(|f| format!("{}: ", short(f))).unwrap_or_default();
-                let mut detected = self.symptom("codesign-problem", format!("{name}{text}"), Clue::CodesignProblem(text.clone()), &nobody);
+                let clue = if code.is_some_and(is_layout) { Clue::BadLayout } else { Clue::CodesignProblem(text.clone()) };
+                let mut detected = self.symptom("codesign-problem", format!("{name}{text}"), clue, &nobody);
                 self.place_file(&mut detected, file.as_deref());
                 detected
             }
@@ -300,9 +315,21 @@ impl Line<'_> {
             LogFact::SigningFailed { why } => {
                 self.symptom("signing-failed", format!("nothing was signed: {}", failure_words(*why)), Clue::SigningFailed(*why), &nobody)
             }
+            LogFact::PolicyRejected { file, source } => {
+                let by = source.as_deref().map(|source| format!(" ({source})")).unwrap_or_default();
+                let name = file.as_deref().map_or("a file", short);
+                let clue = Clue::PolicyRejected(source.clone());
+                let mut detected = self.symptom("rejected-by-policy", format!("spctl does not accept {name}{by}"), clue, &nobody);
+                self.place_file(&mut detected, file.as_deref());
+                detected
+            }
+            LogFact::NotaryUnread { ticket } => {
+                let words = if *ticket { "stapler found no ticket of the notary" } else { "the notary did not accept what was sent" };
+                self.symptom("notary-reason-not-given", words.to_owned(), Clue::NotaryUnread(*ticket), &nobody)
+            }
             LogFact::NotaryIssue { path, message, is_error: true, .. } => {
-                let mut detected =
-                    self.symptom("notary-refused", format!("{}: {message}", short(path)), Clue::NotaryIssue(message.clone()), &nobody);
+                let name = if path.is_empty() { String::new() } else { format!("{}: ", short(path)) };
+                let mut detected = self.symptom("notary-refused", format!("{name}{message}"), Clue::NotaryIssue(message.clone()), &nobody);
                 self.place_file(&mut detected, Some(path));
                 detected
             }
@@ -403,12 +430,19 @@ fn of_entitlements_file(text: &EvidenceText) -> Vec<Detected> {
         .collect()
 }
 
+/// Errors that tell how a bundle or an executable is laid out, not that something was changed (CSCommon.h: errSecCSBadBundleFormat,
+/// UnsealedAppRoot, DSStoreSymlink, AmbiguousBundleFormat, BadMainExecutable, BadFrameworkVersion, UnsealedFrameworkRoot, InvalidSymlink).
+fn is_layout(code: i64) -> bool {
+    matches!(code, -67028 | -67014 | -67012..=-67008 | -67003)
+}
+
 /// Why nothing could be signed.
 pub(crate) fn failure_words(why: SigningFailure) -> &'static str {
     match why {
         SigningFailure::KeyNotUsable => "the private key cannot be used (its keychain is locked, or nobody can be asked, as over SSH)",
         SigningFailure::Ambiguous => "several certificates have that name",
         SigningFailure::NoIdentity => "there is no certificate of that name with its private key",
+        SigningFailure::WrongCertificate => "the certificate is not one for code (an Installer certificate signs packages only)",
         SigningFailure::NoChain => "the certificate's issuer is not there, or its trust was changed by hand",
         SigningFailure::NoTimestamp => "Apple's timestamp server was not reached, or the clock is wrong",
     }

@@ -172,6 +172,8 @@ pub enum Clue {
     SandboxDenied {
         /// Operation.
         operation: String,
+        /// The program ends for want of it.
+        ends: bool,
     },
     /// A child of a sandboxed app could not set up its own sandbox.
     SandboxSetUp,
@@ -212,6 +214,19 @@ pub enum Clue {
     },
     /// `codesign` says that something is wrong with a signature.
     CodesignProblem(String),
+    /// codesign cannot seal a bundle or an executable that is laid out like this.
+    BadLayout,
+    /// `spctl` does not accept the file; with the source that it names.
+    PolicyRejected(Option<String>),
+    /// Privacy settings or System Integrity Protection denied this operation.
+    SystemPolicyDenied {
+        /// Operation word.
+        operation: String,
+    },
+    /// A service of macOS wants these entitlements, which Apple grants.
+    RestrictedMissing(Vec<String>),
+    /// The notary's answer without its reasons; true: `stapler` found no ticket.
+    NotaryUnread(bool),
     /// `codesign` would not sign because of attributes on files.
     Detritus,
     /// Nothing could be signed.

@@ -28,7 +28,7 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
     let message = detected.finding.message.clone();
     match &detected.clue {
         Clue::AttachRefused(said) => Some(attach(case, index, detected, *said)),
-        Clue::SandboxDenied { operation } => {
+        Clue::SandboxDenied { operation, ends } => {
             let decided = case.any(|c| matches!(c, Clue::ResourceEntitlementMissing(_) | Clue::LoadFailed { .. }));
             let mut candidate = start(
                 case,
@@ -39,7 +39,7 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
             );
             // The sandbox that denies is there: it need not be read from a signature.
             candidate.facts.insert(Condition::Sandboxed);
-            candidate.accounts = decided.is_none() && !case.unread_death();
+            candidate.accounts = decided.is_none() && (*ends || !case.unread_death());
             candidate.confidence = if candidate.accounts { Confidence::Likely } else { Confidence::Possible };
             Some(candidate)
         }
@@ -58,6 +58,19 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
             candidate.only = GATEKEEPER.to_vec();
             Some(candidate)
         }
+        Clue::PolicyRejected(source) => Some(rejected(case, index, detected, source.as_deref())),
+        Clue::SystemPolicyDenied { operation } => {
+            let summary = format!(
+                "macOS denied {operation} by its privacy settings or System Integrity Protection; neither the hardened runtime nor the App Sandbox has a part in it"
+            );
+            let mut candidate = start(case, "protected-resource", index, detected, summary);
+            candidate.scenario = "other-resource";
+            candidate.mended_by = MendedBy::User;
+            candidate.only = vec!["let-the-user-allow-it"];
+            candidate.accounts = false;
+            candidate.confidence = Confidence::Possible;
+            Some(candidate)
+        }
         Clue::AppManagement => {
             let summary =
                 "macOS keeps one developer's app from changing another's (App Management); no entitlement changes that".to_owned();
@@ -72,6 +85,22 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
         }
         _ => None,
     }
+}
+
+/// `spctl` judges by Gatekeeper's policy. It rejects every program that is not signed for distribution; only its source says more.
+fn rejected(case: &Case<'_>, index: usize, detected: &Detected, source: Option<&str>) -> Candidate {
+    let why = match source {
+        Some("Unnotarized Developer ID") => "it is signed with a Developer ID, and not notarized",
+        _ => "it is not signed with a Developer ID and notarized",
+    };
+    let summary = format!("Gatekeeper does not accept the file: {why}");
+    let mut candidate = start(case, "gatekeeper", index, detected, summary);
+    candidate.only = vec!["notarize", "remove-quarantine"];
+    let decides = source.is_some() && !case.unread_death();
+    candidate.accounts = decides;
+    candidate.confidence = if decides { Confidence::Likely } else { Confidence::Possible };
+    candidate.order = 28;
+    candidate
 }
 
 fn attach(case: &Case<'_>, index: usize, detected: &Detected, said: bool) -> Candidate {

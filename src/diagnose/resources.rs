@@ -188,6 +188,7 @@ fn other_usage_missing(case: &Case<'_>, index: usize, detected: &Detected, usage
     let summary = format!("{who} {what} because the Info.plist of the responsible program has no {usage}");
     let mut candidate =
         Candidate::new("protected-resource", "other-resource", Confidence::Likely, summary).about(image).like(&detected.finding);
+    candidate.only = vec!["add-usage-string"];
     candidate.findings.push(index);
     candidate.accounts = true;
     candidate.order = 14;

@@ -47,6 +47,11 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
         Clue::CopyRuns => copy_runs(case, index, detected),
         Clue::BrokenSignature => Some(broken(case, index, detected)),
         Clue::CodesignProblem(text) => codesign_problem(case, index, detected, text),
+        Clue::BadLayout => {
+            codesign_problem(case, index, detected, "").map(|candidate| Candidate { only: vec!["mend-the-layout"], ..candidate })
+        }
+        Clue::RestrictedMissing(keys) => restricted_missing(case, index, detected, keys),
+        Clue::NotaryUnread(ticket) => notary_unread(case, index, detected, *ticket),
         Clue::Detritus => {
             let summary = "codesign refuses to sign: something puts Finder or file-provider attributes on the files".to_owned();
             let mut candidate = start("signature-invalid", index, detected, image.or(case.scene.main()), Confidence::Likely, summary);
@@ -63,6 +68,7 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
                 SigningFailure::KeyNotUsable => "unlock-the-keychain",
                 SigningFailure::Ambiguous => "name-one-certificate",
                 SigningFailure::NoIdentity => "bring-the-key",
+                SigningFailure::WrongCertificate => "take-the-certificate-for-code",
                 SigningFailure::NoChain => "mend-the-chain",
                 SigningFailure::NoTimestamp => "reach-the-timestamp-server",
             };
@@ -80,6 +86,7 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
             candidate.accounts = death.is_some();
             candidate.findings.extend(death);
             candidate.remove = Some(keys.clone());
+            candidate.only = only_of(keys);
             candidate.order = 18;
             Some(candidate)
         }
@@ -304,14 +311,88 @@ fn restricted_refused(case: &Case<'_>, index: usize, detected: &Detected, listed
         .collect();
     let keys: Vec<String> = if signed.is_empty() { all_listed.into_iter().collect() } else { signed };
     let named = if keys.is_empty() { "an entitlement".to_owned() } else { keys.join(", ") };
-    let summary = format!("macOS refused to start {who}: {named} needs a provisioning profile that is not there");
+    let only = only_of(&keys);
+    let summary = if is_private(&keys) {
+        format!("macOS refused to start {who}: {named} is reserved for Apple's own programs, and no profile grants it")
+    } else {
+        format!("macOS refused to start {who}: {named} needs a provisioning profile that is not there")
+    };
     let confidence = if defect.is_some() { Confidence::Certain } else { Confidence::Likely };
     let mut candidate = start("restricted-entitlement", index, detected, image, confidence, summary);
     candidate.findings.extend(defect);
     candidate.accounts = true;
     candidate.order = 8;
     candidate.remove = Some(keys);
+    candidate.only = only;
     candidate
+}
+
+/// Remedies for keys that a profile must cover. A private key of Apple's is in no profile: it can only be taken out.
+fn only_of(keys: &[String]) -> Vec<&'static str> {
+    if is_private(keys) {
+        vec!["remove-the-key", "remove-the-key-without-profile"]
+    } else {
+        vec!["remove-the-key", "embed-a-profile", "remove-the-key-without-profile"]
+    }
+}
+
+fn is_private(keys: &[String]) -> bool {
+    !keys.is_empty() && keys.iter().all(|key| key.starts_with("com.apple.private."))
+}
+
+/// A service of macOS wants a key that Apple grants. The key alone, without a profile, would keep the program from starting.
+fn restricted_missing(case: &Case<'_>, index: usize, detected: &Detected, keys: &[String]) -> Option<Candidate> {
+    let same = |c: &Clue| matches!(c, Clue::RestrictedMissing(other) if other == keys);
+    let earlier = case.clues(same).next().map(|(first, _)| first);
+    if earlier != Some(index) || case.any(|c| matches!(c, Clue::RestrictedRefused(_))).is_some() {
+        return None;
+    }
+    let group = keys.iter().any(|key| key == key::APPLICATION_GROUPS);
+    let (summary, confidence, remedy) = match keys {
+        [] => (
+            "macOS does not accept the system extension: its signature is not valid, or an entitlement for it is missing".to_owned(),
+            Confidence::Possible,
+            "embed-a-profile",
+        ),
+        _ if group => (
+            "the app group is refused: its name must begin with the identifier of the team that signs, or a profile must carry it"
+                .to_owned(),
+            Confidence::Likely,
+            "name-the-group-after-the-team",
+        ),
+        _ => (
+            format!("the program lacks {}, which Apple grants and a provisioning profile must carry", keys.join(", ")),
+            Confidence::Likely,
+            "embed-a-profile",
+        ),
+    };
+    let image = case.image_of(detected).or_else(|| case.scene.main());
+    let mut candidate = start("restricted-entitlement", index, detected, image, confidence, summary);
+    candidate.accounts = confidence == Confidence::Likely;
+    candidate.order = 22;
+    candidate.only = vec![remedy];
+    candidate.add = Some(Vec::new());
+    candidate.remove = Some(Vec::new());
+    Some(candidate)
+}
+
+/// The notary said no, and its log was not given.
+fn notary_unread(case: &Case<'_>, index: usize, detected: &Detected, ticket: bool) -> Option<Candidate> {
+    let earlier = case.clues(|c| matches!(c, Clue::NotaryUnread(_))).next().map(|(first, _)| first);
+    if earlier != Some(index) || case.any(|c| matches!(c, Clue::NotaryIssue(_))).is_some() {
+        return None;
+    }
+    let summary = if ticket {
+        "there is no ticket for this build: the notary did not accept it, or it was changed or never sent"
+    } else {
+        "the notary did not accept what was sent; its log names each file and the reason"
+    };
+    let mut candidate = start("notarization", index, detected, case.scene.main(), Confidence::Possible, summary.to_owned());
+    candidate.order = 42;
+    candidate.only = vec!["read-the-notary-log"];
+    candidate.add = Some(Vec::new());
+    candidate.remove = Some(Vec::new());
+    Some(candidate)
 }
 
 /// launchd could not start it, and `codesign -d` shows a key that only a profile can grant.
@@ -343,6 +424,7 @@ fn restricted_shown(case: &Case<'_>) -> Option<Candidate> {
     candidate.findings.extend(shown);
     candidate.accounts = true;
     candidate.order = 8;
+    candidate.only = only_of(&list);
     candidate.remove = Some(list);
     Some(candidate)
 }
@@ -402,7 +484,8 @@ fn notary_subject(case: &Case<'_>, indexes: &[usize]) -> Option<Candidate> {
     let summary = if debug {
         format!("the notary refuses {name}: it lets any process take it over (get-task-allow)")
     } else {
-        format!("the notary refuses {name}: {}", detected.finding.message)
+        let says = if let Clue::NotaryIssue(text) = &detected.clue { text } else { &detected.finding.message };
+        format!("the notary refuses {name}: {says}")
     };
     let mut candidate =
         start("notarization", first, detected, image, if reported { Confidence::Certain } else { Confidence::Likely }, summary);

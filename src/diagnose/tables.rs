@@ -264,6 +264,10 @@ fn collect(case: &Case<'_>) -> Vec<report::Collect> {
         let why = "what launchd says of the job: last exit code and reason (of an agent: gui/UID/LABEL with your user id)";
         all.push(command(why, &["launchctl", "print", &format!("system/{label}")]));
     }
+    if case.any(|c| matches!(c, Clue::NotaryUnread(_))).is_some() {
+        let why = "the notary's log: it names each file and the reason";
+        all.push(command(why, &["xcrun", "notarytool", "log", "SUBMISSION-ID", "--keychain-profile", "PROFILE"]));
+    }
     let why = "what the system said while it happened: run this within minutes and give Temper the output";
     all.push(command(why, &["log", "show", "--last", "10m", "--info", "--predicate", &predicate(case)]));
     if case.scene.evidence.target.kind == TargetKind::None {

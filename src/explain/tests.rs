@@ -304,7 +304,7 @@ fn restricted_keys_are_those_the_policy_calls_restricted() {
 }
 
 /// The page of each fact a log can hold.
-const LOG_FACTS: [(&str, &str); 41] = [
+const LOG_FACTS: [(&str, &str); 45] = [
     ("Load", "log-dyld-tried"),
     ("LibraryValidationRejected", "log-library-validation"),
     ("InvalidPage", "log-invalid-page"),
@@ -328,6 +328,10 @@ const LOG_FACTS: [(&str, &str); 41] = [
     ("Gatekeeper", "log-gatekeeper"),
     ("AppManagement", "log-app-management"),
     ("SandboxDenied", "log-sandbox-deny"),
+    ("SystemPolicyDenied", "system-policy-denied"),
+    ("RestrictedMissing", "restricted-entitlement-wanted"),
+    ("PolicyRejected", "rejected-by-policy"),
+    ("NotaryUnread", "notary-reason-not-given"),
     ("EngineMemory", "engine-got-no-executable-memory"),
     ("CodesignProblem", "codesign-problem"),
     ("SigningFailed", "signing-failed"),

@@ -214,14 +214,17 @@ fn parse_text(bytes: &[u8]) -> (Entries, Vec<Fault>) {
     (entries, faults)
 }
 
-/// `{ key = value; }`: the first word after the brace is followed by `=`, which JSON never has there.
+/// `{ key = value; }`: the first word after the brace is followed by `=`, which JSON never has there, and its value ends with no comma, as in
+/// a piece of a log line (`{identifier=…, pid=…`).
 fn is_old_style(text: &str) -> bool {
     let Some(rest) = text.strip_prefix('{').map(str::trim_start) else { return false };
     let after = match rest.strip_prefix('"') {
         Some(quoted) => quoted.split_once('"').map(|(_, after)| after),
         None => Some(rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "_.-/$:".contains(c))),
     };
-    after.is_some_and(|after| after.trim_start().starts_with('='))
+    let Some(value) = after.and_then(|after| after.trim_start().strip_prefix('=')).map(str::trim_start) else { return false };
+    value.starts_with(['(', '<', '"', '{'])
+        || value.find([';', ',', '}']).and_then(|at| value.get(at..)).is_none_or(|end| !end.starts_with(','))
 }
 
 /// The entries of a binary or old-style list; empty when it cannot be read or is no dictionary.

@@ -175,3 +175,36 @@ fn every_snippet_names_a_public_thread_and_its_trap() {
         assert!(!snippet.verdicts.is_empty(), "{name}");
     }
 }
+
+/// Titles of the remedies that apply to the first diagnosis of a pasted text.
+fn offered(text: &str) -> Vec<String> {
+    let request = Request { pasted: vec![("paste".to_owned(), text.as_bytes().to_vec())], ..Request::default() };
+    let report = temper::examine(&FakeSystem::new(), &request, &|_| {}, &AtomicBool::new(false)).unwrap().report;
+    let top = report.diagnoses.into_iter().next();
+    top.into_iter().flat_map(|top| top.remedies).filter(|remedy| remedy.applies).map(|remedy| remedy.title).collect()
+}
+
+#[test]
+fn a_remedy_is_offered_for_its_own_kind_only() {
+    let amfi =
+        "amfid: /A.app/Contents/MacOS/A not valid: Error Domain=AppleMobileFileIntegrityError Code=-413 \"No matching profile found\"\n";
+    let profile = "Embed a provisioning profile";
+    let pairs = [
+        ("A.app: unsealed contents present in the bundle root\n".to_owned(), "Bring the bundle into the layout", "Sign again after"),
+        ("A.app: a sealed resource is missing or invalid\n".to_owned(), "Sign again after", "Bring the bundle into the layout"),
+        (format!("{amfi}Unsatisfied Entitlements: com.apple.private.example\n"), "Take the restricted entitlement out", profile),
+        (format!("{amfi}Unsatisfied Entitlements: com.apple.developer.associated-domains\n"), profile, "Let the name of the app group"),
+        ("group containers identifiers should be prefixed by requestor's team ID\n".to_owned(), "Let the name of the app group", profile),
+        ("  status: Invalid\n".to_owned(), "Read the notary's log", "Sign with a Developer ID"),
+        ("/A.app/x: The binary is not signed\n".to_owned(), "Sign with a Developer ID", "Read the notary's log"),
+        ("/A.app: rejected\nsource=Unnotarized Developer ID\n".to_owned(), "Notarize and staple", "Sign again after"),
+        ("/A.app: rejected\nsource=no usable signature\n".to_owned(), "Sign again after", "Notarize and staple"),
+        ("System Policy: a(9) deny(1) file-read-data /Users/n/Library/Mail\n".to_owned(), "Let the user allow it", "Add the entitlement"),
+        ("Sandbox: a(9) deny(1) file-read-data /Users/n/Library/Mail\n".to_owned(), "Add the entitlement", "Let the user allow it"),
+    ];
+    for (text, right, wrong) in pairs {
+        let titles = offered(&text);
+        assert!(titles.iter().any(|title| title.starts_with(right)), "{text}: {titles:?}");
+        assert!(!titles.iter().any(|title| title.starts_with(wrong)), "{text}: {titles:?}");
+    }
+}

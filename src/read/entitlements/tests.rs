@@ -136,6 +136,12 @@ fn encodings_and_forms_that_amfi_refuses_keep_their_keys_for_display() {
         &framed("<key>a</key><string>?</string>").into_bytes().iter().map(|&b| if b == b'?' { 0xe9 } else { b }).collect::<Vec<_>>(),
     );
     assert!(latin.fatal().is_some_and(|fault| fault.kind == FaultKind::Encoding));
+    for text in ["{ a = b; }", "{ a = (b, c); }", "{ \"a\" = \"b, c\"; }", "{ a = b }"] {
+        assert!(looks_like_plist(text.as_bytes()), "{text}");
+    }
+    for text in ["{identifier=com.example.tern, pid=812, auid=501}", "{\"a\": 1}", "{a}"] {
+        assert!(!looks_like_plist(text.as_bytes()), "{text}");
+    }
 }
 
 fn pair(key: &str, value: &[u8]) -> Vec<u8> {

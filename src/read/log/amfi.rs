@@ -11,6 +11,7 @@ pub(super) fn facts(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
         return;
     }
     entitlements(text, out);
+    missing(text, logger, out);
     unparsable(text, out);
     launch(text, logger, out);
     noise(text, out);
@@ -70,6 +71,33 @@ fn entitlements(text: &str, out: &mut Vec<LogFact>) {
     }
 }
 
+/// A service of macOS turns a program away that lacks a key which Apple grants.
+fn missing(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
+    let required = between(text, "pplication requires '", "'");
+    let keys = if let Some(key) = required.filter(|key| key.starts_with("com.apple.")) {
+        vec![key.to_owned()]
+    } else if text.contains("ES_NEW_CLIENT_RESULT_ERR_NOT_ENTITLED") {
+        vec!["com.apple.developer.endpoint-security.client".to_owned()]
+    } else if text.contains("does not allow it to access a TCC-protected group container")
+        || text.contains("prefixed by requestor's team ID")
+    {
+        vec!["com.apple.security.application-groups".to_owned()]
+    } else if is_extension_refused(text) {
+        Vec::new()
+    } else {
+        return;
+    };
+    out.push(LogFact::RestrictedMissing { keys, process: logger.clone() });
+}
+
+/// `OSSystemExtensionErrorDomain` 8: codeSignatureInvalid (SystemExtensions.h).
+fn is_extension_refused(text: &str) -> bool {
+    const EIGHT: [&str; 3] =
+        ["OSSystemExtensionErrorDomain Code=8", "OSSystemExtensionErrorDomain error 8", "OSSystemExtensionErrorDomain:8"];
+    let numbered = |mark: &&str| after(text, mark).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()));
+    EIGHT.iter().any(numbered) || text.contains("Invalid code signature or missing entitlements")
+}
+
 /// Entitlements that cannot be parsed: kernel, AMFI, codesign, the notary service.
 fn unparsable(text: &str, out: &mut Vec<LogFact>) {
     let lower = text.to_ascii_lowercase();
@@ -102,6 +130,9 @@ fn launch(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
         // "Attempt to execute completely unsigned code", "dyld signature cannot be verified" …
         let pid = after(rest, "pid ").and_then(number).and_then(|pid| u64::try_from(pid).ok());
         out.push(LogFact::LaunchSignatureRefused { process: Proc { pid, ..Proc::default() } });
+    } else if text.contains("Taskgated Invalid Signature") && !text.contains("Termination Reason") && !text.contains("\"indicator\"") {
+        // Somebody's words about a report that was not given.
+        out.push(LogFact::LaunchSignatureRefused { process: Proc::default() });
     } else if text.contains("load code signature error") {
         let pid = between(text, "proc ", ":").and_then(number).and_then(|pid| u64::try_from(pid).ok());
         let name = between(text, "for file \"", "\"").and_then(known);

@@ -32,13 +32,17 @@ const PROBLEMS: [(&str, i64); 25] = [
     ("notarization has been revoked", -66992),
 ];
 
-/// Words of a signing that failed (codesign, SecBase.h; the last of rcodesign). `no identity found` is said by other programs about other things too, so it stands with its name.
-const FAILURES: [(&str, SigningFailure); 9] = [
+/// Words of a signing that failed (codesign, SecBase.h; the last of rcodesign). `no identity found` is said by other programs about other things too, so it
+/// stands with its name.
+const FAILURES: [(&str, SigningFailure); 11] = [
     ("errSecInternalComponent", SigningFailure::KeyNotUsable),
     ("User interaction is not allowed", SigningFailure::KeyNotUsable),
     (": ambiguous (matches", SigningFailure::Ambiguous),
     (": no identity found", SigningFailure::NoIdentity),
+    // Programs that read passwords get the same sentence, without codesign's `error: `.
+    ("error: The specified item could not be found in the keychain", SigningFailure::NoIdentity),
     ("unable to build chain to self-signed root", SigningFailure::NoChain),
+    ("identity cannot be used for signing code", SigningFailure::WrongCertificate),
     ("timestamp was expected but was not found", SigningFailure::NoTimestamp),
     ("timestamp service is not available", SigningFailure::NoTimestamp),
     ("timestamps differ by", SigningFailure::NoTimestamp),
@@ -50,7 +54,7 @@ pub(super) fn facts<'a>(text: &str, context: &mut Context, following: &Following
     displayed(text, context, following, out);
     listed(text, context, following, out);
     verified(text, following, out);
-    problems(text, out);
+    problems(text, following, context, out);
 }
 
 /// `Executable=`, `CodeDirectory … flags=`, `TeamIdentifier=`.
@@ -129,7 +133,8 @@ fn listed<'a>(text: &str, context: &Context, following: &Following<'a>, out: &mu
     }
 }
 
-/// `valid on disk`, `accepted` and `rejected` with the `source=` of the next line.
+/// `valid on disk`, `accepted` and `rejected` with the `source=` of the next lines. Rejected for want of a usable signature is a fault of the
+/// signature (policydb.cpp); for every other reason it is Gatekeeper's policy.
 fn verified<'a>(text: &str, following: &Following<'a>, out: &mut Vec<LogFact>) {
     for mark in [": valid on disk", ": satisfies its Designated Requirement", ": explicit requirement satisfied"] {
         if let Some((file, _)) = text.split_once(mark) {
@@ -149,14 +154,46 @@ fn verified<'a>(text: &str, following: &Following<'a>, out: &mut Vec<LogFact>) {
         .filter(|(file, _)| is_file(file))
         .filter(|(_, why)| why.is_empty() || why.starts_with(" ("))
     {
-        let words = source().map_or_else(|| format!("rejected{why}"), |source| format!("rejected{why}, source={source}"));
-        out.push(LogFact::CodesignProblem { file: known(file), text: words, code: None });
+        const OF_THE_SIGNATURE: [&str; 2] = ["no usable signature", "obsolete resource envelope"];
+        let source = source();
+        let faulty = source.as_deref().is_some_and(|source| OF_THE_SIGNATURE.contains(&source));
+        out.push(if faulty {
+            let words = format!("rejected{why}, source={}", source.unwrap_or_default());
+            LogFact::CodesignProblem { file: known(file), text: words, code: None }
+        } else {
+            LogFact::PolicyRejected { file: known(file), source }
+        });
     }
 }
 
-fn problems(text: &str, out: &mut Vec<LogFact>) {
+const PART: &str = "In subcomponent: ";
+
+/// The file that a sentence is about: the part that stands behind it or in the next line, else what stands before.
+fn file_of<'a>(before: &str, rest: &str, following: &Following<'a>, context: &mut Context) -> Option<String> {
+    if let Some(part) = after(rest, PART) {
+        return known(part.split([']', ',']).next().unwrap_or(part).trim_end_matches('.'));
+    }
+    if let Some(part) = following().next().as_deref().and_then(|line| after(line, PART)).and_then(known) {
+        context.part_told = true;
+        return Some(part);
+    }
+    // `Code signature at URL file:///…/X.app/ did not pass validation: …` of Squirrel.
+    if let Some(url) = after(before, "file://") {
+        return known(until(url, " did not pass").trim_end_matches('/'));
+    }
+    let before = before.trim_end().trim_end_matches(':');
+    let file = before.rsplit(": ").next().and_then(|file| known(file.trim_start_matches("error: ")));
+    file.filter(|file| file.contains(['/', '.']) || !file.contains([' ', '[']))
+}
+
+fn problems<'a>(text: &str, following: &Following<'a>, context: &mut Context, out: &mut Vec<LogFact>) {
     if let Some((_, why)) = FAILURES.iter().find(|(mark, _)| text.contains(mark)) {
         out.push(LogFact::SigningFailed { why: *why });
+        return;
+    }
+    // A build tool that shows codesign's arguments and its status only.
+    if text.contains("Developer ID Installer:") && text.contains("/codesign") && text.contains("exited with 1") {
+        out.push(LogFact::SigningFailed { why: SigningFailure::WrongCertificate });
         return;
     }
     if text.contains("detritus not allowed") {
@@ -165,17 +202,19 @@ fn problems(text: &str, out: &mut Vec<LogFact>) {
         return;
     }
     if let Some((sentence, code)) = PROBLEMS.iter().find(|(sentence, _)| text.contains(sentence)) {
-        let file =
-            text.split_once(sentence).and_then(|(before, _)| known(before.trim_end().trim_end_matches(':').trim_start_matches("error: ")));
-        let file = file.filter(|file| file.contains('/') || file.contains('.') || !file.contains(' '));
+        let (before, rest) = text.split_once(sentence).unwrap_or((text, ""));
+        let file = file_of(before, rest, following, context);
         out.push(LogFact::CodesignProblem { file, text: (*sentence).into(), code: Some(*code).filter(|code| *code != 0) });
+        return;
+    }
+    if text.contains(PART) && std::mem::take(&mut context.part_told) {
         return;
     }
     for (mark, words) in [
         ("file modified: ", "file modified"),
         ("file added: ", "file added"),
         ("file missing: ", "file missing"),
-        ("In subcomponent: ", "in subcomponent"),
+        (PART, "in subcomponent"),
     ] {
         if let Some(file) = text.trim_start().strip_prefix(mark) {
             out.push(LogFact::CodesignProblem { file: known(file), text: words.into(), code: None });

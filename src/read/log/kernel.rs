@@ -86,45 +86,21 @@ fn task_port(text: &str, out: &mut Vec<LogFact>) {
     });
 }
 
-/// Daemons of macOS whose denials fill every log.
+/// Daemons and agents of macOS whose denials fill every log.
+const OF_MACOS: &str = "\
+    CalendarAgent CoreServicesUIAgent Dock Finder QuickLookUIService ReportCrash SystemUIServer UserEventAgent WindowServer accountsd airportd amfid \
+    analyticsd apfsd appleaccountd appleeventsd apsd assistantd authd axassetsd backupd biometrickitd bird bluetoothd calaccessd cfprefsd chronod cloudd \
+    cloudpaird configd contactsd containermanagerd contextstored coreaudiod corebrightnessd coreduetd coreservicesd corespeechd ctkd dasd diagnosticd \
+    diskarbitrationd distnoted dmd dprivacyd duetexpertd fileproviderd fontd fseventsd gamed geod homed iconservicesagent identityservicesd imagent \
+    installd intelligenceplatformd itunescloudd kernelmanagerd keyboardservicesd knowledge-agent launchd launchservicesd locationd logd loginwindow lsd \
+    mDNSResponder mds mds_stores mdworker mdworker_shared mediaanalysisd mediaremoted mobileassetd networkserviceproxy nfcd notifyd nsurlsessiond \
+    opendirectoryd parsecd passd photoanalysisd photolibraryd pkd powerd promotedcontentd quicklookd rapportd remindd routined runningboardd sandboxd secd \
+    secinitd securityd sharedfilelistd sharingd siriknowledged softwareupdated spindump storeaccountd storeassetd storedownloadd storekitagent suggestd \
+    symptomsd sysextd syslogd sysmond syspolicyd systemsoundserverd systemstats tailspind talagent taskgated taskgated-helper tccd thermalmonitord timed \
+    transparencyd trustd universalaccessd usernoted usernotificationsd watchdogd weatherd wifid wirelessproxd xpcproxy";
+
 fn is_part_of_macos(name: &str) -> bool {
-    const DAEMONS: [&str; 34] = [
-        "launchd",
-        "mds",
-        "mds_stores",
-        "mdworker",
-        "mdworker_shared",
-        "sandboxd",
-        "taskgated",
-        "taskgated-helper",
-        "syspolicyd",
-        "tccd",
-        "trustd",
-        "cfprefsd",
-        "lsd",
-        "nsurlsessiond",
-        "distnoted",
-        "logd",
-        "diagnosticd",
-        "ReportCrash",
-        "spindump",
-        "fontd",
-        "coreaudiod",
-        "WindowServer",
-        "Dock",
-        "Finder",
-        "SystemUIServer",
-        "cloudd",
-        "bird",
-        "suggestd",
-        "sharingd",
-        "rapportd",
-        "powerd",
-        "fseventsd",
-        "contextstored",
-        "duetexpertd",
-    ];
-    DAEMONS.contains(&name) || name.starts_with("com.apple.")
+    name.starts_with("com.apple.") || OF_MACOS.split_ascii_whitespace().any(|daemon| daemon == name)
 }
 
 /// What stands before and after `deny(1) `, or the bare `deny ` of systems before macOS 10.13.
@@ -141,10 +117,15 @@ fn denial(text: &str) -> Option<(&str, &str)> {
 
 /// `Sandbox: name(pid) deny(1) operation target`; `System Policy:` is the same line from SIP, TCC and App Management.
 fn sandbox(text: &str, out: &mut Vec<LogFact>) {
+    if let Some(name) = after(text, "sandbox denied the right to lookup ") {
+        let target = known(until(name, " ")).unwrap_or_default();
+        out.push(LogFact::SandboxDenied { process: Proc::default(), operation: "mach-lookup".into(), target });
+        return;
+    }
     let Some((before, rest)) = denial(text) else { return };
-    // Up to macOS 10.12 the words stand behind the name: `Sandbox: name(pid) System Policy: deny(1) …`.
-    let (before, older) = before.strip_suffix(" System Policy:").map_or((before, false), |before| (before, true));
-    let policy = before.contains("System Policy: ");
+    // Older systems: `Sandbox: name(pid) System Policy: deny(1) …`.
+    let policy = before.contains("System Policy:");
+    let before = before.trim_end_matches("System Policy:").trim_end();
     let named = before.rsplit_once(": ").map_or(before, |(_, who)| who);
     // `3 duplicate reports for mds deny(1) …`
     let named = named.split_once(" duplicate report").and_then(|(_, rest)| rest.split_once(" for ")).map_or(named, |(_, who)| who);
@@ -154,9 +135,12 @@ fn sandbox(text: &str, out: &mut Vec<LogFact>) {
         out.push(LogFact::Noise { why: "a part of macOS itself was denied something, not the app" });
     } else if policy && operation.starts_with("file-write") && target.contains(".app") {
         out.push(LogFact::AppManagement { process: who });
-    } else if (policy || older) && operation.starts_with("mach-priv-task") {
-        // The policy of the system (SIP), not a sandbox: a tool asked for the task port of a program that macOS protects. The line does not name that one.
-        out.push(LogFact::AttachRefused { process: Proc::default() });
+    } else if policy && operation.starts_with("file-") {
+        out.push(LogFact::SystemPolicyDenied { process: who, operation: operation.into(), target: target.trim().into() });
+    } else if policy {
+        out.push(LogFact::Noise {
+            why: "System Integrity Protection keeps processes of macOS from every program; no entitlement changes that",
+        });
     } else {
         out.push(LogFact::SandboxDenied { process: who, operation: operation.into(), target: target.trim().into() });
     }

@@ -155,6 +155,10 @@ pub enum LogFact {
     AppManagement { process: Proc },
     /// App Sandbox: `Sandbox: name(pid) deny(1) operation target`.
     SandboxDenied { process: Proc, operation: String, target: String },
+    /// `System Policy: name(pid) deny(1) file-… target`: privacy settings or System Integrity Protection, not the App Sandbox.
+    SystemPolicyDenied { process: Proc, operation: String, target: String },
+    /// A service of macOS wants an entitlement that the program does not have or may not claim; no keys: a system extension was not accepted.
+    RestrictedMissing { keys: Vec<String>, process: Proc },
     /// A runtime's own message that it could not get executable memory. `engine`: v8, jsc, hotspot, coreclr, libffi, pcre, luajit, mono, pypy, wasm …
     EngineMemory {
         #[serde(deserialize_with = "crate::read::stored::word")]
@@ -170,6 +174,8 @@ pub enum LogFact {
     SigningFailed { why: SigningFailure },
     /// `codesign --verify` says the file is fine (`valid on disk`), or `spctl` `accepted`.
     SignatureAccepted { file: Option<String>, source: Option<String> },
+    /// `spctl` says `rejected`: Gatekeeper's policy, not a fault of the signature; with its `source=`.
+    PolicyRejected { file: Option<String>, source: Option<String> },
     /// A line of `codesign -d` output about flags: the runtime flag is (not) there.
     DisplayedFlags { file: Option<String>, flags: u32 },
     /// `Format=… Mach-O thin (arm64)` of `codesign -d`: the only slice.
@@ -182,6 +188,8 @@ pub enum LogFact {
     DisplayedTeam { file: Option<String>, team: Option<String> },
     /// An issue of a notary log.
     NotaryIssue { path: String, message: String, arch: Option<String>, is_error: bool },
+    /// The notary's answer without its reasons: `status: Invalid`, or (`ticket`) `stapler` found no ticket.
+    NotaryUnread { ticket: bool },
     /// A process ended by a signal or exit status (`Killed: 9`, `exit 137`, launchd 153/163, `termination reported by launchd (2, 11, 11)`).
     Died { process: Proc, signal: Option<i32>, exit: Option<i64> },
     /// `Saved crash report for …`: there is a report that was not given.
@@ -210,6 +218,8 @@ pub enum SigningFailure {
     Ambiguous,
     /// No certificate of that name with its key (`no identity found`).
     NoIdentity,
+    /// The certificate is not one for code: Developer ID Installer signs packages (`this identity cannot be used for signing code`).
+    WrongCertificate,
     /// The certificate's issuer is not there or not trusted (`unable to build chain to self-signed root`).
     NoChain,
     /// Apple's server for timestamps was not reached.

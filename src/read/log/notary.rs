@@ -94,6 +94,11 @@ fn issue(value: &Json) -> Option<LogFact> {
 
 /// A sentence of the service in other output.
 pub(super) fn sentence(text: &str, out: &mut Vec<LogFact>) {
+    let ticket = text.contains("The staple and validate action failed") || text.contains("Could not find base64 encoded ticket");
+    if ticket || text.contains("status: Invalid") || text.contains("\"status\":\"Invalid\"") {
+        out.push(LogFact::NotaryUnread { ticket });
+        return;
+    }
     if !SENTENCES.iter().any(|sentence| text.contains(sentence)) || text.contains("\"message\"") || text.contains("statusSummary") {
         return;
     }

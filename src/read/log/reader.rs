@@ -47,6 +47,8 @@ pub(super) struct Context {
     pub runs: Vec<Run>,
     /// AMFI refused something.
     pub refused: bool,
+    /// The next `In subcomponent:` belongs to a sentence that was read with it.
+    pub part_told: bool,
 }
 
 /// A command of a transcript.

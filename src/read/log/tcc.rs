@@ -30,6 +30,10 @@ pub(super) fn facts(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
         out.push(LogFact::TccDenied { service: (*service).to_owned(), process: logger.clone() });
         return;
     }
+    if let Some(service) = told_denied(text) {
+        out.push(LogFact::TccDenied { service: service.to_owned(), process: logger.clone() });
+        return;
+    }
     if text.contains("SystemPolicyAppBundles") && !text.contains("AUTHREQ_")
         || text.contains("prevented from modifying apps")
         || text.contains("prevented from modifying other apps")
@@ -55,6 +59,29 @@ pub(super) fn facts(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
         }
     }
     apple_events(text, logger, out);
+}
+
+/// What a program says of itself when it may not use a resource: `camera access denied`, `access to the camera was denied`,
+/// `not authorized to capture video` (OpenCV). It does not say who refused.
+fn told_denied(text: &str) -> Option<&'static str> {
+    const RESOURCES: [(&str, &str); 7] = [
+        ("camera", "kTCCServiceCamera"),
+        ("microphone", "kTCCServiceMicrophone"),
+        ("contacts", "kTCCServiceAddressBook"),
+        ("calendar", "kTCCServiceCalendar"),
+        ("calendars", "kTCCServiceCalendar"),
+        ("reminders", "kTCCServiceReminders"),
+        ("photos", "kTCCServicePhotos"),
+    ];
+    if text.contains("not authorized to capture video") {
+        return Some("kTCCServiceCamera");
+    }
+    let lower = text.to_ascii_lowercase();
+    let said = |word: &str| {
+        ["access denied", "permission denied"].iter().any(|denial| has_word(&lower, &format!("{word} {denial}")))
+            || lower.contains(&format!("access to the {word} was denied"))
+    };
+    RESOURCES.iter().find(|(word, _)| said(word)).map(|(_, service)| *service)
 }
 
 fn service(text: &str) -> Option<String> {

@@ -127,7 +127,67 @@ fn kernel_lines_are_read_in_every_style() {
         "System Policy: updater(90) deny(1) file-write-create /Applications/Tern.app/Contents/x",
         &LogFact::AppManagement { process: proc("updater", 90) },
     );
-    check("kernel", "Sandbox", "Sandbox: topper(90) System Policy: deny(1) mach-priv-task-port", &LogFact::AttachRefused { process: UNIT });
+    check(
+        "kernel",
+        "Sandbox",
+        "System Policy: tern(90) deny(1) file-read-data /Users/nora/Library/Mail",
+        &LogFact::SystemPolicyDenied {
+            process: proc("tern", 90),
+            operation: "file-read-data".into(),
+            target: "/Users/nora/Library/Mail".into(),
+        },
+    );
+}
+
+#[test]
+fn what_system_policy_keeps_from_everybody_is_noise() {
+    for line in [
+        "Sandbox: tern(90) System Policy: deny(1) mach-priv-task-port",
+        "Sandbox: storeassetd(7) deny(1) mach-lookup com.apple.dock.server",
+        "Sandbox: appleeventsd(84) deny file-read-metadata /etc/localtime",
+    ] {
+        assert!(matches!(&facts(line)[..], [LogFact::Noise { .. }]), "{line}: {:?}", facts(line));
+    }
+}
+
+#[test]
+fn a_service_that_wants_an_entitlement_is_read() {
+    let keys = |text: &str| {
+        facts(text).into_iter().find_map(|fact| if let LogFact::RestrictedMissing { keys, .. } = fact { Some(keys) } else { None })
+    };
+    let one = |key: &str| Some(vec![key.to_owned()]);
+    let client = "com.apple.developer.endpoint-security.client";
+    assert_eq!(keys(&format!("ERROR: \"Application requires '{client}' entitlement\"")), one(client));
+    assert_eq!(keys("es_new_client: ES_NEW_CLIENT_RESULT_ERR_NOT_ENTITLED"), one(client));
+    assert_eq!(
+        keys("Requestor's signature does not allow it to access a TCC-protected group container."),
+        one("com.apple.security.application-groups")
+    );
+    assert_eq!(keys("Error Domain=OSSystemExtensionErrorDomain Code=8 \"(null)\""), Some(Vec::new()));
+    // 9: validation failed, 80 is no code of it.
+    assert_eq!(keys("OSSystemExtensionErrorDomain error 9."), None);
+    assert_eq!(keys("OSSystemExtensionErrorDomain error 80."), None);
+    assert_eq!(keys("Application requires 'more memory' entitlement"), None);
+}
+
+#[test]
+fn the_notary_s_bare_answer_and_a_missing_ticket_are_read() {
+    assert_eq!(facts("output: {\"id\":\"1\",\"status\":\"Invalid\"}"), [LogFact::NotaryUnread { ticket: false }]);
+    assert_eq!(facts("  status: Invalid"), [LogFact::NotaryUnread { ticket: false }]);
+    assert_eq!(facts("The staple and validate action failed! Error 65."), [LogFact::NotaryUnread { ticket: true }]);
+    assert_eq!(facts("  status: Accepted"), []);
+}
+
+#[test]
+fn a_program_that_says_it_was_denied_a_resource_is_read() {
+    let service = |text: &str| {
+        facts(text).into_iter().find_map(|fact| if let LogFact::TccDenied { service, .. } = fact { Some(service) } else { None })
+    };
+    assert_eq!(service("OpenCV: not authorized to capture video (status 0), requesting...").as_deref(), Some("kTCCServiceCamera"));
+    assert_eq!(service("Error: Microphone access denied").as_deref(), Some("kTCCServiceMicrophone"));
+    assert_eq!(service("access to the camera was denied").as_deref(), Some("kTCCServiceCamera"));
+    assert_eq!(service("/Users/nora/photos: permission denied"), None);
+    assert_eq!(service("registry access denied"), None);
 }
 
 #[test]
@@ -578,7 +638,24 @@ fn verification_and_detritus_are_read() {
             problem("/A B/Tern.app", "a sealed resource is missing or invalid", Some(-67054)),
         ),
         ("file modified: /A B/Tern.app/Contents/Resources/x", problem("/A B/Tern.app/Contents/Resources/x", "file modified", None)),
-        ("Tern.app: rejected\nsource=Unnotarized Developer ID", problem("Tern.app", "rejected, source=Unnotarized Developer ID", None)),
+        (
+            "Tern.app: rejected\nsource=Unnotarized Developer ID",
+            LogFact::PolicyRejected { file: Some("Tern.app".into()), source: Some("Unnotarized Developer ID".into()) },
+        ),
+        (
+            "/opt/tern/bin/t: rejected\norigin=Mac Developer: A (B)",
+            LogFact::PolicyRejected { file: Some("/opt/tern/bin/t".into()), source: None },
+        ),
+        ("Tern.app: rejected\nsource=no usable signature", problem("Tern.app", "rejected, source=no usable signature", None)),
+        (
+            "Tern.app: nested code is modified or invalid\nIn subcomponent: /A B/Tern.app/Contents/Frameworks/T.framework",
+            problem("/A B/Tern.app/Contents/Frameworks/T.framework", "nested code is modified or invalid", Some(-67021)),
+        ),
+        ("In subcomponent: /A B/Tern.app/x", problem("/A B/Tern.app/x", "in subcomponent", None)),
+        (
+            "Error: Code signature at URL file:///c/Tern.app/ did not pass validation: a sealed resource is missing or invalid",
+            problem("/c/Tern.app", "a sealed resource is missing or invalid", Some(-67054)),
+        ),
         (
             "Tern.app: resource fork, Finder information, or similar detritus not allowed",
             LogFact::Detritus { file: Some("Tern.app".into()) },
@@ -811,8 +888,17 @@ fn a_signing_that_failed_says_why() {
         Some(SigningFailure::Ambiguous)
     );
     assert_eq!(why("Developer ID Application: A: no identity found\n"), Some(SigningFailure::NoIdentity));
+    assert_eq!(why("error: The specified item could not be found in the keychain.\n"), Some(SigningFailure::NoIdentity));
+    assert_eq!(why("security: SecKeychainSearchCopyNext: The specified item could not be found in the keychain.\n"), None);
     assert_eq!(why("Warning: unable to build chain to self-signed root for signer \"x\"\n"), Some(SigningFailure::NoChain));
     assert_eq!(why("Tern.app: A timestamp was expected but was not found.\n"), Some(SigningFailure::NoTimestamp));
+    assert_eq!(
+        why("Developer ID Installer: A (B): this identity cannot be used for signing code\n"),
+        Some(SigningFailure::WrongCertificate)
+    );
+    let jpackage = "IOException: Command [/usr/bin/codesign, -s, Developer ID Installer: A (B), -vvvv, x] exited with 1 code\n";
+    assert_eq!(why(jpackage), Some(SigningFailure::WrongCertificate));
+    assert_eq!(why("productbuild: Signing product with identity \"Developer ID Installer: A (B)\"\n"), None);
     assert_eq!(why("Tern.app: replacing existing signature\n"), None);
 }
 
