@@ -43,8 +43,8 @@ fn is_inside_path(text: &str) -> bool {
 /// within the words that tell Gatekeeper from library validation.
 fn is_inside_policy(text: &str) -> bool {
     const WORDS: &str = " not valid for use in process using library validation: library load disallowed by system policy";
-    let Some((_, said)) = after(text, "code signature in (").and_then(|rest| rest.split_once(')')) else { return false };
-    let said = said.replace('\n', " ").to_lowercase();
+    let words = text.replace('\n', " ").to_lowercase();
+    let Some((_, said)) = words.rsplit_once("code signature in (").and_then(|(_, rest)| rest.split_once(')')) else { return false };
     let said = said.trim_end();
     said != WORDS && said != " not valid for use in process" && WORDS.starts_with(said)
 }
