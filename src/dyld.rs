@@ -535,9 +535,8 @@ impl<'a, 'i> Walk<'a, 'i> {
 
     /// Why the library constraint of the program keeps a library out that library validation lets in; `None` when it does not, or that is not known.
     fn constrained(&self, image: &Image) -> Option<String> {
-        let applied = constraint::of_library(self.executable, image)?;
-        let decision = constraint::load(&self.process, &applied)?;
-        Some(format!("{} ({})", decision.rule, applied.why()))
+        let (decision, why) = constraint::keeps_out(&self.process, self.executable, image)?;
+        Some(format!("{} ({why})", decision.rule))
     }
 }
 

@@ -104,7 +104,8 @@ mod tests {
     #[test]
     fn the_numbers_of_the_kernel_become_words() {
         let failed = Proc { path: Some("/sbin/launchd".into()), ..Proc::default() };
-        let words = |constraint, process, result, code| violation_words(Some(&ConstraintError { constraint, process, result, code }), &failed);
+        let words =
+            |constraint, process, result, code| violation_words(Some(&ConstraintError { constraint, process, result, code }), &failed);
         assert_eq!(
             words(4, 2, 1, 0),
             "macOS refused to start it: a launch constraint in its signature on its parent (/sbin/launchd) is not satisfied"

@@ -4,8 +4,8 @@ use super::case::{Candidate, Case};
 use crate::detect::{Clue, Detected};
 use crate::evidence::Image;
 use crate::finding::Confidence;
+use crate::policy::Process;
 use crate::policy::constraint::{self, Applied, Outcome, Subject, apply, of_launch};
-use crate::policy::{Process, constraint::load};
 use crate::read::cms::SignerKind;
 use crate::read::log::{ConstraintError, Proc};
 use crate::read::signature::ConstraintSlot;
@@ -52,7 +52,9 @@ fn violated(case: &Case<'_>, index: usize, detected: &Detected, error: Option<Co
     // What the kernel names as refused is so; who it was, the line says too.
     if let Some(applied) = refusal {
         candidate.confidence = if error.is_some() { Confidence::Certain } else { applied.certainty() };
-        candidate.findings.extend(case.any(|c| *c == Clue::ConstraintNotMet(applied.slot)).filter(|found| same_subject(case, *found, detected)));
+        candidate
+            .findings
+            .extend(case.any(|c| *c == Clue::ConstraintNotMet(applied.slot)).filter(|found| same_subject(case, *found, detected)));
         candidate = candidate.refused_by(&constraint::refusal(applied));
     }
     let words: Vec<String> = carried.iter().filter(|applied| applied.judgement.outcome != Outcome::Holds).map(Applied::why).collect();
@@ -113,9 +115,8 @@ fn library(case: &Case<'_>, index: usize, detected: &Detected, of_load: usize) -
     candidate.only = vec![CORRECT_LIBRARY];
     candidate.file = found.to.as_deref().map(|path| path.to_string_lossy().into_owned());
     let (process, target) = (case.image_of(detected)?, found.to.as_deref().and_then(|path| case.scene.image(path))?);
-    let decision = constraint::of_library(process, target).and_then(|applied| load(&Process::of(process), &applied));
-    Some(match decision {
-        Some(decision) => candidate.refused_by(&decision),
+    Some(match constraint::keeps_out(&Process::of(process), process, target) {
+        Some((decision, _)) => candidate.refused_by(&decision),
         None => candidate,
     })
 }

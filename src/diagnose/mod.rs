@@ -87,16 +87,15 @@ fn clue(finding: &Finding) -> Clue {
 }
 
 fn candidates(case: &Case<'_>) -> Vec<Candidate> {
-    const FAMILIES: &[fn(&Case<'_>) -> Vec<Candidate>] =
-        &[
-            memory::diagnose,
-            libraries::diagnose,
-            environment::diagnose,
-            resources::diagnose,
-            signature::diagnose,
-            constraints::diagnose,
-            other::diagnose,
-        ];
+    const FAMILIES: &[fn(&Case<'_>) -> Vec<Candidate>] = &[
+        memory::diagnose,
+        libraries::diagnose,
+        environment::diagnose,
+        resources::diagnose,
+        signature::diagnose,
+        constraints::diagnose,
+        other::diagnose,
+    ];
     FAMILIES.iter().flat_map(|family| family(case)).collect()
 }
 

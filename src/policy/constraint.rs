@@ -139,12 +139,19 @@ pub fn refusal(applied: &Applied) -> Decision {
     deny(RULE, APPLYING, applied.certainty(), Shows::KilledLaunchConstraint, lifts)
 }
 
-/// What a library constraint answers about a load.
-pub fn load(process: &Process, applied: &Applied) -> Option<Decision> {
-    const RULE: &str = "library constraint of the program: the library does not satisfy it, so opening it fails with EPERM (macOS 14 and later)";
+/// What a library constraint answers about a load; `None` when it does not refuse.
+fn load(process: &Process, applied: &Applied) -> Option<Decision> {
+    const RULE: &str =
+        "library constraint of the program: the library does not satisfy it, so opening it fails with EPERM (macOS 14 and later)";
     let lifts = vec![Lift::Signing("correct the library constraint of the program, or sign the library as it demands")];
     let holds = applied.refuses() && is_heeded(process.os, ConstraintSlot::Library);
     holds.then(|| deny(RULE, APPLYING, applied.certainty(), Shows::ConstrainedLibrary, lifts))
+}
+
+/// Why the library constraint of a program keeps a library out, with the decision; `None` when it does not, or that is not known.
+pub fn keeps_out(process: &Process, executable: &Image, library: &Image) -> Option<(Decision, String)> {
+    let applied = of_library(executable, library)?;
+    load(process, &applied).map(|decision| (decision, applied.why()))
 }
 
 /// What an expression can come to, as a set: macOS finds it true, false, or not defined.
@@ -155,7 +162,6 @@ impl Possible {
     const YES: Possible = Possible(1);
     const NO: Possible = Possible(2);
     const UNDEFINED: Possible = Possible(4);
-    const EITHER: Possible = Possible(1 | 2);
     const ANY: Possible = Possible(1 | 2 | 4);
 
     fn can(self, other: Possible) -> bool {

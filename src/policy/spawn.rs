@@ -285,7 +285,11 @@ fn conditions(process: &Process, launch: &Launch) -> Vec<&'static str> {
     }
     if let Some(first) = launch.constraints.first() {
         let ignored = !is_heeded(process.os, first.slot);
-        all.push(if ignored { "this macOS ignores its launch constraints: 13.3 is the first to heed them" } else { "macOS before 13.3 ignores its launch constraints" });
+        all.push(if ignored {
+            "this macOS ignores its launch constraints: 13.3 is the first to heed them"
+        } else {
+            "macOS before 13.3 ignores its launch constraints"
+        });
     }
     all
 }

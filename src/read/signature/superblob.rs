@@ -1,7 +1,7 @@
 //! The SuperBlob: its index, and what each blob in it is.
 
-use super::directory::{self, MAX_CODE_SLOTS};
 use super::constraint::{self, Constrained, ConstraintSlot};
+use super::directory::{self, MAX_CODE_SLOTS};
 use super::{BlobIndex, CodeDirectory, MAX_SIGNATURE, Signature};
 use crate::read::cms::{self, Cms};
 use crate::read::{ReadError, entitlements, requirement};
