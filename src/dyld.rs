@@ -1,7 +1,7 @@
 //! Which image loads which: `@rpath`, `@loader_path`, `@executable_path`, in the bundle, outside, missing; with the policy's verdict per edge.
 
 use crate::evidence::{Evidence, Image, TargetKind};
-use crate::policy::{self, Action, Process};
+use crate::policy::{self, Action, Process, constraint};
 use crate::read::callsites::Value;
 use crate::read::cms::SignerKind;
 use crate::read::macho::{Arch, FileType, LinkKind};
@@ -24,7 +24,7 @@ const PLUGIN_EXTENSIONS: &[&str] = &["node", "so"];
 pub enum LoadVerdict {
     /// Found and allowed.
     Allowed,
-    /// Found; library validation refuses it.
+    /// Found; library validation or the program's library constraint refuses it.
     Refused,
     /// Not found anywhere it would be looked for (and not weak).
     Missing,
@@ -94,6 +94,8 @@ pub struct Load {
     pub verdict: LoadVerdict,
     /// Rule, in words ("different Team IDs: A and B").
     pub rule: String,
+    /// It is the program's library constraint that refuses it, not library validation.
+    pub is_constrained: bool,
     /// A weak link: missing is no fault.
     pub weak: bool,
     /// A constant `dlopen` path or a file in a plug-in folder, not a load command.
@@ -484,8 +486,15 @@ impl<'a, 'i> Walk<'a, 'i> {
     /// Adds the edge. Gives the image when it is new in the process and has to be followed.
     fn add(&mut self, from: &'a Image, found: Option<Found<'a>>, way: Way<'_>) -> Option<&'a Image> {
         let found = found?;
+        let mut is_constrained = false;
         let (to, verdict, rule) = match &found {
-            Found::Image(image) => self.judge(image, way.kind),
+            Found::Image(image) => {
+                let (verdict, rule) = self.judge(image, way.kind);
+                let kept_out = (verdict == LoadVerdict::Allowed).then(|| self.constrained(image)).flatten();
+                is_constrained = kept_out.is_some();
+                let (verdict, rule) = kept_out.map_or((verdict, rule), |rule| (LoadVerdict::Refused, rule));
+                (Some(image.path.clone()), verdict, rule)
+            }
             Found::WrongArch(path, has) => {
                 let rule = format!("the file has {has}, the process is {}", self.process.arch.name());
                 (Some(path.to_path_buf()), LoadVerdict::WrongArch, rule)
@@ -504,6 +513,7 @@ impl<'a, 'i> Walk<'a, 'i> {
             to,
             verdict,
             rule,
+            is_constrained,
             weak: way.kind == LoadKind::Linked(LinkKind::Weak),
             is_dynamic: way.kind.is_dynamic(),
             kind: way.kind,
@@ -515,12 +525,18 @@ impl<'a, 'i> Walk<'a, 'i> {
         }
     }
 
-    fn judge(&self, image: &Image, kind: LoadKind) -> (Option<PathBuf>, LoadVerdict, String) {
+    fn judge(&self, image: &Image, kind: LoadKind) -> (LoadVerdict, String) {
         let library = policy::Library::of(image);
         let decision = policy::decide(&self.process, &if kind.is_dynamic() { Action::Open(library) } else { Action::Load(library) });
         let verdict = if decision.allowed { LoadVerdict::Allowed } else { LoadVerdict::Refused };
         let rule = format!("{} (process: {}; library: {})", decision.rule, side(self.executable), side(image));
-        (Some(image.path.clone()), verdict, rule.trim_start().to_owned())
+        (verdict, rule.trim_start().to_owned())
+    }
+
+    /// Why the library constraint of the program keeps a library out that library validation lets in; `None` when it does not, or that is not known.
+    fn constrained(&self, image: &Image) -> Option<String> {
+        let (decision, why) = constraint::keeps_out(&self.process, self.executable, image)?;
+        Some(format!("{} ({why})", decision.rule))
     }
 }
 

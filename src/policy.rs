@@ -9,6 +9,7 @@ use crate::read::cms::SignerKind;
 use crate::read::macho::Arch;
 use crate::read::signature::CodeSignatureFlags;
 
+pub mod constraint;
 mod debugging;
 mod environment;
 mod libraries;

@@ -346,6 +346,9 @@ pub struct Code {
     /// The designated requirement, when the signature holds one, in Apple's syntax.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requirement: Option<String>,
+    /// Launch and library constraints that the signature holds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub constraints: Vec<CodeConstraint>,
     /// LC_UUID.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uuid: Option<String>,
@@ -357,6 +360,23 @@ pub struct Code {
     pub signature: &'static str,
     /// Ids of findings about it.
     pub problems: Vec<&'static str>,
+}
+
+/// A launch or library constraint in a signature.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct CodeConstraint {
+    /// Slot of the signature: 8 to 11.
+    pub slot: u32,
+    /// self, parent, responsible, library.
+    pub on: &'static str,
+    /// What it demands, in plain words; `None` when it cannot be read.
+    pub demands: Option<String>,
+    /// holds, depends, fails, unreadable; `None` of a library constraint, which is held against each library (see `loads`), and of what is never started.
+    pub judgement: Option<&'static str>,
+    /// The code that a launch constraint was held against; `None` when that is not known.
+    pub against: Option<String>,
+    /// The facts that are not met or not known, each by its name, or why it cannot be read.
+    pub why: Vec<String>,
 }
 
 /// One load.
@@ -499,6 +519,28 @@ impl Verdict {
             Verdict::Undetermined => "undetermined",
             Verdict::AtRisk => "at-risk",
             Verdict::Clear => "clear",
+        }
+    }
+}
+
+impl CodeConstraint {
+    /// The constraint in plain words, with its judgement.
+    pub fn said(&self) -> String {
+        let name = match self.on {
+            "responsible" => "responsible process constraint",
+            "parent" => "parent constraint",
+            "library" => "library constraint",
+            _ => "self constraint",
+        };
+        let demands = self.demands.as_ref().map(|demands| format!(": {demands}")).unwrap_or_default();
+        let of = self.against.as_ref().map(|code| format!(" for {code}")).unwrap_or_default();
+        let why = self.why.join("; ");
+        match self.judgement {
+            Some("holds") => format!("{name}{demands}. Holds{of}"),
+            Some("fails") => format!("{name}{demands}. Not met: {why}"),
+            Some("depends") => format!("{name}{demands}. Not known: {why}"),
+            Some(_) => format!("{name} (slot {}) cannot be read: {why}", self.slot),
+            None => format!("{name}{demands}"),
         }
     }
 }

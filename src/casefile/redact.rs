@@ -110,7 +110,8 @@ impl Found {
         if text.len() > MAX_TEXT {
             return;
         }
-        let is_team_field = matches!(key, "team" | "teams" | "prefixes" | "organizational_unit") || key.ends_with("_team");
+        let is_team_field =
+            matches!(key, "team" | "teams" | "prefixes" | "organizational_unit" | "constraint_text") || key.ends_with("_team");
         if is_team_field && text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()) {
             add(&mut self.teams, text);
         }

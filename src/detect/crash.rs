@@ -4,7 +4,7 @@ use super::{Clue, Detected, OwnFault, Scene, Sign};
 use crate::evidence::{Image, TextFacts};
 use crate::finding::{Confidence, Kind, Proof, Severity};
 use crate::read::crash::{CrashReport, Frame, Region};
-use crate::read::log::{LogFact, LogLine};
+use crate::read::log::{LogFact, LogLine, Proc};
 use crate::read::signature::CodeSignatureFlags;
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Detected> {
@@ -40,7 +40,8 @@ impl Look<'_> {
         match (namespace, code) {
             ("CODESIGNING", 1) => vec![self.launch_refused()],
             ("CODESIGNING", 4) => {
-                vec![self.symptom("launch-constraint-violated", "macOS refused to start it: a launch constraint", Clue::LaunchConstraint)]
+                let clue = Clue::LaunchConstraint { error: None, failed: Proc::default() };
+                vec![self.symptom("launch-constraint-violated", "macOS refused to start it: a launch constraint", clue)]
             }
             ("CODESIGNING", _) => vec![self.invalid_page()],
             _ if self.is_codesign_fault() => vec![self.invalid_page()],

@@ -44,6 +44,10 @@ fn of_load(index: usize, load: &Load) -> Option<Detected> {
     let host = short(&load.executable.to_string_lossy());
     let confidence = if load.is_dynamic { Confidence::Likely } else { Confidence::Certain };
     let (id, severity, confidence, message, clue) = match load.verdict {
+        LoadVerdict::Refused if load.is_constrained => {
+            let message = format!("{host} may not load {name}: {}", load.rule);
+            ("library-constrained", Severity::Error, confidence, message, Clue::LibraryConstrained(index))
+        }
         LoadVerdict::Refused => {
             let message = format!("{host} may not load {name}: {}", load.rule);
             ("library-refused", Severity::Error, confidence, message, Clue::LibraryRefused(index))

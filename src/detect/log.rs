@@ -211,10 +211,10 @@ impl Line<'_> {
                 Clue::LaunchRefused,
                 process,
             ),
-            LogFact::LaunchConstraint { process } => self.symptom(
+            LogFact::LaunchConstraint { process, error, failed } => self.symptom(
                 "launch-constraint-violated",
-                "a launch constraint forbids starting it so".into(),
-                Clue::LaunchConstraint,
+                super::constraints::violation_words(error.as_ref(), failed),
+                Clue::LaunchConstraint { error: *error, failed: failed.clone() },
                 process,
             ),
             LogFact::Gatekeeper { process, text } => self.symptom("refused-by-gatekeeper", text.clone(), Clue::Gatekeeper, process),

@@ -3,6 +3,7 @@
 //! A detector is a pure function on [`Scene`]. Beside each [`Finding`] for people it leaves a [`Clue`]: the same fact in types, so that
 //! `diagnose` never reads a sentence to learn what was found.
 
+mod constraints;
 mod crash;
 mod environment;
 mod keys;
@@ -20,8 +21,9 @@ pub(crate) use signing::fault_words;
 
 use crate::finding::{Confidence, Finding, Kind, Location, Proof, Severity};
 use crate::policy::Resource;
-use crate::read::log::{SigningFailure, TriedReason};
+use crate::read::log::{ConstraintError, Proc, SigningFailure, TriedReason};
 use crate::read::macho::Arch;
+use crate::read::signature::ConstraintSlot;
 
 /// How memory is made executable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -93,6 +95,10 @@ pub enum Clue {
     ExpectsInjection,
     /// A load that library validation refuses: index into [`Scene::loads`].
     LibraryRefused(usize),
+    /// A load that the program's library constraint refuses: index into [`Scene::loads`].
+    LibraryConstrained(usize),
+    /// A launch constraint of the subject that refuses, or cannot be read.
+    ConstraintNotMet(ConstraintSlot),
     /// A load that finds nothing: index into [`Scene::loads`].
     LibraryMissing(usize),
     /// A load that finds no slice: index into [`Scene::loads`].
@@ -162,8 +168,13 @@ pub enum Clue {
     LaunchRefused,
     /// Refused at launch: restricted entitlements.
     RestrictedRefused(Vec<String>),
-    /// Launch constraint.
-    LaunchConstraint,
+    /// Launch constraint: what the kernel says of it, and the process that did not satisfy it.
+    LaunchConstraint {
+        /// The numbers of the kernel's line.
+        error: Option<ConstraintError>,
+        /// As named in that line.
+        failed: Proc,
+    },
     /// Gatekeeper.
     Gatekeeper,
     /// App Management kept one app from changing another.
@@ -326,6 +337,7 @@ pub fn detect(scene: &Scene<'_>) -> Vec<Detected> {
         memory::detect,
         environment::detect,
         libraries::detect,
+        constraints::detect,
         resources::detect,
         signing::detect,
         keys::detect,

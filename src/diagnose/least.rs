@@ -15,7 +15,7 @@ use crate::detect::{Clue, MemoryUse};
 use crate::dyld::LoadVerdict;
 use crate::evidence::Image;
 use crate::finding::Confidence;
-use crate::policy::{self, Action, Decision, Library, Process, decide, key};
+use crate::policy::{self, Action, Decision, Library, Process, constraint, decide, key};
 use crate::report::{Diagnosis, EntitlementState, KeyReason};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -232,7 +232,8 @@ fn libraries(case: &Case<'_>, image: &Image) -> Vec<Need> {
         let Some(library) = target.filter(|_| !matches!(load.verdict, LoadVerdict::WrongArch)) else { continue };
         let action = if load.is_dynamic { Action::Open(Library::of(library)) } else { Action::Load(Library::of(library)) };
         let decision = decide(&bare, &action);
-        if decision.allowed {
+        // A library that the program's own constraint keeps out does not come in by the key either.
+        if decision.allowed || constraint::keeps_out(&bare, image, library).is_some() {
             continue;
         }
         let finding = case.any(|c| *c == Clue::LibraryRefused(index));

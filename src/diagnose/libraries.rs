@@ -5,7 +5,7 @@ use crate::detect::{Clue, Detected};
 use crate::dyld::Load;
 use crate::evidence::{Image, TextFacts};
 use crate::finding::Confidence;
-use crate::policy::{Action, Library, Process, decide, key};
+use crate::policy::{Action, Library, Process, constraint, decide, key};
 use crate::read::callsites::Value;
 use crate::read::cms::SignerKind;
 use crate::read::log::{LogFact, TriedReason};
@@ -149,6 +149,9 @@ impl<'a> Failure<'a> {
         if let Some(decision) = &decision {
             candidate = candidate.refused_by(decision);
         }
+        if let Some(why) = self.process.zip(self.library()).and_then(|(process, library)| kept_out(process, library)) {
+            candidate.no_keys = Some(why);
+        }
         candidate
     }
 
@@ -270,6 +273,12 @@ impl Case<'_> {
     }
 }
 
+/// Why no key lets a library in: the program's own library constraint keeps it out as well.
+fn kept_out(process: &Image, library: &Image) -> Option<String> {
+    let (_, why) = constraint::keeps_out(&Process::of(process), process, library)?;
+    Some(format!("a key would not let it in: {why}"))
+}
+
 /// What the bundle alone shows.
 fn of_bundle(case: &Case<'_>, index: usize, detected: &Detected, reported: bool) -> Option<Candidate> {
     let process = case.image_of(detected);
@@ -290,6 +299,7 @@ fn of_bundle(case: &Case<'_>, index: usize, detected: &Detected, reported: bool)
             let target = load.to.as_deref().and_then(|path| case.scene.image(path));
             if let (Some(process), Some(library)) = (process, target) {
                 candidate = candidate.refused_by(&decide(&Process::of(process), &Action::Load(Library::of(library))));
+                candidate.no_keys = kept_out(process, library);
             }
             (!reported).then_some(candidate)
         }

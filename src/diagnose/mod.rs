@@ -6,6 +6,7 @@
 mod apple;
 mod case;
 mod conditions;
+mod constraints;
 mod environment;
 mod least;
 mod libraries;
@@ -86,8 +87,15 @@ fn clue(finding: &Finding) -> Clue {
 }
 
 fn candidates(case: &Case<'_>) -> Vec<Candidate> {
-    const FAMILIES: &[fn(&Case<'_>) -> Vec<Candidate>] =
-        &[memory::diagnose, libraries::diagnose, environment::diagnose, resources::diagnose, signature::diagnose, other::diagnose];
+    const FAMILIES: &[fn(&Case<'_>) -> Vec<Candidate>] = &[
+        memory::diagnose,
+        libraries::diagnose,
+        environment::diagnose,
+        resources::diagnose,
+        signature::diagnose,
+        constraints::diagnose,
+        other::diagnose,
+    ];
     FAMILIES.iter().flat_map(|family| family(case)).collect()
 }
 

@@ -1,4 +1,4 @@
-//! The rest: debuggers, the sandbox, launch constraints, Gatekeeper, and faults that signing has no part in.
+//! The rest: debuggers, the sandbox, Gatekeeper, and faults that signing has no part in.
 
 use super::case::{Candidate, Case, MendedBy};
 use super::memory::own_fault_words;
@@ -51,7 +51,6 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
             candidate.facts.insert(Condition::Sandboxed);
             Some(candidate)
         }
-        Clue::LaunchConstraint => Some(start(case, "launch-constraint", index, detected, message)),
         Clue::Gatekeeper => {
             let mut candidate = start(case, "gatekeeper", index, detected, message);
             candidate.mended_by = MendedBy::User;
@@ -148,7 +147,7 @@ fn own(case: &Case<'_>, index: usize, detected: &Detected, fault: &OwnFault) -> 
                 | Clue::EntitlementsUnparsable { .. }
                 | Clue::LoadFailed { .. }
                 | Clue::EngineRefused { sign: Sign::Message, .. }
-                | Clue::LaunchConstraint
+                | Clue::LaunchConstraint { .. }
                 | Clue::UsageMissing { .. }
                 | Clue::AttachRefused(_)
         )

@@ -182,7 +182,7 @@ fn launch_refused(case: &Case<'_>, index: usize, detected: &Detected) -> Candida
 /// The file dies and a copy of it runs: nothing but the kernel's memory of the old file tells them apart.
 fn copy_runs(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candidate> {
     let told = |c: &Clue| {
-        matches!(c, Clue::LaunchRefused | Clue::KilledPage | Clue::KilledFilePage { .. } | Clue::LaunchConstraint | Clue::Gatekeeper)
+        matches!(c, Clue::LaunchRefused | Clue::KilledPage | Clue::KilledFilePage { .. } | Clue::LaunchConstraint { .. } | Clue::Gatekeeper)
     };
     let death = case.any(|c| matches!(c, Clue::Died))?;
     if case.any(told).is_some() {

@@ -139,12 +139,39 @@ fn code(case: &Case<'_>, image: &Image) -> report::Code {
         runtime_version: directory.and_then(|d| d.runtime_version).map(|v| v.to_string()),
         cdhash: directory.map(|d| d.cdhash.iter().map(|b| format!("{b:02x}")).collect()),
         requirement: image.facts().and_then(requirement),
+        constraints: constraints(case, image),
         uuid: image.macho.uuid.clone(),
         entitlements: image.entitlements().map(|e| e.entries.iter().map(|(k, _)| k.clone()).collect()).unwrap_or_default(),
         hardened: image.is_hardened(),
         signature: signature_word(case, image),
         problems: problems.into_iter().collect(),
     }
+}
+
+/// Constraints as carried; those on a launch with the judgement.
+fn constraints(case: &Case<'_>, image: &Image) -> Vec<report::CodeConstraint> {
+    use policy::constraint::{self, Outcome};
+    let carried = image.facts().map(|facts| facts.signature.constraints.as_slice()).unwrap_or_default();
+    let applied = if image.is_executable() { constraint::of_launch(case.scene.evidence, image) } else { Vec::new() };
+    let one = |carried: &crate::read::signature::Constrained| {
+        let applied = applied.iter().find(|applied| applied.slot == carried.slot);
+        let judgement = match &carried.constraint {
+            Err(_) => Some(Outcome::Unreadable),
+            Ok(_) => applied.map(|applied| applied.judgement.outcome),
+        };
+        report::CodeConstraint {
+            slot: carried.slot.number(),
+            on: carried.slot.word(),
+            demands: carried.constraint.as_ref().ok().map(constraint::demands),
+            judgement: judgement.map(Outcome::word),
+            against: applied.and_then(|applied| applied.subject.clone()),
+            why: match &carried.constraint {
+                Err(error) => vec![error.to_string()],
+                Ok(_) => applied.map(|applied| applied.judgement.reasons.clone()).unwrap_or_default(),
+            },
+        }
+    };
+    carried.iter().map(one).collect()
 }
 
 /// A limit keeps a hostile requirement from filling the report.

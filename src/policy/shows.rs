@@ -7,10 +7,14 @@ pub enum Shows {
     Errno(&'static str),
     /// The process is killed: SIGKILL, CODESIGNING 2.
     KilledInvalidPage,
+    /// The process is killed before its first instruction: SIGKILL, CODESIGNING 4.
+    KilledLaunchConstraint,
     /// dyld ends the process at launch.
     LoadError,
     /// `dlopen` returns NULL with a message (`NSBundle` and `CFBundle` an error); nothing ends.
     OpenError,
+    /// The library is not mapped: `dlopen` returns NULL and errno is EPERM, a load command ends the process.
+    ConstrainedLibrary,
     /// A fault of the thread that wrote: EXC_BAD_ACCESS, KERN_PROTECTION_FAILURE.
     ProtectionFault,
     /// The process traps in the function: EXC_BREAKPOINT, SIGTRAP.
@@ -68,6 +72,14 @@ impl Shows {
                 message: Some("cs_invalid_page"),
                 ..Signs::default()
             },
+            Shows::KilledLaunchConstraint => Signs {
+                exception: Some("EXC_CRASH"),
+                signal: Some("SIGKILL"),
+                termination: Some("CODESIGNING, Code 4 Launch Constraint Violation"),
+                message: Some("Launch Constraint Violation"),
+                ..Signs::default()
+            },
+            Shows::ConstrainedLibrary => Signs { returns: Some("NULL"), message: Some("Operation not permitted"), ..Signs::default() },
             Shows::LoadError => Signs {
                 exception: Some("EXC_CRASH"),
                 signal: Some("SIGABRT"),

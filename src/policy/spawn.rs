@@ -1,7 +1,9 @@
 //! Will macOS start this program, on which systems, and if not, why? Pure.
 //!
-//! The order is that of the kernel and AMFI: can it run at all, is it signed, can its entitlements be read, may it claim them. The first refusal counts.
+//! The order is that of the kernel and AMFI: can it run at all, is it signed, can its entitlements be read, may it claim them, do its launch constraints let it
+//! start. The first refusal counts.
 
+use super::constraint::{self, Applied, Outcome as Answer, is_heeded};
 use super::{CERTAIN, Decision, LIKELY, Lift, Process, Shows, allow, deny, is_restricted};
 use crate::evidence::{Evidence, Image, Signed, TargetKind};
 use crate::read::cms::SignerKind;
@@ -81,8 +83,8 @@ pub struct Launch {
     pub platform: Option<u32>,
     /// Oldest macOS that it asks for, (major, minor).
     pub min_os: Option<(u16, u16)>,
-    /// Slots 8 to 10: it says itself who may start it.
-    pub is_constrained: bool,
+    /// Slots 8 to 10: it says itself who may start it, each against who likely does.
+    pub constraints: Vec<Applied>,
     /// `com.apple.quarantine`; `None` when not known.
     pub is_quarantined: Option<bool>,
 }
@@ -144,7 +146,7 @@ impl Launch {
             restricted,
             platform: image.macho.platform,
             min_os: min_os(evidence, image),
-            is_constrained: image.facts().is_some_and(|facts| facts.signature.constraints.iter().any(|slot| (8..=10).contains(slot))),
+            constraints: constraint::of_launch(evidence, image),
             // Most copies lose extended attributes: only its presence says something.
             is_quarantined: image.quarantine.is_some().then_some(true),
         }
@@ -242,9 +244,9 @@ type Rule = fn(&Process, &Launch) -> Option<(Decision, String)>;
 
 /// Asks the model.
 pub fn verdict(process: &Process, launch: &Launch) -> Verdict {
-    const RULES: &[Rule] = &[architecture, platform, system, unsigned, broken, malformed, unauthorised];
+    const RULES: &[Rule] = &[architecture, platform, system, unsigned, broken, malformed, unauthorised, constrained];
     let systems = systems(process.arch, launch.min_os);
-    let conditions = conditions(launch);
+    let conditions = conditions(process, launch);
     if let Some((decision, why)) = RULES.iter().find_map(|rule| rule(process, launch)) {
         return Verdict { outcome: Outcome::Refused, decision, why, systems, conditions };
     }
@@ -259,15 +261,20 @@ pub fn verdict(process: &Process, launch: &Launch) -> Verdict {
 fn unknown(process: &Process, launch: &Launch) -> Option<String> {
     match () {
         () if launch.signature == SignatureState::Unchecked => Some("its pages were not compared with its signature".into()),
-        () if launch.is_constrained => Some("it carries launch constraints, which say who may start it and from where".into()),
         () if process.platform => Some("Apple's own programs run only from their own place (launch constraints)".into()),
         () if launch.platform == Some(2) => Some("a program for iOS, which macOS starts only as the App Store delivers it".into()),
         () if matches!(launch.authority, Authority::Unreadable(_)) => Some("its provisioning profile cannot be read".into()),
-        () => None,
+        () => open(process, launch),
     }
 }
 
-fn conditions(launch: &Launch) -> Vec<&'static str> {
+/// A launch constraint that depends on what is not known.
+fn open(process: &Process, launch: &Launch) -> Option<String> {
+    let is_open = |applied: &&Applied| applied.judgement.outcome == Answer::Depends && is_heeded(process.os, applied.slot);
+    launch.constraints.iter().find(is_open).map(Applied::why)
+}
+
+fn conditions(process: &Process, launch: &Launch) -> Vec<&'static str> {
     let mut all = vec![match launch.is_quarantined {
         Some(true) => "it is quarantined: Gatekeeper judges it before its first start, and asks for notarization",
         Some(false) => "it is not quarantined",
@@ -275,6 +282,14 @@ fn conditions(launch: &Launch) -> Vec<&'static str> {
     }];
     if launch.authority == Authority::OnListedMacs {
         all.push("only on the Macs that its provisioning profile lists");
+    }
+    if let Some(first) = launch.constraints.first() {
+        let ignored = !is_heeded(process.os, first.slot);
+        all.push(if ignored {
+            "this macOS ignores its launch constraints: 13.3 is the first to heed them"
+        } else {
+            "macOS before 13.3 ignores its launch constraints"
+        });
     }
     all
 }
@@ -388,6 +403,10 @@ fn unauthorised(_: &Process, launch: &Launch) -> Option<(Decision, String)> {
     ))
 }
 
+fn constrained(process: &Process, launch: &Launch) -> Option<(Decision, String)> {
+    constraint::launch(process, &launch.constraints)
+}
+
 /// Why the keys are not authorised; `None` when they are, or it is not known.
 pub fn refusal_words(authority: &Authority) -> Option<&'static str> {
     Some(match authority {
@@ -412,6 +431,7 @@ pub(super) fn is_product(kind: TargetKind) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::read::signature::ConstraintSlot;
 
     fn process(arch: Arch) -> Process {
         Process {
@@ -435,7 +455,7 @@ mod tests {
             authority: Authority::NotNeeded,
             platform: Some(1),
             min_os: Some((10, 13)),
-            is_constrained: false,
+            constraints: Vec::new(),
             is_quarantined: None,
         }
     }
@@ -531,9 +551,34 @@ mod tests {
     }
 
     #[test]
-    fn constraints_and_apples_own_programs_are_not_decided() {
-        assert_eq!(outcome(&process(Arch::Arm64), &Launch { is_constrained: true, ..launch() }), Outcome::Unknown);
+    fn apples_own_programs_are_not_decided() {
         assert_eq!(outcome(&Process { platform: true, ..process(Arch::Arm64) }, &launch()), Outcome::Unknown);
+    }
+
+    fn constrained_to(outcome: Answer) -> Launch {
+        let judgement = constraint::Judgement { outcome, reasons: vec!["team-identifier must be A".into()] };
+        Launch { constraints: vec![Applied { slot: ConstraintSlot::Parent, subject: Some("Demo".into()), judgement }], ..launch() }
+    }
+
+    #[test]
+    fn a_launch_constraint_refuses_leaves_open_or_lets_start() {
+        let refused = verdict(&process(Arch::Arm64), &constrained_to(Answer::Fails));
+        assert_eq!(refused.outcome, Outcome::Refused);
+        assert_eq!(refused.why, "its parent constraint does not let Demo start it: team-identifier must be A");
+        assert_eq!(refused.decision.least_keys(), None, "no entitlement lifts a constraint");
+        assert_eq!(outcome(&process(Arch::Arm64), &constrained_to(Answer::Unreadable)), Outcome::Refused);
+        let open = verdict(&process(Arch::Arm64), &constrained_to(Answer::Depends));
+        assert_eq!(open.outcome, Outcome::Unknown);
+        assert_eq!(open.why, "whether its parent constraint holds is not known: team-identifier must be A");
+        assert_eq!(outcome(&process(Arch::Arm64), &constrained_to(Answer::Holds)), Outcome::Runs);
+    }
+
+    #[test]
+    fn a_macos_before_13_3_ignores_launch_constraints_and_that_is_said() {
+        let old = |os| verdict(&Process { os: Some(os), ..process(Arch::Arm64) }, &constrained_to(Answer::Fails));
+        assert_eq!((old((13, 2)).outcome, old((13, 3)).outcome), (Outcome::Runs, Outcome::Refused));
+        assert!(old((13, 2)).conditions.iter().any(|line| line.contains("this macOS ignores its launch constraints")));
+        assert!(old((13, 3)).conditions.iter().any(|line| line.contains("macOS before 13.3")));
     }
 
     #[test]

@@ -3,12 +3,14 @@
 //! Formats: `xnu osfmk/kern/cs_blobs.h`, `Security libsecurity_codesigning/lib/codedirectory.h`. Integers are big-endian. What the kernel
 //! refuses (`bsd/kern/ubc_subr.c`) is a fault here, so that the rest can still be shown.
 
+pub mod constraint;
 mod directory;
 mod pages;
 mod superblob;
 #[cfg(test)]
 mod tests;
 
+pub use constraint::{Constrained, Constraint, ConstraintSlot};
 pub use pages::{PageCheck, PageResult, check_pages};
 
 pub(in crate::read) use directory::raw_digest as directory_digest;
@@ -152,8 +154,8 @@ pub struct Signature {
     pub cms: Option<Cms>,
     /// Internal requirements blob (slot 2): count of requirements; `None` when the slot is missing.
     pub requirements: Option<u32>,
-    /// Slots 8–11 that are present (launch and library constraints).
-    pub constraints: Vec<u32>,
+    /// Slots 8 to 11 that are present (launch and library constraints), by slot.
+    pub constraints: Vec<Constrained>,
     /// Special slots whose embedded blob does not match the chosen directory's digest (−2, −5, −7 …), a blob without a digest, or a
     /// digest without a blob, which Security refuses too. Positive slot numbers, ascending.
     pub bad_slots: Vec<u32>,
@@ -171,6 +173,11 @@ impl Signature {
     /// The directory the kernel uses.
     pub fn directory(&self) -> Option<&CodeDirectory> {
         self.directories.get(self.chosen)
+    }
+
+    /// The constraint in a slot; an error when it cannot be read.
+    pub fn constraint(&self, slot: ConstraintSlot) -> Option<&Result<Constraint, ReadError>> {
+        self.constraints.iter().find(|known| known.slot == slot).map(|known| &known.constraint)
     }
 }
 

@@ -72,6 +72,7 @@ fn code(path: &str, file_type: &'static str, team: Option<&str>, keys: &[&str]) 
         runtime_version: Some("14.2.0".into()),
         cdhash: Some("a3".repeat(20)),
         requirement: None,
+        constraints: Vec::new(),
         uuid: None,
         entitlements: keys.iter().map(|key| (*key).into()).collect(),
         hardened: true,

@@ -7,6 +7,7 @@ mod callsites;
 mod casefile;
 mod cases;
 mod command_line;
+mod constraints;
 mod corpus;
 mod display;
 mod experiments;

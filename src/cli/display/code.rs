@@ -2,10 +2,11 @@
 
 use crate::read::cms::{self, Certificate, TrustAnchors};
 use crate::read::code_resources::{self, CodeResources};
+use crate::read::entitlements::{self, Value};
 use crate::read::info_plist;
 use crate::read::macho::{self, Arch, MachO, SliceRange, Slices};
 use crate::read::requirement::{Requirement, RequirementSet};
-use crate::read::signature::{self, MAX_SIGNATURE, Signature};
+use crate::read::signature::{self, BlobIndex, ConstraintSlot, MAX_SIGNATURE, Signature};
 use crate::read::source::Window;
 use crate::read::{ReadError, Source};
 use crate::system::{EntryKind, OpenFile, System};
@@ -38,6 +39,8 @@ pub(super) struct Code {
     pub archs: Vec<&'static str>,
     pub macho: MachO,
     pub signature: Signature,
+    /// Launch and library constraints as they are written, by slot; those that are DER at all.
+    pub constraints: Vec<Vec<(String, Value)>>,
     /// Certificates, leaf first, with the root as far as it is known.
     pub chain: Vec<Certificate>,
     /// SHA-256 of the primary CodeDirectory, which the CMS is about.
@@ -131,6 +134,7 @@ pub(super) fn read(system: &dyn System, path: &Path, arch: Option<Arch>, anchors
         own_entries: macho.info_plist.as_deref().and_then(|bytes| info_plist::read(bytes).ok()).map(|info| info.entries),
         cms_digest: primary(&signature, &raw).and_then(|blob| signature::HashType::Sha256.digest(blob)),
         cdhashes: others.collect(),
+        constraints: constraints(&signature, &raw),
         executable,
         macho,
         signature,
@@ -142,6 +146,13 @@ pub(super) fn read(system: &dyn System, path: &Path, arch: Option<Arch>, anchors
 fn primary<'a>(signature: &Signature, raw: &'a [u8]) -> Option<&'a [u8]> {
     let blob = signature.blobs.iter().find(|blob| blob.slot == 0)?;
     raw.get(blob.offset as usize..(blob.offset as usize).checked_add(blob.length as usize)?)
+}
+
+fn constraints(signature: &Signature, raw: &[u8]) -> Vec<Vec<(String, Value)>> {
+    let slots = ConstraintSlot::ALL.into_iter().filter_map(|slot| signature.blobs.iter().find(|blob| blob.slot == slot.number()));
+    let payload =
+        |blob: &BlobIndex| raw.get((blob.offset as usize).checked_add(8)?..(blob.offset as usize).checked_add(blob.length as usize)?);
+    slots.filter_map(payload).filter_map(|payload| entitlements::read_der(payload).ok()).collect()
 }
 
 fn read_slice(disk: &Disk, slice: &SliceRange) -> Result<(MachO, Signature, Vec<u8>), Fault> {

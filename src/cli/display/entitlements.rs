@@ -3,6 +3,7 @@
 use super::Form;
 use crate::clean::clean;
 use crate::read::entitlements::{Entitlements, Value};
+use base64::Engine as _;
 use std::fmt::Write as _;
 
 /// Deepest nesting that is written, in steps of the indentation; the reader stops before.
@@ -30,6 +31,26 @@ pub(super) fn render(entitlements: Option<&Entitlements>, form: Form) -> String 
             xml(&mut out, &root, 0);
             out + "</plist>"
         }
+    }
+}
+
+/// A constraint at the highest level of detail, one step in. Its data are hash values, which are shown as such.
+pub(super) fn constraint(entries: &[(String, Value)]) -> String {
+    let mut out = String::new();
+    indented(&mut out, &Value::Dict(entries.iter().map(|(key, value)| (key.clone(), with_hex(value))).collect()), 1);
+    out
+}
+
+/// The depth is bounded by the reader.
+fn with_hex(value: &Value) -> Value {
+    match value {
+        Value::Other(data) => match base64::engine::general_purpose::STANDARD.decode(data) {
+            Ok(bytes) => Value::Other(bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
+            Err(_) => value.clone(),
+        },
+        Value::Array(items) => Value::Array(items.iter().map(with_hex).collect()),
+        Value::Dict(entries) => Value::Dict(entries.iter().map(|(key, value)| (key.clone(), with_hex(value))).collect()),
+        value => value.clone(),
     }
 }
 

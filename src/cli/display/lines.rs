@@ -1,10 +1,11 @@
 //! The lines of the description, each with the least count of `-v` that shows it.
 
 use super::code::Code;
+use super::entitlements;
 use crate::clean::clean;
 use crate::read::cms::Certificate;
 use crate::read::requirement::{Requirement, parse};
-use crate::read::signature::{CodeDirectory, CodeSignatureFlags, HashType};
+use crate::read::signature::{CodeDirectory, CodeSignatureFlags, ConstraintSlot, HashType};
 use std::fmt::Write as _;
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -39,10 +40,14 @@ pub(super) fn describe(code: &Code, verbosity: u8) -> String {
         hashes(&mut lines, code, directory);
         segment(&mut lines, directory);
         slots(&mut lines, directory);
+        constraints(&mut lines, code);
         lines.at(3, "CDHash=", hex(directory.cdhash));
     }
     signer(&mut lines, code);
     rest(&mut lines, code);
+    if verbosity >= 6 {
+        code.constraints.iter().for_each(|entries| lines.out.push_str(&entitlements::constraint(entries)));
+    }
     lines.out
 }
 
@@ -138,6 +143,27 @@ fn slots(lines: &mut Lines, directory: &CodeDirectory) {
     if lines.verbosity >= 6 {
         for (index, digest) in directory.code_slots.iter().enumerate() {
             lines.at(6, &format!("{index:>6}="), hex(digest));
+        }
+    }
+}
+
+/// Which constraints there are; without one newer systems print nothing.
+fn constraints(lines: &mut Lines, code: &Code) {
+    let has = |slot: &ConstraintSlot| code.signature.constraint(*slot).is_some();
+    let name = |slot| match slot {
+        ConstraintSlot::Itself => "Self Launch",
+        ConstraintSlot::Parent => "Parent Launch",
+        ConstraintSlot::Responsible => "Responsible Launch",
+        ConstraintSlot::Library => "Library Load",
+    };
+    let (library, launch): (Vec<_>, Vec<_>) =
+        ConstraintSlot::ALL.into_iter().filter(has).partition(|slot| *slot == ConstraintSlot::Library);
+    for (heading, slots) in [("Launch Constraints:", launch), ("Library Load Constraints:", library)] {
+        if !slots.is_empty() {
+            lines.at(3, heading, "");
+        }
+        for slot in slots {
+            lines.at(3, "\tHas ", format!("{} Constraints", name(slot)));
         }
     }
 }

@@ -116,8 +116,8 @@ pub(super) fn code(page: &mut Page, report: &Report) {
 
 /// The same file, and the same words below it.
 fn same_code(a: &Code, b: &Code) -> bool {
-    (&a.path, a.hardened, a.signer, &a.team, a.signature, &a.problems, &a.entitlements)
-        == (&b.path, b.hardened, b.signer, &b.team, b.signature, &b.problems, &b.entitlements)
+    (&a.path, a.hardened, a.signer, &a.team, a.signature, &a.problems, &a.entitlements, &a.constraints)
+        == (&b.path, b.hardened, b.signer, &b.team, b.signature, &b.problems, &b.entitlements, &b.constraints)
 }
 
 fn object(page: &mut Page, code: &Code, slices: &[&str]) {
@@ -138,6 +138,7 @@ fn object(page: &mut Page, code: &Code, slices: &[&str]) {
         _ => "signature not checked",
     };
     page.below_mark(2, &format!("{}; {}{team}; {hardened}; {keys}; {signature}", slices.join(", "), signer_words(code.signer)));
+    code.constraints.iter().for_each(|constraint| page.below_mark(2, &constraint.said()));
     if !code.problems.is_empty() {
         page.below_mark(2, &code.problems.join(", "));
     }

@@ -2,7 +2,7 @@
 
 use super::cut::{after, between, file_name, known, number, until};
 use super::prefix::process;
-use super::{LogFact, Proc};
+use super::{ConstraintError, LogFact, Proc};
 
 /// Facts of one message. `logger` is who wrote it.
 pub(super) fn facts(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
@@ -125,7 +125,12 @@ fn unparsable(text: &str, out: &mut Vec<LogFact>) {
 fn launch(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
     if ["Launch Constraint Violation", "Library Constraint Violation", "Constraint Violation ("].iter().any(|mark| text.contains(mark)) {
         let path = after(text, "launching proc").and_then(|rest| after(rest, "]: ")).map(|rest| until(rest, ", launch type"));
-        out.push(LogFact::LaunchConstraint { process: named(path.unwrap_or("")) });
+        let failed = after(text, "failure proc").and_then(|rest| after(rest, "]: "));
+        out.push(LogFact::LaunchConstraint {
+            process: named(path.unwrap_or("")),
+            error: constraint_error(text),
+            failed: named(failed.unwrap_or("")),
+        });
     } else if let Some(rest) = after(text, "hook..execve() killing") {
         // "Attempt to execute completely unsigned code", "dyld signature cannot be verified" …
         let pid = after(rest, "pid ").and_then(number).and_then(|pid| u64::try_from(pid).ok());
@@ -158,6 +163,13 @@ fn launch(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
             }
         }
     }
+}
+
+/// `error info: c[4]p[2]m[1]e[0], (…)`; `None` when one of the numbers is missing.
+fn constraint_error(text: &str) -> Option<ConstraintError> {
+    let info = after(text, "error info: ")?;
+    let one = |mark: &str| between(info, mark, "]").and_then(number).and_then(|number| u32::try_from(number).ok());
+    Some(ConstraintError { constraint: one("c[")?, process: one("p[")?, result: one("m[")?, code: one("e[")? })
 }
 
 fn noise(text: &str, out: &mut Vec<LogFact>) {

@@ -80,6 +80,19 @@ pub struct LoadFailure {
     pub inserted: bool,
 }
 
+/// The numbers of a constraint violation, `c[…]p[…]m[…]e[…]` (Apple: "Diagnose launch constraint failures").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConstraintError {
+    /// 4 a constraint in the signature, 5 one of whoever starts it (launchd's `SpawnConstraint`); others are the system's.
+    pub constraint: u32,
+    /// 1 the program itself, 2 its parent, 3 the responsible process.
+    pub process: u32,
+    /// 1 not satisfied, 2 cannot be parsed, 3 another policy, 4 a malformed constraint of whoever starts it, 5 a fact that is not defined.
+    pub result: u32,
+    /// What is wrong, where `result` is 2, 4 or 5.
+    pub code: u32,
+}
+
 /// A process named in a line.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Proc {
@@ -143,8 +156,8 @@ pub enum LogFact {
     EntitlementsUnparsable { process: Proc, line: Option<u32>, at_signing: bool },
     /// AMFI / kernel: signature of a main executable refused at exec (`load code signature error`, `Broken signature with Team ID fatal`, `code signature validation failed fatally`).
     LaunchSignatureRefused { process: Proc },
-    /// `Launch Constraint Violation`.
-    LaunchConstraint { process: Proc },
+    /// `Launch Constraint Violation`, with the numbers of its error info and the process that failed it, when they are there.
+    LaunchConstraint { process: Proc, error: Option<ConstraintError>, failed: Proc },
     /// kernel / debugserver / lldb: task port refused: target, debugger, target hardened, target lacks get-task-allow.
     TaskPortDenied { target: Proc, debugger: Proc, hardened: bool, lacks_get_task_allow: bool },
     /// lldb, gdb, Instruments: not allowed to attach.

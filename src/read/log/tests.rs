@@ -242,6 +242,8 @@ fn amfi_lines_are_read_in_every_style() {
         "AMFI: Launch Constraint Violation (enforcing), error info: c[4]p[1]m[1]e[2], (Constraint not matched) launching proc[vc: 1 pid: 812]: /Users/eve/Copied Tool, launch type 0, failure proc [vc: 1 pid: 812]: /Users/eve/Copied Tool",
         &LogFact::LaunchConstraint {
             process: Proc { name: Some("Copied Tool".into()), path: Some("/Users/eve/Copied Tool".into()), ..UNIT },
+            error: Some(ConstraintError { constraint: 4, process: 1, result: 1, code: 2 }),
+            failed: Proc { name: Some("Copied Tool".into()), path: Some("/Users/eve/Copied Tool".into()), ..UNIT },
         },
     );
     check(

@@ -1,5 +1,6 @@
 //! The SuperBlob: its index, and what each blob in it is.
 
+use super::constraint::{self, Constrained, ConstraintSlot};
 use super::directory::{self, MAX_CODE_SLOTS};
 use super::{BlobIndex, CodeDirectory, MAX_SIGNATURE, Signature};
 use crate::read::cms::{self, Cms};
@@ -11,13 +12,13 @@ const MAGIC_SUPER_BLOB: u32 = 0xfade_0cc0;
 const MAGIC_WRAPPER: u32 = 0xfade_0b01;
 const MAGIC_ENTITLEMENTS: u32 = 0xfade_7171;
 const MAGIC_ENTITLEMENTS_DER: u32 = 0xfade_7172;
+const MAGIC_CONSTRAINT: u32 = 0xfade_8181;
 
 const SLOT_DIRECTORY: u32 = 0;
 const SLOT_REQUIREMENTS: u32 = 2;
 const SLOT_RESOURCES: u32 = 3;
 const SLOT_ENTITLEMENTS: u32 = 5;
 const SLOT_ENTITLEMENTS_DER: u32 = 7;
-const SLOTS_CONSTRAINTS: std::ops::RangeInclusive<u32> = 8..=11;
 /// Slots with a digest in the CodeDirectory of which a blob can be embedded; 1 and 3 are hashes of files.
 const SLOTS_HASHED: std::ops::RangeInclusive<u32> = 2..=11;
 /// Alternate CodeDirectories (`CSSLOT_ALTERNATE_CODEDIRECTORIES` and its maximum of five).
@@ -28,6 +29,8 @@ const SLOT_CMS: u32 = 0x10000;
 const MAX_BLOBS: u32 = 1_000;
 /// Largest CMS that is read (bytes).
 const MAX_CMS: usize = 4 << 20;
+/// Largest constraint that is read (bytes).
+const MAX_CONSTRAINT: usize = 1 << 20;
 
 /// The SuperBlob with the blobs that lie in it.
 struct SuperBlob<'a> {
@@ -51,7 +54,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Signature, ReadError> {
     let entitlements = (xml.is_some() || der.is_some()).then(|| entitlements::read_embedded(xml, der));
     let cms = read_cms(&mut outer, &directories);
     let requirements = requirements(&mut outer);
-    let constraints = SLOTS_CONSTRAINTS.filter(|&slot| outer.find(slot).is_some()).collect();
+    let constraints = ConstraintSlot::ALL.into_iter().filter_map(|slot| read_constraint(&outer, slot)).collect();
     Ok(Signature {
         blobs: outer.blobs,
         directories,
@@ -195,6 +198,21 @@ fn read_requirements(blob: &[u8]) -> Result<requirement::RequirementSet, ReadErr
         return Err(ReadError::new("requirements longer than Temper reads", 0));
     }
     requirement::read_set(blob)
+}
+
+/// The constraint of a slot; `None` when the slot is not there. One that cannot be read is there, with its fault.
+fn read_constraint(outer: &SuperBlob<'_>, slot: ConstraintSlot) -> Option<Constrained> {
+    let (blob, bytes) = outer.find(slot.number()).zip(outer.blob(slot.number()))?;
+    let fault = |what: String| ReadError::new(what, u64::from(blob.offset));
+    let constraint = match bytes.get(8..) {
+        _ if blob.magic != MAGIC_CONSTRAINT => Err(fault(format!("no constraint: a blob with magic {:#010x}", blob.magic))),
+        Some(payload) if payload.len() <= MAX_CONSTRAINT => constraint::read(payload).map_err(|mut fault| {
+            fault.offset = fault.offset.saturating_add(u64::from(blob.offset)).saturating_add(8);
+            fault
+        }),
+        _ => Err(fault("constraint longer than Temper reads".into())),
+    };
+    Some(Constrained { slot, constraint })
 }
 
 /// A blob needs its digest (`ubc_subr.c csblob_get_entitlements`), and a digest needs its blob (`StaticCode.cpp component`); slot 3 is the digest of a file.

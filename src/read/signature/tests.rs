@@ -146,7 +146,9 @@ fn a_blob_with_a_wrong_or_missing_digest_is_bad() {
     let directory = directory(HashType::Sha256, 2, &[(2, b"other"), (5, &xml)]);
     let signature = read(&super_blob(&[(0, directory), (2, requirements()), (5, xml), (7, der), (8, constraint)])).unwrap();
     assert_eq!(signature.bad_slots, [2, 7, 8]);
-    assert_eq!(signature.constraints, [8]);
+    let [constrained] = signature.constraints.as_slice() else { panic!("{:?}", signature.constraints) };
+    assert_eq!(constrained.slot, ConstraintSlot::Itself);
+    assert!(constrained.constraint.as_ref().unwrap_err().what.contains("no constraint"));
 }
 
 #[test]

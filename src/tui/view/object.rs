@@ -84,7 +84,21 @@ fn slice(report: &Report, code: &Code, b: &mut Build) {
     for notary in report.notary.iter().filter(|notary| notary.path == code.path && notary.arch.is_none_or(|arch| arch == code.arch)) {
         b.label((Mark::Unwise.role(), &format!("{} notary", Mark::Unwise.sign())), LABEL + 1, Role::Text, &notary.message);
     }
+    constraints(code, b);
     entitlements(report, code, b);
+}
+
+fn constraints(code: &Code, b: &mut Build) {
+    for (index, constraint) in code.constraints.iter().enumerate() {
+        let mark = match constraint.judgement {
+            Some("holds") => Mark::Fine,
+            Some("fails" | "unreadable") => Mark::Broken,
+            Some(_) => Mark::Unknown,
+            None => Mark::Note,
+        };
+        let label = if index == 0 { format!("{} constraints", mark.sign()) } else { mark.sign().to_owned() };
+        explained(self::key("launch-constraints"), b, |b| b.label((mark.role(), &label), LABEL + 1, Role::Text, &constraint.said()));
+    }
 }
 
 /// What [`crate::explain`] reads the flags of a slice from; `None` for one without a signature, which has none.

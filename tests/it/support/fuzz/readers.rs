@@ -1,5 +1,6 @@
 //! The door to every reader, as hostile bytes meet it. The fuzz targets and the seeded mutations in `cargo test` go through the same doors.
 
+use temper::policy::constraint::{Subject, demands, judge as judge_constraint};
 use temper::read::cms::{self, TrustAnchors};
 use temper::read::macho::{self, Slices};
 use temper::read::requirement::{self, Facts};
@@ -11,12 +12,13 @@ use temper::read::{Source, callsites, code_resources, crash, entitlements, fixup
 pub type Reader = (&'static str, fn(&[u8]));
 
 /// Every reader.
-pub const READERS: [Reader; 13] = [
+pub const READERS: [Reader; 14] = [
     ("macho", macho),
     ("callsites", call_sites),
     ("superblob", superblob),
     ("code_directory", code_directory),
     ("der", der),
+    ("constraint", constraint),
     ("entitlements", entitlements_file),
     ("cms", cms),
     ("requirement", requirement),
@@ -101,6 +103,16 @@ fn judge(cms: &cms::Cms) {
 pub fn der(bytes: &[u8]) {
     let _ = entitlements::read_der(bytes);
     entitlements::read_embedded(None, Some(bytes));
+}
+
+/// A launch or library constraint, what it says, and what it comes to.
+pub fn constraint(bytes: &[u8]) {
+    let read = signature::constraint::read(bytes);
+    if let Ok(constraint) = &read {
+        demands(constraint);
+    }
+    judge_constraint(&read, &Subject::Launchd);
+    judge_constraint(&read, &Subject::Starter);
 }
 
 /// Entitlements as XML: a file, and embedded.

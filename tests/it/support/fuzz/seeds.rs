@@ -43,6 +43,7 @@ fn of_code(bytes: &[u8], found: &mut Vec<(&'static str, Vec<u8>)>) {
                 }
                 5 => found.push(("entitlements", body)),
                 7 => found.push(("der", body)),
+                8..=11 => found.push(("constraint", body)),
                 0x10000 if !body.is_empty() => found.push(("cms", body)),
                 _ => {}
             }
@@ -113,7 +114,42 @@ pub fn written() -> Vec<(&'static str, Vec<u8>)> {
     all.push(("plist", binary_plist()));
     all.push(("code_resources", binary_plist()));
     all.push(("der", [0x70, 14, 2, 1, 1, 0xb0, 9, 0x30, 7, 0x0c, 1, b'a', 0xb0, 0x02, 0x30, 0].to_vec()));
+    all.extend(constraints().map(|constraint| ("constraint", constraint)));
     all
+}
+
+/// The constraints of the practice program that `tests/it/constraints.rs` signs, which sees that they are these: every operator, and all that is asked of facts.
+pub fn constraints() -> [Vec<u8>; 2] {
+    let element = |tag: u8, body: &[u8]| match u8::try_from(body.len()) {
+        Ok(size @ ..0x80) => [&[tag, size], body].concat(),
+        Ok(size) => [&[tag, 0x81, size], body].concat(),
+        Err(_) => [&[tag, 0x82], &u16::try_from(body.len()).unwrap_or(u16::MAX).to_be_bytes()[..], body].concat(),
+    };
+    let text = |text: &str| element(0x0c, text.as_bytes());
+    let list = |items: &[Vec<u8>]| element(0x30, &items.concat());
+    let dict = |entries: &[(&str, Vec<u8>)]| {
+        element(0xb0, &entries.iter().flat_map(|(key, value)| element(0x30, &[text(key), value.clone()].concat())).collect::<Vec<u8>>())
+    };
+    let (int, yes) = (|number: u8| vec![2, 1, number], || vec![1, 1, 0xff]);
+    let whole = |requires: Vec<u8>| {
+        element(0x70, &[int(1), dict(&[("ccat", int(0)), ("comp", int(1)), ("reqs", requires), ("vers", int(1))])].concat())
+    };
+    let one_of = |items: &[Vec<u8>]| dict(&[("$in", list(items))]);
+    let query = list(&[list(&[int(1), text("com.example.key")]), list(&[int(5), yes()])]);
+    let both = dict(&[("signing-identifier", text("org.example.other")), ("team-identifier", text("OTHERTEAM1"))]);
+    [
+        whole(dict(&[
+            ("$or-array", list(&[list(&[text("$and"), dict(&[("team-identifier", text("PRACTICE01"))])]), list(&[text("$and"), both])])),
+            ("launch-type", dict(&[("$gte", int(0)), ("$lt", int(9))])),
+            ("validation-category", one_of(&[int(3), int(6)])),
+        ])),
+        whole(dict(&[
+            ("$and-array", list(&[list(&[text("$optional"), dict(&[("is-sip-protected", yes())])])])),
+            ("$or", dict(&[("cdhash", one_of(&[element(4, &[7; 20])])), ("is-init-proc", yes())])),
+            ("entitlements", dict(&[("$query", query)])),
+            ("moon-phase", dict(&[("$gt", int(1)), ("$lte", int(4))])),
+        ])),
+    ]
 }
 
 /// A profile as a CMS without a signer: what is around it is read, and its plist.

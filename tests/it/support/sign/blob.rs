@@ -32,6 +32,7 @@ pub fn super_blob(image: &Image, options: &SignOptions) -> Vec<u8> {
     if image.is_executable() || options.force_entitlements {
         blobs.extend(entitlements(options));
     }
+    blobs.extend(options.constraints.iter().map(|(slot, der)| (*slot, blob(0xfade_8181, der))));
     let directory = code_directory(image, options, &blobs);
     let cms = cms::signed_data(options.identity, &directory, options.signing_time, options.timestamp);
     blobs.insert(0, (0, directory));

@@ -56,10 +56,21 @@ pub fn entitlements(value: &plist::Value) -> Vec<u8> {
     element(0x70, &[integer(1), entitlement(value)].concat())
 }
 
+/// A launch or library constraint: the same form, around four fields.
+pub fn constraint(requires: &plist::Value) -> Vec<u8> {
+    let mut fields = plist::Dictionary::new();
+    for (key, number) in [("ccat", 0), ("comp", 1), ("vers", 1)] {
+        fields.insert(key.into(), plist::Value::Integer(number.into()));
+    }
+    fields.insert("reqs".into(), requires.clone());
+    entitlements(&plist::Value::Dictionary(fields))
+}
+
 fn entitlement(value: &plist::Value) -> Vec<u8> {
     match value {
         plist::Value::Boolean(value) => element(1, &[if *value { 0xff } else { 0 }]),
         plist::Value::Integer(value) => integer(value.as_signed().unwrap()),
+        plist::Value::Data(bytes) => element(4, bytes),
         plist::Value::String(text) => element(0x0c, text.as_bytes()),
         plist::Value::Array(values) => sequence(&values.iter().map(entitlement).collect::<Vec<_>>()),
         plist::Value::Dictionary(entries) => {

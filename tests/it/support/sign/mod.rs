@@ -44,6 +44,8 @@ pub struct SignOptions {
     pub entitlements: Option<Vec<u8>>,
     /// DER form of the entitlements.
     pub der: DerForm,
+    /// Launch and library constraints: slot and DER.
+    pub constraints: Vec<(u32, Vec<u8>)>,
     /// Embeds entitlements in libraries too (`--force-library-entitlements`).
     pub force_entitlements: bool,
     /// Hardened-runtime version (`xx.yy.zz` packed); the SDK version when `None` and the runtime flag is set.
@@ -69,6 +71,7 @@ impl SignOptions {
             flags: RUNTIME,
             entitlements: None,
             der: DerForm::FromXml,
+            constraints: Vec::new(),
             force_entitlements: false,
             runtime_version: None,
             page_shift: None,
@@ -87,6 +90,18 @@ impl SignOptions {
     /// With these entitlements (XML text).
     pub fn entitled(mut self, xml: &[u8]) -> Self {
         self.entitlements = Some(xml.to_vec());
+        self
+    }
+
+    /// With a constraint in a slot: what it requires, as a property list.
+    pub fn constrained(self, slot: u32, requires: &plist::Value) -> Self {
+        let der = der::constraint(requires);
+        self.constrained_by(slot, der)
+    }
+
+    /// With these bytes as the constraint in a slot.
+    pub fn constrained_by(mut self, slot: u32, der: Vec<u8>) -> Self {
+        self.constraints.push((slot, der));
         self
     }
 
