@@ -3,6 +3,8 @@
 //! The evidence is a transcript as a terminal shows it: the command, what the program wrote, how it ended. It is read like any other text, so a run is
 //! judged by the same rules as a report that somebody sent.
 
+pub mod words;
+
 use crate::read::crash;
 use crate::read::log::{self, LogFact};
 use crate::scan::{self, ScanError};
