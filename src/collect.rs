@@ -179,6 +179,24 @@ mod tests {
     }
 
     #[test]
+    fn reports_are_wanted_of_an_app_without_one() {
+        let lab = &crate::lab::all()[0];
+        let mut system = FakeSystem::new();
+        for (path, bytes, _) in lab.files {
+            system = system.file(&format!("/{}/{path}", lab.bundle), *bytes);
+        }
+        let wants = |request: &Request| {
+            let examined = crate::examine(&system, request, &|_| {}, &AtomicBool::new(false)).unwrap();
+            wants_a_report(&examined.evidence, request)
+        };
+        let app = Request { path: Some(format!("/{}", lab.bundle).into()), ..Request::default() };
+        let pasted = vec![(lab.evidence[0].0.to_owned(), lab.evidence[0].1.as_bytes().to_vec())];
+        assert!(wants(&app));
+        assert!(!wants(&Request { pasted: pasted.clone(), ..app.clone() }));
+        assert!(!wants(&Request { path: None, pasted, ..Request::default() }));
+    }
+
+    #[test]
     fn a_new_log_takes_the_place_of_the_old_one() {
         let mut request =
             Request { pasted: vec![(SOURCE.into(), b"old".to_vec()), ("pasted".into(), b"mine".to_vec())], ..Request::default() };
