@@ -186,8 +186,8 @@ mod tests {
             system = system.file(&format!("/{}/{path}", lab.bundle), *bytes);
         }
         let wants = |request: &Request| {
-            let examined = crate::examine(&system, request, &|_| {}, &AtomicBool::new(false)).unwrap();
-            wants_a_report(&examined.evidence, request)
+            let evidence = crate::scan::scan(&system, request, &|_| {}, &AtomicBool::new(false)).unwrap();
+            wants_a_report(&evidence, request)
         };
         let app = Request { path: Some(format!("/{}", lab.bundle).into()), ..Request::default() };
         let pasted = vec![(lab.evidence[0].0.to_owned(), lab.evidence[0].1.as_bytes().to_vec())];

@@ -1,6 +1,6 @@
 //! `log show` by Temper itself, with a stub `log` first in PATH that records its argument list and prints a recorded log.
 
-use super::support::tty::Desk;
+use super::support::tty::{Desk, Session};
 use serde_json::Value;
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use temper::fix::sign::command_line;
 use temper::lab::{self, Lab};
+use termlens::Key;
 
 /// Evidence that does not say what broke.
 const WEAK: &str = "Voicenote: the recording is silent\n";
@@ -193,4 +194,92 @@ fn reports_of_the_app_are_collected_too() {
     let sources: Vec<&str> = report["evidence"].as_array().unwrap().iter().map(|item| item["source"].as_str().unwrap()).collect();
     assert!(sources.contains(&"log show") && sources.contains(&lab.evidence[0].0), "{sources:?}");
     assert_eq!(report["verdict"], "explained");
+}
+
+/// The face on the practice app with weak evidence, the stub first in PATH.
+fn face(bench: &Bench) -> Session {
+    let (app, _) = bench.desk.unpack(voicenote());
+    let (anchor, weak) = (bench.anchor(), bench.path("weak.txt"));
+    let builder = bench.desk.builder().env("PATH", bench.search_path());
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let arguments = [text(&app), "--trust-anchor".into(), text(&anchor), "--log".into(), text(&weak)];
+    let mut session = bench.desk.start(builder, &arguments.each_ref().map(String::as_str));
+    session.shows(&["not known", "Get this next", "q quit"]);
+    session
+}
+
+#[test]
+fn with_keys_the_log_is_fetched_after_a_yes_and_decides() {
+    let bench = Bench::new();
+    bench.log("cat RECORDED");
+    let mut session = face(&bench);
+    let question = session.walk(&[(Key::Char('F'), "Run exactly this?")]);
+    let rows: Vec<String> = (0..question.rows()).map(|row| question.row_text(row)).collect();
+    let shown = rows.iter().skip_while(|row| !row.contains("log show --last")).take_while(|row| !row.trim().is_empty());
+    let shown: String = shown.map(|row| row.get(5..79).unwrap_or_default()).collect();
+    session.walk(&[(Key::Char('n'), "Get this next"), (Key::Char('F'), "Run exactly this?")]);
+    assert_eq!(bench.calls(), [""; 0], "nothing is run before the yes");
+    session.walk(&[(Key::Char('y'), "microphone")]);
+    session.shows(&["certain", "audio-input"]);
+    assert_eq!(command_line(&bench.calls()), shown.trim_end(), "what ran is what was shown");
+    session.press(Key::Char('q'));
+    assert_eq!(session.ends(), Some(0));
+}
+
+/// Is the process gone whose id the stub wrote?
+fn is_gone(bench: &Bench) -> bool {
+    let pid = fs::read_to_string(bench.path("pid")).unwrap();
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    // A zombie whose parent is this test's container is as good as gone.
+    stat.is_empty() || stat.contains(") Z ")
+}
+
+#[test]
+fn an_endless_log_is_stopped_by_escape_and_by_leaving() {
+    for leaves in [false, true] {
+        let bench = Bench::new();
+        bench.log(&format!("echo $$ > '{}'\nexec yes 'a line that says nothing'", bench.path("pid").display()));
+        let mut session = face(&bench);
+        session.walk(&[(Key::Char('F'), "Run exactly this?"), (Key::Char('y'), "log show runs")]);
+        session.until(|screen| screen.contains("It has written") && !screen.contains("written 0 KiB"), "output");
+        if !leaves {
+            session.walk(&[(Key::Esc, "nothing of it is used")]);
+            session.shows(&["Get this next"]);
+        }
+        session.press(Key::Char('q'));
+        assert_eq!(session.ends(), Some(0));
+        assert!(is_gone(&bench), "leaves: {leaves}");
+    }
+}
+
+#[test]
+fn with_keys_a_failure_is_told_and_reports_are_offered() {
+    let bench = Bench::new();
+    bench.log("echo 'log: bad predicate' >&2; exit 64");
+    let mut session = face(&bench);
+    session.walk(&[(Key::Char('F'), "Run exactly this?"), (Key::Char('y'), "status 64: log: bad predicate")]);
+    session.walk(&[(Key::Esc, "Get this next")]);
+    session.press(Key::Char('q'));
+    assert_eq!(session.ends(), Some(0));
+
+    let lab = lab::all().iter().find(|lab| lab.id == "jit-map-jit").unwrap();
+    let (app, arguments) = bench.desk.unpack(lab);
+    let folder = bench.path("home").join("Library/Logs/DiagnosticReports");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join(lab.evidence[0].0), lab.evidence[0].1).unwrap();
+    let arguments = [app.to_str().unwrap(), "--trust-anchor", &arguments[2]];
+    let mut session = bench.desk.start(bench.desk.builder().size(100, 60), &arguments);
+    session.shows(&["Crash reports of this app on this machine", lab.evidence[0].0, "this build"]);
+    for _ in 0..30 {
+        if session.screen().contains(&format!("▸   1. {}", lab.evidence[0].0)) {
+            break;
+        }
+        let before = session.screen().text();
+        session.press(Key::Down);
+        session.until(|screen| screen.text() != before, "the next entry");
+    }
+    session.press(Key::Enter);
+    session.shows(&["broken", "certain", &lab.evidence[0].0[..12]]);
+    session.press(Key::Char('q'));
+    assert_eq!(session.ends(), Some(0));
 }
