@@ -17,9 +17,20 @@ labs=scenarios/labs
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
 
-# The practice identity as a PKCS #12 file, its keys as the crate reads them.
-openssl pkcs12 -export -inkey "$labs/pki/practice.practice-only.key.pem" -in "$labs/pki/practice.cert.pem" -certfile "$labs/pki/authority.cert.pem" \
+# rcodesign writes certificates anew, and those of an ECDSA authority not byte for byte: their signatures then do not verify. So the chain is one with RSA keys,
+# as Apple's is. It takes the last certificate of a PKCS #12 file for the signer's, so the file holds that one alone; what Apple's chain has built in is added.
+mkdir "$work/pki" "$work/bin"
+"$labs/pki/make.sh" "$work/pki" 2>/dev/null
+for name in authority root; do openssl x509 -in "$work/pki/$name.cert.pem" -outform DER -out "$work/pki/$name.der"; done
+openssl pkcs12 -export -inkey "$work/pki/practice.practice-only.key.pem" -in "$work/pki/practice.cert.pem" \
   -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg sha1 -passout pass:practice -out "$work/practice.p12"
+cat >"$work/bin/rcodesign" <<END
+#!/bin/sh
+[ "\$1" != sign ] || { shift; set -- sign --certificate-der-file $work/pki/authority.der --certificate-der-file $work/pki/root.der "\$@"; }
+exec $(command -v rcodesign) "\$@"
+END
+chmod +x "$work/bin/rcodesign"
+export PATH=$work/bin:$PATH
 
 [[ $# -gt 0 ]] || set -- dyld-launcher foreign-plugin jit-flip jit-map-jit no-usage-string silent-microphone
 open=0
@@ -34,6 +45,7 @@ for id in "$@"; do
     status=0
     # Without a network there is no timestamp for an identity.
     PRACTICE_PASSWORD=practice target/debug/temper fix "$app" "${evidence[@]}" --trust-anchor "$labs/pki/root.cert.pem" --remedy "$remedy" \
+      --trust-anchor "$work/pki/root.cert.pem" \
       --signer rcodesign --p12 "$work/practice.p12" --p12-password-env PRACTICE_PASSWORD --no-timestamp --copy "$out" --yes \
       >"$work/said" 2>&1 || status=$?
     if [[ $status -eq 2 ]] && grep -qE 'needs new code|there is no|no (least|recommended|alternative|fallback) remedy' "$work/said"; then

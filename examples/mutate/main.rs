@@ -201,8 +201,9 @@ fn machine(bundle: &Bundle) -> (FakeSystem, Request) {
     }
     system.thread_count = 1;
     system.clock = DAY;
-    let anchor = cms::read_anchor(include_bytes!("../../scenarios/labs/pki/root.cert.pem")).unwrap();
-    let request = Request { path: Some(root.into()), anchors: TrustAnchors { extra: vec![anchor] }, at: Some(DAY), ..Request::default() };
+    let roots = [Some(include_bytes!("../../scenarios/labs/pki/root.cert.pem").to_vec()), other::root()];
+    let extra = roots.iter().flatten().map(|root| cms::read_anchor(root).unwrap()).collect();
+    let request = Request { path: Some(root.into()), anchors: TrustAnchors { extra }, at: Some(DAY), ..Request::default() };
     (system, request)
 }
 

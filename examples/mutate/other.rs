@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use tempfile::TempDir;
 
 /// Bundles that `rcodesign` signs.
 const COUNT: usize = 12;
@@ -22,6 +24,29 @@ pub struct Rcodesign {
     ignored: (usize, usize),
 }
 
+/// The practice certificates with RSA keys, made for this run: `rcodesign` does not keep the bytes of certificates that an ECDSA authority signed.
+static PKI: OnceLock<TempDir> = OnceLock::new();
+
+fn pki() -> &'static Path {
+    let made = PKI.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/labs/pki/make.sh");
+        assert!(Command::new(script).arg(folder.path()).stderr(Stdio::null()).status().unwrap().success());
+        for name in ["authority", "root"] {
+            let [pem, der] = ["cert.pem", "der"].map(|end| folder.path().join(format!("{name}.{end}")));
+            let status = Command::new("openssl").args(["x509", "-outform", "DER", "-in"]).arg(pem).arg("-out").arg(der).status().unwrap();
+            assert!(status.success());
+        }
+        folder
+    });
+    made.path()
+}
+
+/// The root of what `rcodesign` signed, when it signed something.
+pub fn root() -> Option<Vec<u8>> {
+    PKI.get().map(|folder| std::fs::read(folder.path().join("root.der")).unwrap())
+}
+
 /// The shapes of the practice apps, signed again by `rcodesign`: ad hoc, or with the practice identity.
 pub fn signed() -> Vec<Bundle> {
     (0..COUNT).map(sign).collect()
@@ -32,12 +57,14 @@ fn sign(n: usize) -> Bundle {
     let name = format!("Again{n}.app");
     let root = folder.path().join(&name);
     bundles::store(&bundles::app(n), &root);
-    let pki = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/labs/pki");
     let mut command = Command::new("rcodesign");
     command.args(["sign", "--timestamp-url", "none", "--code-signature-flags", "runtime"]);
     if n % 2 == 1 {
-        for file in ["practice.practice-only.key.pem", "practice.cert.pem", "authority.cert.pem", "root.cert.pem"] {
-            command.arg("--pem-file").arg(pki.join(file));
+        for file in ["practice.practice-only.key.pem", "practice.cert.pem"] {
+            command.arg("--pem-file").arg(pki().join(file));
+        }
+        for file in ["authority.der", "root.der"] {
+            command.arg("--certificate-der-file").arg(pki().join(file));
         }
     }
     let output = command.arg(&root).stdin(Stdio::null()).output().unwrap();

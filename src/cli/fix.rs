@@ -7,11 +7,12 @@ use super::text::{self, Look};
 use crate::Examination;
 use crate::clean::clean_json;
 use crate::diagnose::Change;
-use crate::evidence::{Evidence, EvidenceText};
+use crate::evidence::{Evidence, EvidenceText, Image};
 use crate::fix::apply::{self, Destination, Order, Session};
+use crate::fix::identity;
 use crate::fix::plan::{FOLDER_CAUTION, Plan};
 use crate::fix::prove::{Deed, Proof, Side, prove};
-use crate::fix::sign::{PLACEHOLDER, Signing, Who};
+use crate::fix::sign::{PLACEHOLDER, Signer, Signing, Who};
 use crate::proof;
 use crate::report::{Diagnosis, Remedy, Report};
 use crate::scan::Request;
@@ -63,7 +64,11 @@ pub fn fix(system: &dyn System, subject: &Subject, options: &Options, look: Look
         true => apply::signer_on_path(system, options.choice.wanted())?,
         false => options.choice.wanted().unwrap_or_default(),
     };
-    let signing = options.choice.signing(system, signer)?;
+    let mut signing = options.choice.signing(system, signer)?;
+    let mut notes = Vec::new();
+    if options.yes {
+        (signing.who, notes) = unambiguous(system, signer, signing.who, &before.evidence, options)?;
+    }
     let plan = plan::made(&before, diagnosis, remedy, &signing, &options.choice)?;
     if !options.yes {
         // `tell` shows plain lines.
@@ -75,7 +80,7 @@ pub fn fix(system: &dyn System, subject: &Subject, options: &Options, look: Look
     }
     refuse_what_is_missing(&plan, options)?;
     let cautions = plan.cautions.iter().filter(|caution| !caution.starts_with(FOLDER_CAUTION));
-    cautions.for_each(|caution| tell(&format!("Note: {caution}")));
+    cautions.chain(&notes).for_each(|caution| tell(&format!("Note: {caution}")));
     let deed = Planned { request: &request, before: &before, diagnosis, remedy, plan: &plan, signing: &signing };
     let (proof, way_back) = deed.run(system, options, tell)?;
     if let Some(file) = &options.proof {
@@ -88,6 +93,28 @@ pub fn fix(system: &dyn System, subject: &Subject, options: &Options, look: Look
         Format::Json => clean_json(&serde_json::to_string_pretty(&proof)?) + "\n",
     };
     Ok(Answer { text, status: u8::from(!proof.holds) })
+}
+
+/// The one identity of the keychain that the user named, and what to know of it. An error when the name fits none, several, or one that cannot sign. Where
+/// there is no keychain to ask, codesign itself finds out.
+fn unambiguous(
+    system: &dyn System,
+    signer: Signer,
+    who: Who,
+    evidence: &Evidence,
+    options: &Options,
+) -> anyhow::Result<(Who, Vec<String>)> {
+    let wanted = match &who {
+        Who::Named(name) if name != "-" && signer == Signer::Codesign && identity::has_keychain(system) => name,
+        _ => return Ok((who, Vec::new())),
+    };
+    let list = match identity::of_keychain(system, &no_password(options)) {
+        Ok(list) => list,
+        Err(why) => return Ok((who, vec![format!("whether the identity is there and fit is not known: {why}")])),
+    };
+    let found = identity::named(&list, wanted).map_err(anyhow::Error::msg)?;
+    let team = evidence.main_images().find_map(Image::team);
+    Ok((identity::who(&list, found), identity::cautions(found, team)))
 }
 
 /// What must be said before anything is done.
@@ -178,7 +205,7 @@ fn taken_back(system: &dyn System, session: &mut Session, error: anyhow::Error) 
 
 /// The password, and the variable that nobody else may inherit.
 fn password(system: &dyn System, signing: &Signing, options: &Options) -> anyhow::Result<(Option<Secret>, Vec<String>)> {
-    let Who::P12(file) = &signing.who else { return Ok((None, vec![PASSWORD_VARIABLE.into()])) };
+    let Who::P12(file) = &signing.who else { return Ok((None, no_password(options))) };
     let named = options.p12_password_env.clone();
     let present = || system.variable(PASSWORD_VARIABLE).map(|_| PASSWORD_VARIABLE.to_owned());
     let source = match (options.p12_password_fd, named.or_else(present)) {
@@ -188,8 +215,12 @@ fn password(system: &dyn System, signing: &Signing, options: &Options) -> anyhow
     };
     let secret =
         system.secret(&source).context("the password of the PKCS #12 file cannot be read: use --p12-password-fd or --p12-password-env")?;
-    let without = [Some(PASSWORD_VARIABLE.to_owned()), options.p12_password_env.clone()];
-    Ok((Some(secret), without.into_iter().flatten().collect()))
+    Ok((Some(secret), no_password(options)))
+}
+
+/// Variables that no command inherits.
+fn no_password(options: &Options) -> Vec<String> {
+    [Some(PASSWORD_VARIABLE.to_owned()), options.p12_password_env.clone()].into_iter().flatten().collect()
 }
 
 /// For the end of its help.

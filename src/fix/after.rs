@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn only_a_known_identity_that_stays_costs_nothing() {
-        let identity = |name: &str, ad_hoc, known| Identity { name: name.into(), ad_hoc, known };
+        let identity = |name: &str, ad_hoc, known| Identity { name: name.into(), hash: None, ad_hoc, known };
         assert!(new_identity(&identity("-", true, true)).unwrap().contains("ad hoc"));
         assert!(new_identity(&identity("X", false, false)).is_some());
         assert_eq!(new_identity(&identity("Developer ID Application: A (B)", false, true)), None);

@@ -3,6 +3,7 @@
 pub mod after;
 pub mod apply;
 pub mod edit;
+pub mod identity;
 pub mod minimal;
 pub mod plan;
 pub mod prove;

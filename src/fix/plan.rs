@@ -417,6 +417,14 @@ fn identity_cautions(evidence: &Evidence, remedy: &Remedy, job: &Job, plan: &Pla
     if identity.ad_hoc && runtime && !remedy.add_entitlements.iter().any(|added| added == key::LIBRARY_VALIDATION) {
         cautions.push("An ad hoc signature has no team. With the runtime flag, library validation then refuses every library that is not Apple's, the app's own included. For an experiment, sign without the flag: --no-runtime.".into());
     }
+    if matches!(job.signing.who, Who::P12(_)) {
+        cautions.push(
+            "The .p12 file must hold the identity's own certificate and no other: rcodesign takes the last one for the signer's.".into(),
+        );
+    }
+    if job.signing.no_timestamp && !identity.ad_hoc {
+        cautions.push("Without a timestamp the notary refuses it: sign again with one before you ship.".into());
+    }
     if identity.ad_hoc && job.signing.who == Who::AdHoc {
         cautions.push(
             "An ad hoc signature is for an experiment on this Mac: another Mac does not run it, and macOS asks again for every permission."

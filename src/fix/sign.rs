@@ -63,6 +63,13 @@ pub enum Who {
     AdHoc,
     /// One of the keychain, by name or hash.
     Named(String),
+    /// One of the keychain, by the hash of its certificate, since its name fits more than one.
+    Hash {
+        /// SHA-1 of the certificate, forty hexadecimal digits.
+        hash: String,
+        /// Name of the certificate.
+        name: String,
+    },
     /// Certificate and key in a PKCS #12 file.
     P12(PathBuf),
 }
@@ -197,8 +204,10 @@ fn images_of<'a>(evidence: &'a Evidence, object: &Path) -> Vec<&'a Image> {
 /// Who signs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// For `--sign`.
+    /// Name of the certificate.
     pub name: String,
+    /// For `--sign`, when it is not the name.
+    pub hash: Option<String>,
     /// `-`: ad hoc.
     pub ad_hoc: bool,
     /// The signature names it; false for [`PLACEHOLDER`].
@@ -208,35 +217,41 @@ pub struct Identity {
 impl Identity {
     /// The identity of a job: the user's choice, or the present one.
     pub fn for_job(evidence: &Evidence, job: &Job) -> Self {
-        let named = |name: String| Self { ad_hoc: name == "-", name, known: true };
+        let named = |name: String| Self { ad_hoc: name == "-", name, hash: None, known: true };
         match &job.signing.who {
             Who::InUse => Self::of(evidence, job.distribution),
             Who::AdHoc => named("-".into()),
             Who::Named(name) => named(name.clone()),
+            Who::Hash { hash, name } => Self { name: name.clone(), hash: Some(hash.clone()), ad_hoc: false, known: true },
             // A path is no name: a signature by it is never taken for one that is there.
-            Who::P12(path) => Self { name: path.to_string_lossy().into_owned(), ad_hoc: false, known: true },
+            Who::P12(path) => Self { name: path.to_string_lossy().into_owned(), hash: None, ad_hoc: false, known: true },
         }
     }
 
     /// The identity that the target's main executable is signed with now, or that of its first executable. The placeholder when there is none that its owner
     /// could have (unsigned, Apple, App Store), or when `distribution` asks for a Developer ID and it is another.
     pub fn of(evidence: &Evidence, distribution: bool) -> Self {
-        let placeholder = Self { name: PLACEHOLDER.into(), ad_hoc: false, known: false };
+        let placeholder = Self { name: PLACEHOLDER.into(), hash: None, ad_hoc: false, known: false };
         let image = evidence.main_images().next().or_else(|| evidence.executables().next()).or_else(|| evidence.images.first());
         let Some(signer) = image.and_then(Image::facts).map(|facts| &facts.signer) else { return placeholder };
         let owned = match signer.kind {
             SignerKind::DeveloperId => true,
             SignerKind::AppleDevelopment | SignerKind::AppleDistribution | SignerKind::SelfSigned | SignerKind::Other => !distribution,
             SignerKind::AdHoc | SignerKind::LinkerSigned if !distribution => {
-                return Self { name: "-".into(), ad_hoc: true, known: true };
+                return Self { name: "-".into(), hash: None, ad_hoc: true, known: true };
             }
             _ => false,
         };
         // `-` as a certificate's name would turn the command into an ad hoc one.
         match signer.name.as_deref().filter(|name| owned && !name.trim().is_empty() && !name.starts_with('-')) {
-            Some(name) => Self { name: name.to_owned(), ad_hoc: false, known: true },
+            Some(name) => Self { name: name.to_owned(), hash: None, ad_hoc: false, known: true },
             None => placeholder,
         }
+    }
+
+    /// What `--sign` gets.
+    pub fn argument(&self) -> &str {
+        self.hash.as_deref().unwrap_or(&self.name)
     }
 }
 

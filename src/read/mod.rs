@@ -17,6 +17,7 @@ pub mod code_resources;
 pub mod crash;
 pub mod entitlements;
 pub mod fixups;
+pub mod identity;
 pub mod info_plist;
 pub mod log;
 pub mod macho;

@@ -277,6 +277,58 @@ fn a_failure_is_status_2_and_changes_nothing() {
     assert_eq!(practice::tree(&app), original);
 }
 
+/// A `security` that lists these identities, and leaves a trace that it was run.
+fn keychain(bench: &Bench, rows: &[(&str, &str, &str)]) -> PathBuf {
+    let trace = bench.folder().join("security.ran");
+    let list: String =
+        rows.iter().enumerate().map(|(at, (hash, name, fault))| format!("  {}) {hash} \"{name}\"{fault}\n", at + 1)).collect();
+    let stub =
+        format!("#!/bin/sh\necho \"$@\" > '{}'\ncat <<'END'\n{list}     {} valid identities found\nEND\n", trace.display(), rows.len());
+    bench.program("security", &stub);
+    trace
+}
+
+#[test]
+fn an_identity_that_is_ambiguous_or_unfit_is_explained_before_anything_is_done() {
+    const OLD: &str = "1A2B3C4D5E6F708192A3B4C5D6E7F8091A2B3C4D";
+    const NEW: &str = "89ABCDEF0123456789ABCDEF0123456789ABCDEF";
+    const EXPIRED: &str = " (CSSMERR_TP_CERT_EXPIRED)";
+    let practice = "Developer ID Application: Practice Software (PRACTICE01)";
+    let bench = Bench::new();
+    let lab = &lab::all()[0];
+    let app = bench.unpacked(lab);
+    let original = practice::tree(&app);
+    let fix = |name: &str, more: &[&str]| {
+        let target = bench.folder().join(name);
+        let more: Vec<&OsStr> = ["--identity", practice].into_iter().chain(more.iter().copied()).map(OsStr::new).collect();
+        let run = bench.temper(&[&["fix".as_ref(), app.as_os_str(), "--copy".as_ref(), target.as_os_str()], &more, &bench.evidence(lab)]);
+        assert_eq!(practice::tree(&app), original);
+        run
+    };
+    let refused = |rows: &[(&str, &str, &str)], parts: &[&str]| {
+        keychain(&bench, rows);
+        let run = fix("never", &["--yes"]);
+        assert!(run.status.code() == Some(2) && parts.iter().all(|part| run.error().contains(part)), "{}", run.error());
+        assert!(bench.take_log().is_empty() && practice::names(&bench.folder().join("never")).is_empty(), "nothing is signed");
+    };
+    refused(&[(OLD, practice, ""), (NEW, practice, "")], &["ambiguous", OLD, NEW]);
+    refused(&[(OLD, practice, EXPIRED)], &["has expired"]);
+    refused(&[(OLD, "Apple Development: Jo (C3X9K2PLM4)", "")], &["the keychain has no identity", "Apple Development: Jo", "private key"]);
+    refused(&[], &["no identity that signs code"]);
+
+    let trace = keychain(&bench, &[(OLD, practice, EXPIRED), (NEW, practice, "")]);
+    std::fs::remove_file(&trace).unwrap();
+    assert_eq!(fix("never", &[]).status.code(), Some(2));
+    assert!(!trace.exists(), "without --yes the keychain is not asked");
+    fix("renewed", &["--yes"]);
+    assert_eq!(std::fs::read_to_string(&trace).unwrap(), "find-identity -v -p codesigning\n");
+    let calls = bench.take_log();
+    assert!(
+        !calls.is_empty() && calls.iter().all(|call| call.iter().any(|word| word == NEW.as_bytes())),
+        "the one that is fit, by its hash"
+    );
+}
+
 #[test]
 fn a_password_is_handed_over_and_never_shown() {
     let bench = Bench::new();

@@ -1,8 +1,10 @@
 #!/bin/sh
-# Makes the practice certificates, once. They imitate the shape of Apple's Developer ID chain under a root nobody trusts.
+# Makes the practice certificates, once: make.sh. With RSA keys in another folder, for whoever needs them: make.sh DIR. They imitate the shape of Apple's Developer ID chain under a root nobody trusts.
 # The private keys beside this script are PRACTICE ONLY: they are public, they sign nothing but the practice apps and test inputs.
 set -eu
-cd "$(dirname "$0")"
+key="-algorithm EC -pkeyopt ec_paramgen_curve:P-256"
+[ $# -eq 0 ] || key="-algorithm RSA -pkeyopt rsa_keygen_bits:2048"
+cd "${1:-$(dirname "$0")}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -71,7 +73,8 @@ export WORK="$work"
 
 # issue NAME SUBJECT SECTION ISSUER
 issue() {
-    openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1.practice-only.key.pem"
+    # shellcheck disable=SC2086 # A list of words without blanks, as `how` below.
+    openssl genpkey $key -out "$1.practice-only.key.pem"
     openssl req -new -utf8 -config "$work/ca.cnf" -key "$1.practice-only.key.pem" -subj "$2" -out "$work/$1.csr"
     if [ "$1" = "$4" ]; then
         how="-selfsign -keyfile $1.practice-only.key.pem"

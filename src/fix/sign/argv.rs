@@ -55,7 +55,7 @@ fn codesign(asked: &Asked<'_>) -> Vec<OsString> {
     if !preserved.is_empty() {
         argv.push(format!("--preserve-metadata={}", preserved.join(",")).into());
     }
-    argv.extend(["--sign".into(), asked.identity.name.clone().into(), asked.target.clone()]);
+    argv.extend(["--sign".into(), asked.identity.argument().into(), asked.target.clone()]);
     argv
 }
 

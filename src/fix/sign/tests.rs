@@ -85,7 +85,11 @@ fn the_placeholder_stands_where_no_identity_is_known() {
     ] {
         let mut evidence = app();
         sign_as(&mut evidence.images[0], kind, name, None);
-        assert_eq!(Identity::of(&evidence, false), Identity { name: PLACEHOLDER.into(), ad_hoc: false, known: false }, "{kind:?}");
+        assert_eq!(
+            Identity::of(&evidence, false),
+            Identity { name: PLACEHOLDER.into(), hash: None, ad_hoc: false, known: false },
+            "{kind:?}"
+        );
     }
     let mut evidence = app();
     sign_as(&mut evidence.images[0], SignerKind::AppleDevelopment, Some("Apple Development: Ann (X)"), Some("TEAM123456"));

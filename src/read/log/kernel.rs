@@ -55,6 +55,10 @@ fn rejected(text: &str) -> LogFact {
     let file = between(text, "in file \"", "\" (cs_mtime")
         .or_else(|| between(text, "in file \"", "\""))
         .or_else(|| between(text, "in file ", " ("));
+    if file.is_none() {
+        // The line was cut before the name: the page may be of a file or of none.
+        return LogFact::InvalidPage { process: who, killed: true };
+    }
     LogFact::RejectedPage {
         process: who,
         file: file.and_then(known),

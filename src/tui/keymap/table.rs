@@ -212,6 +212,13 @@ pub const TABLE: &[Binding] = &[
     Binding { action: Action::Back, keys: &[ESC], label: "stop", help: "Stop it; nothing of it is used.", on: &[Context::Fetching] },
     // What can be done with the answer.
     Binding {
+        action: Action::FetchLog,
+        keys: &[key('F')],
+        label: "fetch the log",
+        help: "Run the 'log show' of what to get next (asks first); what it says is evidence. On a Mac.",
+        on: &[Context::Answer],
+    },
+    Binding {
         action: Action::Mend,
         keys: &[key('m')],
         label: "mend",
@@ -397,13 +404,6 @@ pub const TABLE: &[Binding] = &[
         keys: &[key('R')],
         label: "",
         help: "Start the app (asks first), show what it writes, and judge that.",
-        on: &[Context::Answer],
-    },
-    Binding {
-        action: Action::FetchLog,
-        keys: &[key('F')],
-        label: "fetch the log",
-        help: "Run the 'log show' of what to get next (asks first); what it says is evidence. On a Mac.",
         on: &[Context::Answer],
     },
     Binding {
