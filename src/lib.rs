@@ -47,6 +47,8 @@ pub mod clean;
 pub mod proof;
 // A run of the program as evidence.
 pub mod run;
+// Evidence that this machine keeps: crash reports, and the log.
+pub mod collect;
 // Faces. Neither decides anything.
 pub mod cli;
 pub mod tui;

@@ -50,12 +50,7 @@ fn face(asked: Asked) -> anyhow::Result<u8> {
             Ok(answer.status())
         }
         Asked::Plan(subject, options) => answer(cli::plan::plan(&*system, &subject, &options, look(Color::Auto))?),
-        Asked::Fix(subject, options) => {
-            let tell = |line: &str| {
-                let _ = writeln!(io::stderr(), "{}", clean::clean(line));
-            };
-            answer(cli::fix::fix(&*system, &subject, &options, look(Color::Auto), &tell)?)
-        }
+        Asked::Fix(subject, options) => answer(cli::fix::fix(&*system, &subject, &options, look(Color::Auto), &tell)?),
         Asked::Undo(path) => answer(cli::undo::undo(&*system, &path)?),
         Asked::Verify(subject, options) => {
             let said = cli::verify::verify(&*system, &cli::request(&*system, &subject)?, options)?;
@@ -111,10 +106,13 @@ fn face_tui(request: Option<Request>, theme: Theme, system: Arc<dyn System>) -> 
 
 fn face_text(system: &dyn System, subject: &Subject, format: Format, color: Color) -> anyhow::Result<u8> {
     let look = look(color);
-    let (request, story) = match subject.is_empty() {
+    let (mut request, story) = match subject.is_empty() {
         true => cli::practice(system).map(|(request, story)| (request, Some(story)))?,
         false => (cli::request(system, subject)?, None),
     };
+    if subject.collect {
+        cli::collect::gather(system, &mut request, &tell)?;
+    }
     let answer = cli::check(system, &request, format, look, subject.save_case.as_deref())?;
     let story = story.map(|story| cli::text::paragraph(&story, look)).unwrap_or_default();
     io::stdout().lock().write_all(story.as_bytes())?;
@@ -152,6 +150,11 @@ fn ended(outcome: anyhow::Result<u8>) -> ExitCode {
 fn failed(why: &str) -> ExitCode {
     complain(&format!("error: {why}"));
     ExitCode::from(FAILED)
+}
+
+/// A line on standard error while something is done.
+fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "{}", clean::clean(line));
 }
 
 fn complain(what: &str) {

@@ -3,6 +3,8 @@
 //! The evidence is a transcript as a terminal shows it: the command, what the program wrote, how it ended. It is read like any other text, so a run is
 //! judged by the same rules as a report that somebody sent.
 
+pub mod words;
+
 use crate::read::crash;
 use crate::read::log::{self, LogFact};
 use crate::scan::{self, ScanError};
@@ -190,7 +192,7 @@ pub fn run(
     output: &mut dyn FnMut(&[u8]) -> io::Result<()>,
 ) -> io::Result<Ran> {
     let before = names(system, prepared.reports.as_deref());
-    let mut kept = Kept::default();
+    let mut kept = Kept::of(KEPT);
     let ended = system.launch(&prepared.launch, control, &mut |bytes| {
         kept.push(bytes);
         output(bytes)
@@ -211,24 +213,38 @@ pub fn run(
 }
 
 /// The beginning and the end of what a program wrote.
-#[derive(Debug, Default)]
-struct Kept {
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// Bytes kept of each.
+    room: usize,
     head: Vec<u8>,
     tail: VecDeque<u8>,
     total: u64,
 }
 
 impl Kept {
-    fn push(&mut self, bytes: &[u8]) {
+    /// Nothing yet; room for so many bytes of the beginning, and as many of the end.
+    pub(crate) fn of(room: usize) -> Self {
+        Self { room, head: Vec::new(), tail: VecDeque::new(), total: 0 }
+    }
+
+    /// Takes what it wrote next.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.total = self.total.saturating_add(bytes.len() as u64);
-        let (first, rest) = bytes.split_at(bytes.len().min(KEPT - self.head.len()));
+        let (first, rest) = bytes.split_at(bytes.len().min(self.room - self.head.len()));
         self.head.extend_from_slice(first);
-        self.tail.extend(&rest[rest.len().saturating_sub(KEPT)..]);
-        let excess = self.tail.len().saturating_sub(KEPT);
+        self.tail.extend(&rest[rest.len().saturating_sub(self.room)..]);
+        let excess = self.tail.len().saturating_sub(self.room);
         self.tail.drain(..excess);
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    /// Bytes written so far.
+    pub(crate) fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// What is kept, with a line where something was left out.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut all = self.head.clone();
         let left_out = self.total - self.head.len() as u64 - self.tail.len() as u64;
         if left_out > 0 {

@@ -59,6 +59,8 @@ pub struct Subject {
     pub save_case: Option<PathBuf>,
     /// `--project`.
     pub project: Option<PathBuf>,
+    /// `--collect`: gather what this machine keeps about the app.
+    pub collect: bool,
 }
 
 /// Where reports of the app are looked for.
@@ -125,6 +127,7 @@ Examples:
   temper MyApp.app --crash MyApp.ips           why this crash? with your keyboard
   temper check MyApp.app                       what would macOS refuse?
   temper check --crash MyApp.ips               the report alone, without the app
+  temper check MyApp.app --collect             it just broke on this Mac: read its reports and the log
   log show --last 10m | temper check MyApp.app --log -
   temper run MyApp.app                         start it, and say why it broke
   temper check MyApp.app --format json | jq .verdict";
@@ -201,6 +204,14 @@ struct CheckArgs {
     /// Check again whenever the target or a given file changes, until ctrl-c; says what changed in the verdict
     #[arg(long)]
     watch: bool,
+    /// Gather what this Mac keeps about the app: its crash reports, and the output of 'log show', which is run and printed before
+    #[arg(long, conflicts_with = "watch")]
+    #[arg(
+        long_help = "Gather what this Mac keeps about the app: its crash reports (as --reports-dir), and what the system logged in the last ten minutes. \
+                 For that 'log show' is run; the exact command is printed before, on standard error. Nothing else is run, and without --collect \
+                 nothing at all"
+    )]
+    collect: bool,
     /// Form of the report
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
     format: Format,
@@ -270,7 +281,7 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Asked, clap::Er
         Some(Command::Minimize(args)) => return Ok(Asked::Minimize(args)),
         Some(Command::Check(check)) => check,
     };
-    let subject = Subject { save_case: check.save_case, ..subject(check.subject, inner)? };
+    let subject = Subject { save_case: check.save_case, collect: check.collect, ..subject(check.subject, inner)? };
     if subject.is_empty() {
         let why = "nothing to examine: give an app or evidence, for example 'temper check MyApp.app --crash MyApp.ips'";
         return Err(Line::command().error(clap::error::ErrorKind::MissingRequiredArgument, why));
@@ -319,6 +330,7 @@ pub(super) fn subject(args: SubjectArgs, matches: &clap::ArgMatches) -> Result<S
         reports,
         save_case: None,
         project: args.project,
+        collect: false,
     })
 }
 
@@ -449,6 +461,13 @@ mod tests {
         assert_eq!(subject_of("temper My.app --reports-dir /r").reports, Some(Reports::In("/r".into())));
         assert!(refused("temper check --reports-dir /r").contains("give PATH too"));
         assert_eq!(subject_of("temper check My.app --save-case c.json").save_case, Some("c.json".into()));
+    }
+
+    #[test]
+    fn nothing_is_collected_unless_it_is_asked_for() {
+        assert!(subject_of("temper check My.app --collect").collect && !subject_of("temper check My.app").collect);
+        assert!(refused("temper check My.app --collect --watch").contains("--watch"));
+        assert!(refused("temper My.app --collect").contains("--collect"));
     }
 
     #[test]

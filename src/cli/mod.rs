@@ -1,6 +1,7 @@
 //! The headless face: arguments, text, JSON. It decides nothing: it shows the report.
 
 pub mod args;
+pub mod collect;
 pub mod display;
 pub mod explain;
 pub mod fix;
@@ -70,15 +71,12 @@ pub fn request(system: &dyn System, subject: &Subject) -> anyhow::Result<Request
 
 /// Folders in which reports of the app are looked for.
 fn report_folders(system: &dyn System, reports: Option<&Reports>) -> anyhow::Result<Vec<PathBuf>> {
-    // Apple: Acquiring crash reports and diagnostic logs.
-    const FOLDER: &str = "Library/Logs/DiagnosticReports";
+    const FOLDER: &str = crate::collect::REPORTS;
     match reports {
         None => Ok(Vec::new()),
         Some(Reports::In(folder)) => Ok(vec![folder.clone()]),
         Some(Reports::Usual) => {
-            let home = system.variable("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
-            let usual = home.into_iter().chain([PathBuf::from("/")]).map(|root| root.join(FOLDER));
-            let there: Vec<PathBuf> = usual.filter(|folder| system.entry(folder).is_ok()).collect();
+            let there = crate::collect::report_folders(system);
             if there.is_empty() {
                 bail!("no folder of crash reports on this machine (on a Mac: ~/{FOLDER} and /{FOLDER}): name one, --reports-dir=DIR");
             }

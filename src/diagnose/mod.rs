@@ -17,6 +17,8 @@ mod resources;
 mod signature;
 mod tables;
 
+pub use tables::log_show;
+
 use crate::detect::{Clue, Detected, Scene, detect};
 use crate::dyld;
 use crate::evidence::{Evidence, Signed};

@@ -3,7 +3,7 @@
 use super::case::Case;
 use super::least;
 use crate::detect::{Clue, Detected};
-use crate::evidence::{EvidenceText, Image, Signed, TargetKind, TextFacts};
+use crate::evidence::{Evidence, EvidenceText, Image, Signed, TargetKind, TextFacts};
 use crate::finding::Severity;
 use crate::policy::{self, Process};
 use crate::read::entitlements::Value;
@@ -296,25 +296,30 @@ fn collect(case: &Case<'_>) -> Vec<report::Collect> {
         all.push(command(why, &["xcrun", "notarytool", "log", "SUBMISSION-ID", "--keychain-profile", "PROFILE"]));
     }
     let why = "what the system said while it happened: run this within minutes and give Temper the output";
-    all.push(command(why, &["log", "show", "--last", "10m", "--info", "--predicate", &predicate(case)]));
+    all.push(report::Collect { why: why.to_owned(), argv: log_show(case.scene.evidence) });
     if case.scene.evidence.target.kind == TargetKind::None {
         all.push(command("the app itself: temper check APP with the same evidence", &[]));
     }
     all
 }
 
+/// The command that shows what the system logged lately about the program (`log(1)`).
+pub fn log_show(evidence: &Evidence) -> Vec<String> {
+    ["log", "show", "--last", "10m", "--info", "--predicate", &predicate(evidence)].map(str::to_owned).to_vec()
+}
+
 /// Lines of the daemons that judge code and privacy, and all that name the program.
-fn predicate(case: &Case<'_>) -> String {
-    let evidence = case.scene.evidence;
+fn predicate(evidence: &Evidence) -> String {
     let reported = evidence.texts.iter().find_map(|text| match &text.facts {
         TextFacts::Crash(report, _) => report.process.clone(),
         _ => None,
     });
-    let main = evidence.target.executable.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let main = evidence.target.executable.as_deref().and_then(Path::file_name).and_then(|name| name.to_str()).map(str::to_owned);
     let daemons =
         "process == \"kernel\" OR process IN {\"amfid\",\"tccd\",\"taskgated-helper\",\"syspolicyd\",\"launchd\",\"CoreServicesUIAgent\"}";
-    // A name with a quotation mark could not stand in a predicate.
-    match main.or(reported).filter(|name| !name.is_empty() && !name.contains(['"', '\\'])) {
+    // A name with a quotation mark or a control character could not stand in a predicate, nor could bytes that are no text.
+    let can_stand = |name: &String| !name.is_empty() && !name.chars().any(|c| c == '"' || c == '\\' || c.is_control());
+    match main.or(reported).filter(can_stand) {
         Some(name) => format!("{daemons} OR process == \"{name}\" OR eventMessage CONTAINS \"{name}\""),
         None => daemons.to_owned(),
     }

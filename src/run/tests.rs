@@ -108,7 +108,7 @@ fn a_program_that_temper_stopped_has_not_died() {
 
 #[test]
 fn of_much_output_the_beginning_and_the_end_are_kept() {
-    let mut kept = Kept::default();
+    let mut kept = Kept::of(KEPT);
     kept.push(b"first\n");
     for _ in 0..100 {
         kept.push(&vec![b'x'; 100_000]);

@@ -144,6 +144,36 @@ pub(super) fn of_app(
     Ok(all.finish("reports", gaps))
 }
 
+/// A crash report that is about the app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundReport {
+    /// The file.
+    pub path: PathBuf,
+    /// When the program crashed, as written in the report.
+    pub when: String,
+    /// Its UUID is that of an executable that was examined.
+    pub is_this_build: bool,
+    /// Older reports of the same crash.
+    pub older: usize,
+}
+
+/// Reports of the app in these folders, newest first, one for each crash. What cannot be read is passed over.
+pub fn find(system: &dyn System, evidence: &Evidence, folders: &[PathBuf], cancel: &AtomicBool) -> Vec<FoundReport> {
+    let Some(wanted) = Wanted::of(evidence) else { return Vec::new() };
+    let found = folders.iter().filter_map(|folder| look(system, folder, Some(&wanted), false, cancel).ok());
+    let reports = group(found.flat_map(|found| found.reports).collect());
+    let of_text = |text: EvidenceText| {
+        let report = crash(&text)?;
+        Some(FoundReport {
+            when: report.when.clone().unwrap_or_else(|| "when is not known".into()),
+            is_this_build: wanted.is_this_build(report),
+            older: text.also.len(),
+            path: text.path?,
+        })
+    };
+    reports.into_iter().filter_map(of_text).take(MAX_CRASHES).collect()
+}
+
 fn look(system: &dyn System, folder: &Path, wanted: Option<&Wanted>, with_logs: bool, cancel: &AtomicBool) -> Result<Found, ScanError> {
     let root = system.canonical(folder).map_err(|error| ScanError::io(folder, error))?;
     let mut candidates = walk(system, &root, with_logs, cancel).map_err(|error| ScanError::io(folder, error))?;
@@ -378,6 +408,17 @@ mod tests {
         let mut gaps = Vec::new();
         assert!(of_app(&system, &["/r".into()], &nobody, &AtomicBool::new(false), &mut gaps).unwrap().is_empty());
         assert!(gaps[0].why.contains("among 4"), "{gaps:?}");
+    }
+
+    #[test]
+    fn reports_that_are_offered_come_newest_first_one_for_each_crash() {
+        let mut evidence = Evidence::empty();
+        evidence.target.kind = TargetKind::App;
+        evidence.target.identifier = Some("org.example.Demo".into());
+        let found = find(&folder(), &evidence, &["/r".into(), "/none".into()], &AtomicBool::new(false));
+        let names: Vec<_> = found.iter().map(|report| (report.path.to_str().unwrap(), report.older, report.is_this_build)).collect();
+        assert_eq!(names, [("/r/crashes/New-2026-02-01-101010.crash", 1, false), ("/r/crashes/Else-2026-01-05-101010.crash", 0, false)]);
+        assert!(find(&folder(), &Evidence::empty(), &["/r".into()], &AtomicBool::new(false)).is_empty(), "without an app none is its own");
     }
 
     #[test]

@@ -3,12 +3,13 @@
 //! Regular files only: a FIFO, socket or device is never opened for reading, and a link in the last component is never followed.
 
 use super::launch::{Control, Ended, Launch, Machine, Stamp};
-use super::{Change, Command, Entry, EntryKind, OpenFile, Output, Secret, SecretSource, System, process};
+use super::{Change, Command, Entry, EntryKind, OpenFile, Output, Secret, SecretSource, Stream, Streamed, System, process};
 use etcetera::BaseStrategy;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Name of Temper's own folder in the user's cache and configuration.
@@ -169,6 +170,10 @@ impl System for RealSystem {
 
     fn run(&self, command: &Command) -> io::Result<Output> {
         process::run(command)
+    }
+
+    fn stream(&self, stream: &Stream, stop: &AtomicBool, output: &mut dyn FnMut(&[u8])) -> io::Result<Streamed> {
+        super::stream::stream(stream, stop, output)
     }
 
     fn secret(&self, from: &SecretSource) -> io::Result<Secret> {

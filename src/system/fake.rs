@@ -1,10 +1,11 @@
 //! A machine in memory, for tests: files, folders, links, FIFOs, unreadable files, files of any length, a fixed clock.
 
 use super::launch::{Control, Ended, Launch, Machine, Stamp};
-use super::{Change, Command, Entry, EntryKind, OpenFile, Output, Secret, SecretSource, System};
+use super::{Change, Command, Entry, EntryKind, OpenFile, Output, Secret, SecretSource, Stream, Streamed, System};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What lies at a path.
@@ -358,6 +359,13 @@ impl System for FakeSystem {
     fn run(&self, command: &Command) -> io::Result<Output> {
         locked(&self.ran).push(command.clone());
         self.commands.as_ref().map_or_else(|| Err(missing()), |program| program(self, command))
+    }
+
+    /// The same program as for [`System::run`]; all it writes comes at once, and no bound is reached.
+    fn stream(&self, stream: &Stream, _stop: &AtomicBool, output: &mut dyn FnMut(&[u8])) -> io::Result<Streamed> {
+        let said = self.run(&Command { argv: stream.argv.clone(), ..Command::default() })?;
+        output(&said.stdout);
+        Ok(Streamed { status: said.status, cut: None, stderr: said.stderr })
     }
 
     fn secret(&self, from: &SecretSource) -> io::Result<Secret> {

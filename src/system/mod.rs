@@ -3,6 +3,7 @@
 use launch::{Control, Ended, Launch, Machine, Stamp};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 pub mod disk;
@@ -12,8 +13,10 @@ pub mod launch;
 mod macos;
 mod process;
 mod pty;
+mod stream;
 
 pub use process::{Change, Command, Output, Secret, SecretSource};
+pub use stream::{Cut, Stream, Streamed};
 
 /// What a path is, without following a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +101,11 @@ pub trait System: Send + Sync {
     }
     /// Runs a program to its end and keeps what it said. An error when it cannot be started; a status that is not 0 is none.
     fn run(&self, _command: &Command) -> io::Result<Output> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    /// Runs a program and passes on what it writes to standard output as it comes, until it ends, a bound is reached, or `stop` is set. An error when it cannot
+    /// be started.
+    fn stream(&self, _stream: &Stream, _stop: &AtomicBool, _output: &mut dyn FnMut(&[u8])) -> io::Result<Streamed> {
         Err(io::ErrorKind::Unsupported.into())
     }
     /// A password; an error when there is nobody or nothing to ask.

@@ -25,6 +25,8 @@ pub enum Context {
     Proof,
     Launch,
     Run,
+    Fetch,
+    Fetching,
     Code,
     Object,
     Text,
@@ -40,7 +42,7 @@ pub enum Context {
 
 impl Context {
     /// All, in the order help lists them.
-    pub const ALL: [Context; 24] = [
+    pub const ALL: [Context; 26] = [
         Context::Start,
         Context::Progress,
         Context::Failure,
@@ -54,6 +56,8 @@ impl Context {
         Context::Proof,
         Context::Launch,
         Context::Run,
+        Context::Fetch,
+        Context::Fetching,
         Context::Code,
         Context::Object,
         Context::Text,
@@ -83,6 +87,8 @@ impl Context {
             Context::Proof => "After a fix",
             Context::Launch => "Before starting",
             Context::Run => "While the app runs",
+            Context::Fetch => "Before the log is fetched",
+            Context::Fetching => "While the log is fetched",
             Context::Code => "Code",
             Context::Object => "One object",
             Context::Text => "Evidence",
@@ -116,6 +122,8 @@ impl Context {
             Screen::Fix(page) => of_fix(page),
             Screen::Run(page) if matches!(page.stage, super::state::RunStage::Asking(_)) => Context::Launch,
             Screen::Run(_) => Context::Run,
+            Screen::Collect(page) if matches!(page.stage, super::state::CollectStage::Asking(_)) => Context::Fetch,
+            Screen::Collect(_) => Context::Fetching,
             Screen::Code(_) => Context::Code,
             Screen::Object { .. } => Context::Object,
             Screen::Text(_) => Context::Text,
@@ -171,6 +179,9 @@ pub enum Action {
     CheckAgain,
     Watch,
     Run,
+    Arguments,
+    PassDyld,
+    FetchLog,
     SaveCase,
     OpenPath,
     Ask,
@@ -268,6 +279,8 @@ pub fn is_offered(state: &State, binding: &Binding) -> bool {
             Screen::Fix(page) => matches!(&page.stage, FixStage::Done(fixed) if fixed.since != Since::Undone),
             _ => false,
         },
+        Action::FetchLog => super::update::can_fetch(state) && super::update::enter_label(state) != Some("fetch"),
+        Action::PassDyld => super::update::dyld_is_set(state),
         Action::SaveProof => super::update::proof(state).is_some(),
         Action::Yes => !matches!(state.screen(), Screen::Fix(page) if matches!(page.stage, FixStage::Preparing(_) | FixStage::Refused(_))),
         Action::InPlace | Action::AdHoc => !matches!(state.screen(), Screen::Fix(page) if matches!(page.stage, FixStage::Preparing(_))),
@@ -288,6 +301,7 @@ pub fn label(state: &State, binding: &Binding) -> &'static str {
     match (binding.action, state.screen()) {
         (Action::Activate, _) => super::update::enter_label(state).unwrap_or(binding.label),
         (Action::InPlace, Screen::Fix(page)) if page.order.in_place => "on a copy",
+        (Action::PassDyld, Screen::Run(page)) if page.order.without_dyld => "pass DYLD_",
         (Action::AdHoc, Screen::Fix(page)) if page.order.ad_hoc => "own identity",
         _ => binding.label,
     }

@@ -62,8 +62,15 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     screen::watch_input(out.clone());
     let mut worker = worker::Worker::new(Arc::clone(&options.system), library.labs, out);
     let mut state = State::new(terminal.size()?, theme, library, home);
+    state.log = crate::collect::program(&*options.system);
     let effects = update::begin(&mut state, options.request);
-    run_loop(&*options.system, &mut terminal, &mut worker, &mut state, &messages, effects)
+    let outcome = run_loop(&*options.system, &mut terminal, &mut worker, &mut state, &messages, effects);
+    worker.end();
+    drop(terminal);
+    match update::left_behind(&state) {
+        Some(why) => anyhow::bail!(why),
+        None => outcome,
+    }
 }
 
 fn run_loop(
@@ -95,7 +102,16 @@ fn run_loop(
                 effect => worker.start(effect),
             }
         }
-        terminal.draw(state)?;
+        if let Err(error) = terminal.draw(state)
+            && !state.leaving
+        {
+            // The terminal is gone: a fix in hand is taken back first.
+            effects.extend(update::update(state, Msg::InputEnded));
+            if !state.leaving {
+                return Err(error.into());
+            }
+            continue;
+        }
         // The sender lives in the threads that wait for input and signals, so this fails only when both have ended.
         let Ok(message) = messages.recv() else { return Ok(()) };
         effects.extend(update::update(state, message));

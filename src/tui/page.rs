@@ -24,6 +24,10 @@ pub enum Target {
     Diagnosis(usize),
     /// Something to collect.
     Collect(usize),
+    /// The log, to be fetched.
+    Fetch,
+    /// A crash report that this machine has.
+    Report(usize),
     /// All findings.
     List,
     /// A practice app.

@@ -1,17 +1,19 @@
 //! All the terminal face knows, what can happen to it, and what it can ask for. Screens are an enum with data, so that no flag can contradict another.
 
+mod collect;
 mod fixing;
 mod walk;
 
 use super::theme::Theme;
 use crate::Examination;
+use crate::collect::Fetched;
 use crate::fix::apply;
 use crate::fix::plan::{FileEdit, Plan};
 use crate::fix::prove::Proof;
 use crate::lab::Lab;
 use crate::report::Report;
 use crate::run::{Order, Prepared, Ran};
-use crate::scan::{Progress, Request};
+use crate::scan::{FoundReport, Progress, Request};
 use crate::scenario::{Interview, Scenario};
 use crate::system::EntryKind;
 use crossterm::event::{KeyEvent, MouseEvent};
@@ -21,6 +23,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tui_input::Input;
 
+pub use collect::{CollectPage, CollectStage};
 pub use fixing::{FixOffer, FixOrder, FixPage, FixRun, FixStage, Fixed, Since, Stopped};
 pub use walk::{Mend, Outcome, Paste, Planning, Stage};
 
@@ -68,6 +71,16 @@ pub struct State {
     pub stack: Vec<Screen>,
     /// The job that watches the target for changes.
     pub watch: Option<JobId>,
+    /// The program `log` of this machine; only a Mac has one.
+    pub log: Option<PathBuf>,
+    /// Crash reports of the examined app on this machine, newest first. Offered, not read.
+    pub reports: Vec<FoundReport>,
+    /// The job that looks for them.
+    pub looking: Option<JobId>,
+    /// The last run that was confirmed.
+    pub ran: Option<Order>,
+    /// Temper leaves as soon as the fix in hand is taken back.
+    pub leaving: bool,
     /// What changed on the disk, while it is examined again for that.
     pub changed: Option<String>,
     /// Something said once on the lower frame line.
@@ -148,6 +161,8 @@ pub enum Screen {
     Fix(Box<FixPage>),
     /// The app is started, after a yes.
     Run(Box<RunPage>),
+    /// The log is fetched, after a yes.
+    Collect(Box<CollectPage>),
     /// The tree of all code.
     Code(Tree),
     /// One file of code.
@@ -236,10 +251,14 @@ impl TryOut {
 /// A run of the app.
 #[derive(Debug, Clone)]
 pub struct RunPage {
+    /// What is to be run.
+    pub order: Order,
     /// How far it is.
     pub stage: RunStage,
     /// The last lines that it wrote, as they came.
     pub output: Vec<String>,
+    /// The line of arguments is open.
+    pub prompt: Option<Prompt>,
     /// Place.
     pub place: Place,
 }
@@ -292,6 +311,8 @@ pub enum PromptKind {
     Find,
     /// Show only what matches.
     Filter,
+    /// Arguments of the program to start.
+    Arguments,
 }
 
 /// An evidence text on the screen.
@@ -412,6 +433,12 @@ pub enum Msg {
     Said(JobId, Vec<String>),
     /// The run is over.
     Ran(JobId, Box<Ran>),
+    /// The log that is fetched has so many bytes.
+    LogGrows(JobId, u64),
+    /// The log is there.
+    LogFetched(JobId, Box<Fetched>),
+    /// Crash reports of the app on this machine.
+    ReportsFound(JobId, Vec<FoundReport>),
     /// The watched target changed and is quiet again; what changed.
     Changed(JobId, String),
     /// A job failed (or panicked); why.
@@ -464,6 +491,10 @@ pub enum Effect {
     Prepare(JobId, Box<Order>),
     /// Start it. Only ever after the user confirmed exactly this.
     Run(JobId, Box<Prepared>),
+    /// Run this `log show`. Only ever after the user confirmed exactly this.
+    FetchLog(JobId, Vec<String>),
+    /// Look for crash reports of the app where macOS keeps them.
+    FindReports(JobId, Arc<Examination>),
     /// Interrupt what runs; a second time kill it.
     Interrupt(JobId),
     /// Watch these until it is cancelled.
@@ -533,6 +564,11 @@ impl State {
             examination: None,
             before: None,
             watch: None,
+            log: None,
+            reports: Vec::new(),
+            looking: None,
+            ran: None,
+            leaving: false,
             changed: None,
             stack: vec![Screen::Start { place: Place::default() }],
             notice: None,
@@ -593,6 +629,7 @@ impl Screen {
             Screen::WhatIf(tryout) => Some(&mut tryout.place),
             Screen::Fix(page) => Some(&mut page.place),
             Screen::Run(page) => Some(&mut page.place),
+            Screen::Collect(page) => Some(&mut page.place),
             Screen::Code(tree) => Some(&mut tree.place),
             Screen::Open(open) => Some(&mut open.place),
             Screen::Save(save) => Some(&mut save.place),
@@ -618,6 +655,7 @@ impl Screen {
             Screen::WhatIf(tryout) => tryout.place,
             Screen::Fix(page) => page.place,
             Screen::Run(page) => page.place,
+            Screen::Collect(page) => page.place,
             Screen::Code(tree) => tree.place,
             Screen::Open(open) => open.place,
             Screen::Save(save) => save.place,
@@ -630,6 +668,7 @@ impl Screen {
         match self {
             Screen::Code(tree) => tree.prompt.as_ref(),
             Screen::Text(view) => view.prompt.as_ref(),
+            Screen::Run(page) => page.prompt.as_ref(),
             _ => None,
         }
     }
@@ -639,6 +678,7 @@ impl Screen {
         match self {
             Screen::Code(tree) => Some(&mut tree.prompt),
             Screen::Text(view) => Some(&mut view.prompt),
+            Screen::Run(page) => Some(&mut page.prompt),
             _ => None,
         }
     }

@@ -1,8 +1,10 @@
 //! Tests of the whole face: real state, real keys, a terminal in memory.
 
+mod collect;
 mod explain;
 mod fixing;
 mod keys;
+mod running;
 mod whatif;
 
 use super::keymap::{self, Action, Context, TABLE};
@@ -110,6 +112,7 @@ fn answer(state: &mut State, effects: &[Effect]) {
             }
             Effect::Plan(job, _) => Msg::Planned(*job, Box::new(sample::plan())),
             Effect::PrepareFix(job, _) => Msg::FixOffered(*job, Box::new(sample::offer())),
+            Effect::Prepare(job, order) => Msg::Prepared(*job, Box::new(running::prepared(order))),
             _ => continue,
         };
         update(state, message);
@@ -224,6 +227,8 @@ fn screens(size: (u16, u16)) -> Vec<(&'static str, State)> {
     update(&mut again, Msg::Examined(job, Arc::new(sample::mended())));
     out.push(("answer-was-is", again));
     out.extend(fixing::screens(size));
+    out.extend(collect::screens(size));
+    out.extend(running::screens(size));
     out
 }
 
@@ -701,8 +706,10 @@ proptest::proptest! {
     fn no_sequence_of_keys_panics_or_writes_without_a_yes(keys in proptest::collection::vec(0usize..TABLE.len() + 6, 1..60), which in 0usize..6, width in 1u16..140, height in 1u16..50) {
         let samples = [sample::jit, sample::library_validation, sample::other_cause, sample::undetermined, sample::mended, sample::hostile];
         let mut state = examined(samples[which](), (width.max(20), height.max(6)));
+        state.log = Some("/usr/bin/log".into());
         for (number, key) in keys.iter().enumerate() {
-            let was_asking = keymap::Context::of(&state) == Context::Confirm;
+            let before = keymap::Context::of(&state);
+            let offered = super::update::regions(&state).offered;
             let message = match TABLE.get(*key) {
                 Some(binding) => {
                     let key = binding.keys[number % binding.keys.len()];
@@ -717,10 +724,23 @@ proptest::proptest! {
                     _ => Msg::Key(event("x")),
                 },
             };
-            let is_yes = matches!(&message, Msg::Key(key) if key.code == KeyCode::Char('y'));
+            let is_yes = match &message {
+                Msg::Key(key) => key.code == KeyCode::Char('y'),
+                // A click on the yes of the last line is one too.
+                Msg::Mouse(mouse) => offered.iter().any(|key| key.action == Action::Yes && key.area.contains((mouse.column, mouse.row).into())),
+                _ => false,
+            };
             let effects = update(&mut state, message);
             for effect in &effects {
-                proptest::prop_assert!(!matches!(effect, Effect::Apply(..)) || (was_asking && is_yes));
+                let wanted = match effect {
+                    Effect::Apply(..) | Effect::SaveCase(..) | Effect::SaveProof(..) => Context::Confirm,
+                    Effect::TakeBack(..) | Effect::UndoFix(..) => Context::Undo,
+                    Effect::Fix(..) => Context::Apply,
+                    Effect::Run(..) => Context::Launch,
+                    Effect::FetchLog(..) => Context::Fetch,
+                    _ => continue,
+                };
+                proptest::prop_assert!(before == wanted && is_yes, "{effect:?} on {before:?}");
             }
             answer(&mut state, &effects);
             if state.size.0 > 0 && state.size.1 > 0 {
@@ -762,50 +782,6 @@ fn a_rebuild_takes_nothing_from_under_a_walk() {
     assert!(matches!(state.screen(), Screen::Mend(_)));
     assert!(update(&mut state, Msg::Changed(*watch, "x changed".into())).is_empty());
     assert!(matches!(state.screen(), Screen::Mend(_)) && state.notice.as_deref().is_some_and(|notice| notice.contains("x changed")));
-}
-
-#[test]
-fn the_app_is_started_only_after_a_yes_and_what_it_says_is_judged() {
-    use crate::run::{Origin, Prepared, Ran};
-    use crate::system::launch::{Ended, How, KernelSays, Launch};
-    use std::time::Duration;
-    let mut state = examined(sample::jit(), (100, 40));
-    let effects = press(&mut state, "R");
-    let [Effect::Prepare(job, order)] = effects.as_slice() else { panic!("{effects:?}") };
-    assert_eq!(order.path, PathBuf::from("/build/Lumaplay.app"));
-    assert!(press(&mut state, "y").is_empty(), "nothing is shown yet, so nothing can be confirmed");
-    let job = *job;
-    let launch = Launch {
-        program: "/build/Lumaplay.app/Contents/MacOS/Lumaplay".into(),
-        arguments: Vec::new(),
-        set: Vec::new(),
-        unset: Vec::new(),
-        limit: Duration::from_secs(60),
-        takes_interrupts: false,
-    };
-    let environment = vec![("DYLD_X\u{1b}[2J".to_owned(), "1".to_owned(), Origin::Passed)];
-    let prepared = Prepared { launch, environment, others: 3, reports: None, root: "/build/Lumaplay.app".into() };
-    update(&mut state, Msg::Prepared(job, Box::new(prepared.clone())));
-    let shown = screen_text(&state);
-    assert!(shown.contains("Start it?") && shown.contains("Contents/MacOS/Lumaplay") && shown.contains("DYLD_X"), "{shown}");
-    let effects = press(&mut state, "y");
-    let [Effect::Run(job, started)] = effects.as_slice() else { panic!("{effects:?}") };
-    assert_eq!(**started, prepared);
-    let job = *job;
-    update(&mut state, Msg::Said(job, vec!["hello".into(), "\u{1b}[2Jgone".into()]));
-    let shown = screen_text(&state);
-    assert!(shown.contains("hello") && shown.contains("\\x1b[2Jgone") && shown.contains("interrupt"), "{shown}");
-    assert!(matches!(press(&mut state, "esc").as_slice(), [Effect::Interrupt(own)] if *own == job));
-    assert!(matches!(state.screen(), Screen::Run(_)), "it stays until the app has ended");
-    let how = How::Signalled(9, "SIGKILL");
-    let ended = Ended { pid: 7, how, stopped: None, ran: Duration::from_secs(1), kernel: KernelSays::default(), left_behind: false };
-    let evidence = vec![("run".to_owned(), b"$ x\ntemper: 7 Killed: 9  x\n".to_vec())];
-    let effects = update(&mut state, Msg::Ran(job, Box::new(Ran { ended, evidence, reports: 0, written: 11 })));
-    let examine = effects.iter().find_map(|effect| if let Effect::Examine(job, request) = effect { Some((*job, request)) } else { None });
-    let (job, request) = examine.unwrap();
-    assert!(request.pasted.iter().any(|(name, _)| name == "run") && request.pasted.len() == 2, "beside what was given");
-    update(&mut state, Msg::Examined(job, Arc::new(sample::mended())));
-    assert!(screen_text(&state).contains("SIGKILL"), "{}", screen_text(&state));
 }
 
 fn screen_text(state: &State) -> String {

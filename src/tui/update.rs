@@ -1,6 +1,7 @@
 //! What a message changes, and what it asks for. Pure: no I/O, no clock.
 
 mod cases;
+mod collect;
 mod explain;
 mod fixing;
 mod input;
@@ -23,7 +24,9 @@ use ratatui::layout::Rect;
 use std::sync::Arc;
 
 pub use cases::begin;
-pub use fixing::proof;
+pub use collect::is_offered as can_fetch;
+pub use fixing::{left_behind, proof};
+pub use run::dyld_is_set;
 pub use walk::{can_do, can_take_back};
 
 /// Takes one message.
@@ -60,13 +63,17 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Prepared(job, prepared) => run::prepared(state, job, *prepared),
         Msg::Said(job, lines) => run::said(state, job, lines),
         Msg::Ran(job, ran) => run::ran(state, job, *ran),
+        Msg::LogGrows(job, bytes) => collect::grows(state, job, bytes),
+        Msg::LogFetched(job, fetched) => collect::fetched(state, job, &fetched),
+        Msg::ReportsFound(job, reports) => collect::found(state, job, reports),
         Msg::Changed(job, what) => cases::changed(state, job, what),
         Msg::Failed(job, why) => failed(state, job, why),
-        Msg::Signal(Signal::Terminate) | Msg::InputEnded => vec![Effect::Quit],
+        Msg::Signal(Signal::Terminate) | Msg::InputEnded => fixing::leave(state, false),
         Msg::Signal(Signal::Suspend) => vec![Effect::Suspend],
     };
     settle(state);
     effects.extend(lines::wanted(state));
+    effects.extend(fixing::left(state));
     effects
 }
 
@@ -112,7 +119,7 @@ fn key(state: &mut State, event: &KeyEvent) -> Vec<Effect> {
 /// Does what a key (or a click on its name) means.
 pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
     match action {
-        Action::Quit | Action::Leave => return vec![Effect::Quit],
+        Action::Quit | Action::Leave => return fixing::leave(state, true),
         Action::Suspend => return vec![Effect::Suspend],
         Action::Redraw => return vec![Effect::Redraw],
         Action::Back => return back(state),
@@ -136,6 +143,9 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::CheckAgain => return cases::check_again(state),
         Action::Watch => return cases::watch(state),
         Action::Run => return run::open(state),
+        Action::Arguments => run::edit(state),
+        Action::PassDyld => return run::switch_dyld(state),
+        Action::FetchLog => return collect::open(state),
         Action::OpenPath => return input::open(state, super::state::Purpose::Examine),
         Action::Ask => push(state, Screen::Interview { question: state.library.interview.start.clone(), place: Place::default() }),
         Action::Copy | Action::CopyAll => return copy(state, action),
@@ -143,6 +153,7 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
         // What is confirmed must be on the screen.
         Action::Yes if regions(state).too_small => {}
         Action::Yes if matches!(state.screen(), Screen::Run(_)) => return run::confirmed(state),
+        Action::Yes if matches!(state.screen(), Screen::Collect(_)) => return collect::confirmed(state),
         Action::Yes if matches!(state.screen(), Screen::Save(_)) => return save::confirmed(state),
         Action::Yes if matches!(state.screen(), Screen::Fix(_)) => return fixing::confirmed(state),
         Action::Yes => return walk::confirmed(state),
@@ -201,7 +212,10 @@ pub fn enter_label(state: &State) -> Option<&'static str> {
         Target::Mend => Some("mend"),
         Target::Tell => Some("what to tell"),
         Target::Proof(..) => Some("open proof"),
+        Target::Collect(entry) if collect::is_runnable(state, entry) => Some("fetch"),
         Target::Collect(_) => Some("copy"),
+        Target::Fetch => Some("fetch"),
+        Target::Report(_) => Some("read it"),
         Target::List => Some("all findings"),
         _ => None,
     }
@@ -232,6 +246,7 @@ fn back(state: &mut State) -> Vec<Effect> {
         }
         Screen::Progress { .. } => cases::cancel(state),
         Screen::Run(_) => run::back(state),
+        Screen::Collect(_) => collect::back(state),
         Screen::Fix(_) => fixing::back(state),
         _ => {
             if state.stack.len() > 1 {
@@ -383,6 +398,9 @@ fn take(state: &mut State, target: Target) -> Vec<Effect> {
         Target::Proof(finding, proof) => show_proof(state, finding, proof),
         Target::Finding(finding) => push(state, Screen::Finding { finding, place: Place::default() }),
         Target::Diagnosis(diagnosis) => push(state, Screen::Answer { diagnosis, place: Place::default() }),
+        Target::Collect(entry) if collect::is_runnable(state, entry) => return collect::open(state),
+        Target::Fetch => return collect::open(state),
+        Target::Report(report) => return collect::take_report(state, report),
         Target::Collect(_) | Target::Words(_) => return copy(state, Action::Copy),
         Target::List => push(state, Screen::List { place: Place::default() }),
         Target::Lab(lab) => return cases::open_lab(state, lab),
@@ -620,7 +638,11 @@ fn failed(state: &mut State, job: JobId, why: String) -> Vec<Effect> {
         state.notice = Some(why);
         return Vec::new();
     }
-    if fixing::failed(state, job, &why) || save::failed(state, job, &why) || lines::failed(state, job, &why) {
+    if collect::failed(state, job, &why)
+        || fixing::failed(state, job, &why)
+        || save::failed(state, job, &why)
+        || lines::failed(state, job, &why)
+    {
         return Vec::new();
     }
     if !run::failed(state, job, &why) {

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 /// An entitlements file larger than this is none.
 const LARGEST_ENTITLEMENTS: usize = 1 << 20;
@@ -35,6 +36,7 @@ pub struct Worker {
     watching: Option<(JobId, Arc<AtomicBool>)>,
     started: Option<(JobId, Arc<Control>)>,
     fixing: Option<(JobId, Arc<AtomicBool>)>,
+    fetching: Option<(JobId, Arc<AtomicBool>, JoinHandle<()>)>,
     fixed: Arc<fix::Last>,
     texts: Sender<TextJob>,
 }
@@ -51,7 +53,18 @@ impl Worker {
         let (reader_system, reader_out) = (Arc::clone(&system), out.clone());
         // One thread for texts: it keeps the line index of the last text.
         std::thread::spawn(move || read_texts(&*reader_system, &jobs, &reader_out));
-        Self { system, labs, out, cancels: HashMap::new(), watching: None, started: None, fixing: None, fixed: Arc::default(), texts }
+        Self {
+            system,
+            labs,
+            out,
+            cancels: HashMap::new(),
+            watching: None,
+            started: None,
+            fixing: None,
+            fetching: None,
+            fixed: Arc::default(),
+            texts,
+        }
     }
 
     /// Starts the job of an effect. Effects that are no jobs are the caller's.
@@ -113,6 +126,17 @@ impl Worker {
                 self.started = Some((job, Arc::clone(&control)));
                 self.spawn(job, move |system, out| run(system, job, &prepared, &control, out));
             }
+            Effect::FetchLog(job, argv) => {
+                let flag = Arc::new(AtomicBool::new(false));
+                let stop = Arc::clone(&flag);
+                let thread = self.thread(job, move |system, out| fetch(system, job, &argv, &stop, out));
+                self.fetching = Some((job, flag, thread));
+            }
+            Effect::FindReports(job, examination) => self.spawn(job, move |system, _| {
+                let folders = crate::collect::report_folders(system);
+                let found = crate::scan::find_reports(system, &examination.evidence, &folders, &AtomicBool::new(false));
+                Ok(Msg::ReportsFound(job, found))
+            }),
             Effect::Interrupt(job) => {
                 if let Some((_, control)) = self.started.as_ref().filter(|(started, _)| *started == job) {
                     control.interrupt();
@@ -126,6 +150,9 @@ impl Worker {
             Effect::Cancel(job) => {
                 if let Some((_, stop)) = self.fixing.take_if(|(fixing, _)| *fixing == job) {
                     stop.store(true, Ordering::Relaxed);
+                }
+                if let Some((_, flag, _)) = self.fetching.as_ref().filter(|(fetching, ..)| *fetching == job) {
+                    flag.store(true, Ordering::Relaxed);
                 }
                 if let Some((_, flag)) = self.watching.take_if(|(watching, _)| *watching == job) {
                     flag.store(true, Ordering::Relaxed);
@@ -146,7 +173,20 @@ impl Worker {
         flag
     }
 
+    /// Before Temper ends: a program that was started to fetch something does not outlive it.
+    pub fn end(&mut self) {
+        if let Some((_, flag, thread)) = self.fetching.take() {
+            flag.store(true, Ordering::Relaxed);
+            // A panic of the job was told.
+            drop(thread.join());
+        }
+    }
+
     fn spawn(&self, job: JobId, work: impl FnOnce(&dyn System, &Sender<Msg>) -> Result<Msg, String> + Send + 'static) {
+        drop(self.thread(job, work));
+    }
+
+    fn thread(&self, job: JobId, work: impl FnOnce(&dyn System, &Sender<Msg>) -> Result<Msg, String> + Send + 'static) -> JoinHandle<()> {
         let (system, out) = (Arc::clone(&self.system), self.out.clone());
         std::thread::spawn(move || {
             let result = caught(|| {
@@ -155,7 +195,7 @@ impl Worker {
             });
             // Nobody listens only while the program ends.
             drop(out.send(result.unwrap_or_else(|why| Msg::Failed(job, why))));
-        });
+        })
     }
 }
 
@@ -221,6 +261,22 @@ fn run(system: &dyn System, job: JobId, prepared: &Prepared, control: &Control, 
     .map_err(|error| format!("{}: {error}", prepared.launch.program.display()))?;
     drop(out.send(Msg::Said(job, held.into_iter().chain(lines.rest()).collect())));
     Ok(Msg::Ran(job, Box::new(ran)))
+}
+
+/// Bytes of a log after which its growth is told again.
+const LOG_STEP: u64 = 256 << 10;
+
+/// Fetches the log with exactly this command.
+fn fetch(system: &dyn System, job: JobId, argv: &[String], stop: &AtomicBool, out: &Sender<Msg>) -> Result<Msg, String> {
+    let mut told = 0;
+    let fetched = crate::collect::fetch(system, argv, stop, &mut |bytes| {
+        if bytes / LOG_STEP > told / LOG_STEP {
+            told = bytes;
+            // Nobody listens only while the program ends.
+            drop(out.send(Msg::LogGrows(job, bytes)));
+        }
+    })?;
+    Ok(Msg::LogFetched(job, Box::new(fetched)))
 }
 
 /// Looks for changes until it is stopped, or nobody listens.

@@ -28,6 +28,7 @@ const ORDER: &[&[&str]] = &[
     &["clean"],
     &["proof"],
     &["run"],
+    &["collect"],
     // The whole pipeline, in lib.rs.
     &["examine", "Examination"],
     &["cli", "tui"],

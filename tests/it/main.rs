@@ -6,6 +6,7 @@ mod bad_input;
 mod callsites;
 mod casefile;
 mod cases;
+mod collect;
 mod command_line;
 mod constraints;
 mod corpus;

@@ -415,3 +415,94 @@ fn without_a_signer_it_says_what_to_get_and_the_commands_can_be_copied() {
     session.press(Key::Char('q'));
     assert_eq!(session.ends(), Some(0));
 }
+
+#[test]
+fn a_signal_or_ctrl_c_while_a_fix_is_done_takes_everything_back() {
+    for in_place in [false, true] {
+        for signal in [Some(Signal::Term), Some(Signal::Hup), Some(Signal::Int), None] {
+            let (bench, desk) = (Bench::new(), Desk::new());
+            let (started, go) = (bench.folder().join("started"), bench.folder().join("go"));
+            // A step that takes its time.
+            let script = format!("#!/bin/sh\n: > '{}'\nwhile [ ! -e '{}' ]; do sleep 0.05; done\n", started.display(), go.display());
+            bench.program("codesign", &script);
+            let mut session = desk.start(with_signer(&desk, &bench), &[]);
+            session.shows(&["broken", "certain"]);
+            mend(&mut session);
+            let app = unpacked(&desk);
+            let original = practice::tree(&app);
+            session.walk(&[(Key::Char('A'), "Do exactly this?")]);
+            if in_place {
+                session.walk(&[(Key::Char('i'), "in place:")]);
+            }
+            session.walk(&[(Key::Char('y'), "It is being done")]);
+            while !started.exists() {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            let place = if in_place { app.parent().unwrap().to_path_buf() } else { app.parent().unwrap().join("mended") };
+            assert!(practice::names(&place).iter().any(|name| name.starts_with(".temper-fix")), "something is half done");
+            match signal {
+                Some(signal) => session.terminal.signal(signal).unwrap(),
+                None => session.press(Key::Ctrl('c')),
+            }
+            session.shows(&["leaving: it stops after this step"]);
+            std::fs::write(&go, "").unwrap();
+            assert_eq!(session.ends(), Some(0), "{signal:?}");
+            assert_eq!(practice::tree(&app), original, "{signal:?}");
+            // The folder for the copy stays, empty.
+            let copies = app.parent().unwrap().join("mended");
+            assert!(!copies.exists() || practice::names(&copies).is_empty(), "{signal:?}");
+            let left: Vec<_> = practice::names(app.parent().unwrap()).into_iter().filter(|name| name != "mended").collect();
+            assert_eq!(left, ["Sketchbook.app"], "nothing is left behind: {signal:?}");
+        }
+    }
+}
+
+#[test]
+fn the_app_is_started_with_arguments_that_were_typed_and_without_the_variables_of_dyld() {
+    use std::os::unix::fs::PermissionsExt;
+    let desk = Desk::new();
+    let app = desk.path("work").join("Stub.app");
+    std::fs::create_dir_all(app.join("Contents/MacOS")).unwrap();
+    let info = "<plist version=\"1.0\"><dict><key>CFBundleExecutable</key><string>Stub</string><key>CFBundleIdentifier</key>\
+                <string>org.example.stub</string><key>CFBundlePackageType</key><string>APPL</string></dict></plist>";
+    std::fs::write(app.join("Contents/Info.plist"), info).unwrap();
+    let said = desk.path("work").join("said");
+    let program = app.join("Contents/MacOS/Stub");
+    let script = format!("#!/bin/sh\nprintf '%s\\n' \"$@\" \"${{DYLD_LIBRARY_PATH-none}}\" > '{}'\n", said.display());
+    // Written by another process: one that is open for writing cannot be started.
+    let mut writer =
+        std::process::Command::new("sh").args(["-c", "cat > \"$0\""]).arg(&program).stdin(std::process::Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut writer.stdin.take().unwrap(), script.as_bytes()).unwrap();
+    assert!(writer.wait().unwrap().success());
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let builder = desk.builder().env("DYLD_LIBRARY_PATH", "/opt/lib").env("PATH", "/usr/bin:/bin");
+    let mut session = desk.start(builder, &[app.to_str().unwrap()]);
+    session.shows(&["q quit", "Stub.app"]);
+    session.until(|screen| !screen.contains("Examining"), "the answer");
+    session.walk(&[(Key::Char('R'), "DYLD_LIBRARY_PATH=/opt/lib (from this environment)")]);
+    session.walk(&[(Key::Char('d'), "DYLD_LIBRARY_PATH=/opt/lib (kept back)"), (Key::Char('a'), "arguments:")]);
+    session.terminal.send_str("--open 'two words' \"\" -y").unwrap();
+    session.shows(&["-y"]);
+    session.press(Key::Enter);
+    session.shows(&["Start it?", "two words", "yes, start it"]);
+    assert!(!said.exists(), "nothing is started before the yes");
+    session.press(Key::Char('y'));
+    session.shows(&["It ended with status 0"]);
+    assert_eq!(std::fs::read_to_string(&said).unwrap(), "--open\ntwo words\n\n-y\nnone\n");
+    session.press(Key::Char('q'));
+    assert_eq!(session.ends(), Some(0));
+}
+
+#[test]
+fn ctrl_c_ends_a_watch_as_a_shell_expects() {
+    let desk = Desk::new();
+    let (app, _) = desk.unpack(lab("jit-flip"));
+    let mut session = desk.start(desk.builder(), &["check", "--watch", "--color", "always", app.to_str().unwrap()]);
+    session.terminal.wait_until(|screen| screen.contains("for changes; ctrl-c")).unwrap();
+    session.press(Key::Ctrl('c'));
+    let status = session.terminal.wait_exit().unwrap();
+    // A shell makes 130 of it, and a script that runs it ends too.
+    assert_eq!(status.signal(), Some("Interrupt"), "{status}");
+    let screen = session.terminal.screen();
+    assert!(screen.cursor_visible() && !screen.alternate_screen() && !screen.bracketed_paste() && screen.mouse_modes().is_empty());
+}

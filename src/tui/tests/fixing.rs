@@ -187,6 +187,40 @@ fn every_step_is_shown_as_it_goes_and_cannot_be_left_by_accident() {
 }
 
 #[test]
+fn temper_leaves_only_when_the_fix_in_hand_is_taken_back() {
+    let leave = |message: fn() -> Msg| {
+        let (mut state, job) = half_done((80, 24));
+        let effects = update(&mut state, message());
+        assert!(matches!(effects[..], [Effect::Cancel(own)] if own == job), "{effects:?}");
+        assert!(text(&state).contains("leaving"), "{}", text(&state));
+        assert!(update(&mut state, Msg::FixProgress(job, Step { step: 3, steps: 5, current: PathBuf::new() })).is_empty(), "it waits");
+        assert!(update(&mut state, Msg::Signal(Signal::Terminate)).is_empty() && update(&mut state, Msg::InputEnded).is_empty());
+        (state, job)
+    };
+    let by_key: fn() -> Msg = || Msg::Key(event("ctrl-c"));
+    for message in [by_key, || Msg::Signal(Signal::Terminate), || Msg::InputEnded] {
+        let (mut state, job) = leave(message);
+        let effects = update(&mut state, Msg::FixStopped(job, Stopped { why: "you stopped it".into(), left: None }));
+        assert!(matches!(effects[..], [Effect::Quit]), "{effects:?}");
+        assert_eq!(super::super::update::left_behind(&state), None);
+        // A worker that panics ends it too, and what it left is said.
+        let (mut state, job) = leave(message);
+        assert!(matches!(update(&mut state, Msg::Failed(job, "a panic".into()))[..], [Effect::Quit]));
+        assert!(super::super::update::left_behind(&state).unwrap().contains("temper undo /build/mended/Lumaplay.app"));
+    }
+    let (mut state, _) = leave(by_key);
+    assert!(matches!(press(&mut state, "ctrl-c")[..], [Effect::Quit]), "a second ctrl-c leaves at once");
+}
+
+#[test]
+fn temper_leaves_when_an_undo_in_hand_is_done() {
+    let mut state = done((80, 24), sample::proved());
+    let job = job_of(&press(&mut state, "u y"));
+    assert!(press(&mut state, "ctrl-c").is_empty());
+    assert!(matches!(update(&mut state, Msg::FixUndone(job))[..], [Effect::Quit]));
+}
+
+#[test]
 fn a_step_that_fails_says_what_and_the_way_back() {
     let (mut state, job) = half_done((80, 40));
     update(&mut state, Msg::FixStopped(job, Stopped { why: "codesign ended with status 1".into(), left: Some("disk full".into()) }));

@@ -163,7 +163,12 @@ fn is_confirmed(before: &State, effect: &Effect) -> Option<bool> {
         Effect::SaveProof(_, proof, path) => context == Context::Confirm && names(path) && shows(&page, &crate::proof::markdown(proof)),
         Effect::Run(_, prepared) => {
             let same = matches!(before.screen(), Screen::Run(run) if matches!(&run.stage, RunStage::Asking(own) if own == prepared));
-            context == Context::Launch && same && names(&prepared.launch.program)
+            let arguments = prepared.launch.arguments.iter().all(|argument| shows(&page, argument));
+            context == Context::Launch && same && arguments && names(&prepared.launch.program)
+        }
+        Effect::FetchLog(_, argv) => {
+            let same = matches!(before.screen(), Screen::Collect(own) if own.argv == *argv);
+            context == Context::Fetch && same && page.contains(&squeeze(&crate::fix::sign::command_line(argv)))
         }
         Effect::Fix(_, order, offer) => {
             let Screen::Fix(own) = before.screen() else { return Some(false) };
@@ -182,6 +187,7 @@ fn is_confirmed(before: &State, effect: &Effect) -> Option<bool> {
         | Effect::Plan(..)
         | Effect::PrepareFix(..)
         | Effect::Prepare(..)
+        | Effect::FindReports(..)
         | Effect::Interrupt(_)
         | Effect::Watch(..)
         | Effect::Cancel(_)
@@ -199,7 +205,7 @@ fn work(state: &mut State, effects: Vec<Effect>, luck: usize) {
     for effect in effects {
         let messages = match effect {
             Effect::PrepareFix(job, _) | Effect::Apply(job, ..) | Effect::TakeBack(job, ..) | Effect::UndoFix(job, ..) if bad => fails(job),
-            Effect::SaveCase(job, ..) | Effect::SaveProof(job, ..) | Effect::Run(job, _) if bad => fails(job),
+            Effect::SaveCase(job, ..) | Effect::SaveProof(job, ..) | Effect::Run(job, _) | Effect::FetchLog(job, _) if bad => fails(job),
             Effect::Apply(job, ..) | Effect::TakeBack(job, ..) | Effect::SaveCase(job, ..) | Effect::SaveProof(job, ..) => {
                 vec![Msg::Written(job)]
             }
@@ -210,17 +216,13 @@ fn work(state: &mut State, effects: Vec<Effect>, luck: usize) {
             }
             Effect::Fix(job, ..) if luck % 4 == 2 => vec![Msg::Fixed(job, Box::new(sample::proved()))],
             Effect::Prepare(job, order) => {
-                let launch = crate::system::launch::Launch {
-                    program: order.path.join("Contents/MacOS/x"),
-                    arguments: Vec::new(),
-                    set: Vec::new(),
-                    unset: Vec::new(),
-                    limit: std::time::Duration::from_secs(60),
-                    takes_interrupts: false,
-                };
-                let prepared = crate::run::Prepared { launch, environment: Vec::new(), others: 0, reports: None, root: order.path.clone() };
-                vec![Msg::Prepared(job, Box::new(prepared))]
+                vec![Msg::Prepared(job, Box::new(super::running::prepared(&order)))]
             }
+            Effect::FetchLog(job, _) => {
+                let fetched = crate::collect::Fetched { text: b"tccd: denied\x1b[2J".to_vec(), caution: None };
+                vec![Msg::LogGrows(job, 1 << 20), Msg::LogFetched(job, Box::new(fetched))]
+            }
+            Effect::FindReports(job, _) => vec![Msg::ReportsFound(job, vec![super::collect::report("a\u{1b}[2J.ips", true)])],
             Effect::Examine(job, _) | Effect::OpenLab(job, _) => vec![Msg::Examined(job, Arc::new(sample::project()))],
             other => {
                 answer(state, &[other]);
@@ -237,7 +239,7 @@ fn work(state: &mut State, effects: Vec<Effect>, luck: usize) {
 
 /// Where a sequence begins: on what, and the keys that lead there.
 type Beginning = (fn() -> Examination, &'static str);
-const BEGINNINGS: [Beginning; 10] = [
+const BEGINNINGS: [Beginning; 11] = [
     (sample::jit, ""),
     (sample::jit, "m enter"),
     (sample::jit, "m enter right A"),
@@ -248,9 +250,11 @@ const BEGINNINGS: [Beginning; 10] = [
     (sample::mended, "s"),
     (sample::jit, "R"),
     (sample::undetermined, ""),
+    (sample::undetermined, "F"),
 ];
 /// Pressed often: those that ask, confirm, refuse and move on.
-const OFTEN: [&str; 18] = ["y", "y", "enter", "enter", "A", "A", "u", "M", "i", "a", "n", "esc", "m", "right", "left", "down", "G", "R"];
+const OFTEN: [&str; 20] =
+    ["F", "d", "y", "y", "enter", "enter", "A", "A", "u", "M", "i", "a", "n", "esc", "m", "right", "left", "down", "G", "R"];
 
 fn message(state: &State, choice: usize, number: usize) -> (Msg, bool) {
     let table = TABLE.len();
@@ -290,7 +294,7 @@ impl Dice {
 }
 
 /// Sequences, and keys of each.
-const SEQUENCES: usize = 330;
+const SEQUENCES: usize = 440;
 const KEYS: usize = 60;
 
 #[test]
@@ -300,6 +304,7 @@ fn nothing_is_written_or_started_that_was_not_shown_and_confirmed() {
     for sequence in 0..SEQUENCES {
         let (sample, keys) = BEGINNINGS[sequence % BEGINNINGS.len()];
         let mut state = examined(sample(), (40 + dice.roll(90) as u16, 10 + dice.roll(35) as u16));
+        state.log = Some("/usr/bin/log".into());
         press(&mut state, keys);
         for number in 0..KEYS {
             let choice = dice.roll(TABLE.len() * 3);
@@ -318,6 +323,6 @@ fn nothing_is_written_or_started_that_was_not_shown_and_confirmed() {
             }
         }
     }
-    let all = ["Apply", "Fix", "Run", "SaveCase", "SaveProof", "TakeBack", "UndoFix"];
+    let all = ["Apply", "FetchLog", "Fix", "Run", "SaveCase", "SaveProof", "TakeBack", "UndoFix"];
     assert_eq!(done.iter().map(String::as_str).collect::<Vec<_>>(), all, "each was confirmed and done at least once");
 }

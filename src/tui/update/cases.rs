@@ -2,7 +2,7 @@
 
 use super::super::state::{Effect, JobId, Place, Running, Screen, State};
 use super::super::words;
-use super::{push, show_answer};
+use super::{collect, push, show_answer};
 use crate::Examination;
 use crate::report::delta;
 use crate::scan::{Progress, Request};
@@ -78,8 +78,9 @@ pub fn examined(state: &mut State, job: JobId, examination: Arc<Examination>) ->
         let lines = delta::between(&before.report, &examination.report).lines();
         state.notice = Some(format!("{}: {}", words::clean(&what), words::clean(&lines.join("; "))));
     }
+    let abandoned = collect::abandoned(state);
     show_answer(state, examination);
-    stopped.map(Effect::Cancel).into_iter().collect()
+    stopped.map(Effect::Cancel).into_iter().chain(abandoned).chain(collect::look(state)).collect()
 }
 
 /// Watches the target and its files, or stops that.
@@ -105,7 +106,8 @@ pub fn changed(state: &mut State, job: JobId, what: String) -> Vec<Effect> {
     if state.watch != Some(job) {
         return Vec::new();
     }
-    let is_at_work = |screen: &Screen| matches!(screen, Screen::Mend(_) | Screen::Open(_) | Screen::Run(_) | Screen::Fix(_));
+    let is_at_work =
+        |screen: &Screen| matches!(screen, Screen::Mend(_) | Screen::Open(_) | Screen::Run(_) | Screen::Fix(_) | Screen::Collect(_));
     if state.stack.iter().any(is_at_work) || state.screen().prompt().is_some() {
         state.notice = Some(format!("{}; r on the answer examines it", words::clean(&what)));
         return Vec::new();

@@ -13,6 +13,44 @@ pub fn is_busy(state: &State) -> bool {
     state.stack.iter().any(|screen| matches!(screen, Screen::Fix(page) if page.is_busy()))
 }
 
+/// Leaves Temper. From a fix in hand only when that is taken back: nothing half done stays behind. A second ctrl-c leaves at once; then `temper undo` is the way
+/// back.
+pub fn leave(state: &mut State, by_key: bool) -> Vec<Effect> {
+    if !is_busy(state) || (state.leaving && by_key) {
+        return vec![Effect::Quit];
+    }
+    if std::mem::replace(&mut state.leaving, true) {
+        return Vec::new();
+    }
+    state.notice = Some("leaving: it stops after this step, and everything is taken back; ctrl-c leaves at once".into());
+    state.stack.iter_mut().find_map(stop).into_iter().collect()
+}
+
+fn stop(screen: &mut Screen) -> Option<Effect> {
+    let Screen::Fix(page) = screen else { return None };
+    let FixStage::Running(run) = &mut page.stage else { return None };
+    run.stopping = true;
+    Some(Effect::Cancel(run.job))
+}
+
+/// Nothing is in hand any more: now Temper leaves.
+pub fn left(state: &State) -> Option<Effect> {
+    (state.leaving && !is_busy(state)).then_some(Effect::Quit)
+}
+
+/// What could not be taken back before Temper left.
+pub fn left_behind(state: &State) -> Option<String> {
+    let stopped = state.stack.iter().find_map(|screen| match screen {
+        Screen::Fix(page) => match &page.stage {
+            FixStage::Stopped(run, stopped) => Some((run.offer.app.display(), stopped.left.as_ref()?)),
+            _ => None,
+        },
+        _ => None,
+    });
+    let (app, why) = stopped.filter(|_| state.leaving)?;
+    Some(format!("the fix was not taken back: {why}; 'temper undo {app}' takes it back"))
+}
+
 /// The page that waits for this job, wherever it is by now.
 fn waiting(state: &mut State, job: JobId) -> Option<&mut FixPage> {
     let is_meant = |page: &FixPage| match &page.stage {

@@ -4,7 +4,7 @@ use super::super::page::Target;
 use super::super::state::{Effect, Open, Place, Prompt, PromptKind, Purpose, Screen, State};
 use super::super::view;
 use super::tree::find_in_tree;
-use super::{cases, lines, push, save, selected, walk};
+use super::{cases, lines, push, run, save, selected, walk};
 use crate::system::EntryKind;
 use crossterm::event::{Event, KeyEvent};
 use std::path::{Path, PathBuf};
@@ -188,6 +188,7 @@ pub fn entered(state: &mut State) -> Vec<Effect> {
     let Some(prompt) = state.screen_mut().prompt_mut().and_then(Option::take) else { return Vec::new() };
     let text = prompt.input.value().to_owned();
     match state.screen_mut() {
+        Screen::Run(_) => run::edited(state, prompt),
         Screen::Text(view) => {
             view.find = text;
             let is_empty = view.find.is_empty();
@@ -204,6 +205,7 @@ pub fn entered(state: &mut State) -> Vec<Effect> {
                         find_in_tree(state, &find, cursor, false);
                     }
                 }
+                PromptKind::Arguments => {}
             }
             Vec::new()
         }

@@ -1,10 +1,11 @@
 //! A run of the app: what will be started is shown and confirmed, its output is shown, then it is judged.
 
-use super::super::state::{Effect, JobId, Place, RunPage, RunStage, Screen, State};
+use super::super::state::{Effect, JobId, Place, Prompt, PromptKind, RunPage, RunStage, Screen, State};
 use super::super::words;
 use super::{cases, push};
-use crate::run::{self, Order, Prepared, Ran};
+use crate::run::{self, Order, Origin, Prepared, Ran};
 use std::time::Duration;
+use tui_input::Input;
 
 /// Lines of output that are kept on the screen.
 const MOST_LINES: usize = 1_000;
@@ -24,13 +25,68 @@ pub fn open(state: &mut State) -> Vec<Effect> {
         state.notice = Some("there is no app to start, only evidence".into());
         return Vec::new();
     };
-    let job = state.job();
-    push(state, Screen::Run(Box::new(RunPage { stage: RunStage::Preparing(job), output: Vec::new(), place: Place::default() })));
     let (arguments, set) = (Vec::new(), Vec::new());
-    vec![Effect::Prepare(
-        job,
-        Box::new(Order { path, arguments, set, without_dyld: false, limit: LIMIT, reports: None, takes_interrupts: false }),
-    )]
+    let plain = Order { path, arguments, set, without_dyld: false, limit: LIMIT, reports: None, takes_interrupts: false };
+    // The same app is started as it was the last time, until that is changed.
+    let order = state.ran.clone().filter(|ran| ran.path == plain.path).unwrap_or(plain);
+    let job = state.job();
+    let (stage, place) = (RunStage::Preparing(job), Place::default());
+    push(state, Screen::Run(Box::new(RunPage { order: order.clone(), stage, output: Vec::new(), prompt: None, place })));
+    vec![Effect::Prepare(job, Box::new(order))]
+}
+
+/// The page while it asks.
+fn asking(state: &mut State) -> Option<&mut RunPage> {
+    match state.screen_mut() {
+        Screen::Run(page) if matches!(page.stage, RunStage::Asking(_)) => Some(page),
+        _ => None,
+    }
+}
+
+/// Opens the line of arguments.
+pub fn edit(state: &mut State) {
+    if let Some(page) = asking(state) {
+        page.prompt = Some(Prompt { kind: PromptKind::Arguments, input: Input::new(run::words::join(&page.order.arguments)) });
+    }
+}
+
+/// The line of arguments is typed. What cannot be split into words stays open.
+pub fn edited(state: &mut State, prompt: Prompt) -> Vec<Effect> {
+    match run::words::split(prompt.input.value()) {
+        Ok(arguments) => otherwise(state, |order| order.arguments = arguments),
+        Err(why) => {
+            state.notice = Some(why);
+            if let Some(page) = asking(state) {
+                page.prompt = Some(prompt);
+            }
+            Vec::new()
+        }
+    }
+}
+
+/// Passes this environment's `DYLD_` variables on, or keeps them back.
+pub fn switch_dyld(state: &mut State) -> Vec<Effect> {
+    if !dyld_is_set(state) {
+        state.notice = Some("no DYLD_ variable is set in this environment".into());
+        return Vec::new();
+    }
+    otherwise(state, |order| order.without_dyld = !order.without_dyld)
+}
+
+/// Does this environment have a `DYLD_` variable that could be passed on?
+pub fn dyld_is_set(state: &State) -> bool {
+    let Screen::Run(page) = state.screen() else { return false };
+    let RunStage::Asking(prepared) = &page.stage else { return false };
+    prepared.environment.iter().any(|(.., origin)| matches!(origin, Origin::Passed | Origin::Removed))
+}
+
+/// The same otherwise: nothing is started, it is only shown anew.
+fn otherwise(state: &mut State, change: impl FnOnce(&mut Order)) -> Vec<Effect> {
+    let job = state.job();
+    let Some(page) = asking(state) else { return Vec::new() };
+    change(&mut page.order);
+    page.stage = RunStage::Preparing(job);
+    vec![Effect::Prepare(job, Box::new(page.order.clone()))]
 }
 
 /// What would be started is known: now it is asked.
@@ -48,6 +104,8 @@ pub fn confirmed(state: &mut State) -> Vec<Effect> {
     match std::mem::replace(&mut page.stage, RunStage::Running(job)) {
         RunStage::Asking(prepared) => {
             page.place = Place::default();
+            let order = page.order.clone();
+            state.ran = Some(order);
             vec![Effect::Run(job, prepared)]
         }
         other => {

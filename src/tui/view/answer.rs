@@ -37,14 +37,15 @@ pub fn build(state: &State, index: usize, b: &mut Build) {
     };
     was_and_is(state, report, b);
     match (report.verdict, report.diagnoses.get(index)) {
-        (Verdict::Undetermined, diagnosis) => undetermined(report, diagnosis, b),
-        (Verdict::Clear, None) => clear(report, b),
+        (Verdict::Undetermined, diagnosis) => undetermined(state, report, diagnosis, b),
+        (Verdict::Clear, None) => clear(state, report, b),
         (verdict, Some(diagnosis)) => {
             headline(verdict, diagnosis, b);
             if is_other_cause(diagnosis, verdict) { other_cause(report, diagnosis, b) } else { explained(report, diagnosis, b) }
         }
-        (_, None) => clear(report, b),
+        (_, None) => clear(state, report, b),
     }
+    super::collect::reports(state, b);
     about_the_evidence(report, b);
     also(report, index, b);
     if let Some(lab) = state.lab.and_then(|lab| state.library.labs.get(lab)) {
@@ -303,7 +304,7 @@ pub fn place_of(proof: &Proof) -> String {
     }
 }
 
-fn undetermined(report: &Report, diagnosis: Option<&Diagnosis>, b: &mut Build) {
+fn undetermined(state: &State, report: &Report, diagnosis: Option<&Diagnosis>, b: &mut Build) {
     b.pieces(&[(Role::Unknown, "? not known")]);
     b.para(2, Role::Heading, "What was given does not decide what broke.");
     b.heading("Get this next");
@@ -316,6 +317,9 @@ fn undetermined(report: &Report, diagnosis: Option<&Diagnosis>, b: &mut Build) {
             if !collect.argv.is_empty() {
                 b.para(7, Role::Quote, &crate::fix::sign::command_line(&collect.argv));
             }
+            if crate::collect::is_log_show(&collect.argv) {
+                super::collect::about_the_log(state, b);
+            }
         });
     }
     b.blank();
@@ -327,7 +331,7 @@ fn undetermined(report: &Report, diagnosis: Option<&Diagnosis>, b: &mut Build) {
     proof(report, diagnosis, b);
 }
 
-fn clear(report: &Report, b: &mut Build) {
+fn clear(state: &State, report: &Report, b: &mut Build) {
     match report.not_started().next().is_some() {
         true => {
             b.pieces(&[(Role::Unwise, "▲ unwise")]);
@@ -354,6 +358,9 @@ fn clear(report: &Report, b: &mut Build) {
     }
     b.heading("If it breaks all the same");
     b.item(Target::Paste, |b| b.para(2, Role::Text, "Paste the crash report or the log here, or open it (O)."));
+    if state.log.is_some() {
+        b.item(Target::Fetch, |b| b.para(2, Role::Text, "Fetch what this Mac logged in the last ten minutes (F; asks first)."));
+    }
     b.item(Target::Interview, |b| b.para(2, Role::Text, "Answer a few questions (i)."));
 }
 

@@ -2,6 +2,7 @@
 
 mod answer;
 mod code;
+mod collect;
 mod explain;
 mod fixing;
 mod help;
@@ -51,6 +52,7 @@ pub fn page(state: &State, regions: &Regions) -> Page {
         Screen::Mend(mend) => mend::build(state, mend, &mut b),
         Screen::Fix(page) => fixing::build(page, &mut b),
         Screen::Run(page) => run::build(page, &mut b),
+        Screen::Collect(page) => collect::build(page, &mut b),
         Screen::Code(tree) => code::build(state, tree, &mut b),
         Screen::Object { path, .. } => object::build(state, path, &mut b),
         Screen::Text(_) => {}
@@ -168,6 +170,7 @@ fn draw_prompt(state: &State, regions: &Regions, buffer: &mut Buffer) -> Option<
             let lead = match prompt.kind {
                 super::state::PromptKind::Find => " find: ",
                 super::state::PromptKind::Filter => " show only: ",
+                super::state::PromptKind::Arguments => " arguments: ",
             };
             (area, lead, &prompt.input)
         }

@@ -4,6 +4,10 @@ use crate::tui::page::Build;
 use crate::tui::state::{RunPage, RunStage};
 use crate::tui::theme::{Mark, Role};
 
+/// How a line of arguments is split, while one is typed.
+const RULES: &str = "Blanks separate the arguments. '…' and \"…\" keep one together, \\ takes the meaning from the next character. Nothing else is special: no \
+     variables, no patterns, no ~.";
+
 /// Builds the page.
 pub fn build(page: &RunPage, b: &mut Build) {
     match &page.stage {
@@ -21,6 +25,10 @@ pub fn build(page: &RunPage, b: &mut Build) {
                 b.label((Role::Dim, label.trim_end()), 14, Role::Text, value);
             }
             b.blank();
+            if page.prompt.is_some() {
+                b.para(0, Role::Text, RULES);
+                return;
+            }
             b.para(
                 0,
                 Role::Dim,

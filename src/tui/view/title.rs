@@ -69,6 +69,7 @@ fn trail(state: &State) -> String {
             FixStage::Done(_) => "mend › proof".into(),
         },
         Screen::Run(_) => "run".into(),
+        Screen::Collect(_) => "fetch the log".into(),
         Screen::Code(_) => "code".into(),
         Screen::Object { path, .. } => format!("code › {}", path.rsplit('/').next().unwrap_or(path)),
         Screen::Text(view) => {

@@ -22,6 +22,8 @@ use std::sync::{Mutex, PoisonError};
 const PASSWORD_VARIABLE: &str = "TEMPER_P12_PASSWORD";
 /// Folder beside the app for mended copies; a number follows when its place is taken.
 const COPIES: &str = "mended";
+/// Why a fix ended that the user stopped.
+const STOPPED: &str = "you stopped it";
 /// One message for so many files of a step.
 const FILES_A_MESSAGE: usize = 64;
 /// What the plan of rcodesign has in the place of a file that nobody named.
@@ -169,7 +171,9 @@ pub fn run(
     if offer != *shown {
         return nothing("something has changed since it was shown, so other things would be done; look at it once more".into());
     }
-    let outcome = steps(system, job, &mut session, stop, out).and_then(|()| proof(system, order, &plan, &session));
+    let done = steps(system, job, &mut session, stop, out).and_then(|()| proof(system, order, &plan, &session));
+    // Asked for during the last step, or while it was proved.
+    let outcome = done.and_then(|proof| if stop.load(Ordering::Relaxed) { Err(STOPPED.into()) } else { Ok(proof) });
     match outcome {
         Ok(proof) => {
             *last.lock().unwrap_or_else(PoisonError::into_inner) = Some((job, session));
@@ -193,7 +197,7 @@ fn steps(system: &dyn System, job: JobId, session: &mut Session, stop: &AtomicBo
     };
     loop {
         if stop.load(Ordering::Relaxed) {
-            return Err("you stopped it".into());
+            return Err(STOPPED.into());
         }
         match session.run_next(system, &tell).map_err(|error| error.to_string())? {
             Some(done) => drop(out.send(Msg::FixStep(job, done.clone()))),
