@@ -155,7 +155,7 @@ fn every_field_is_documented() {
 
 #[test]
 fn every_field_but_the_optional_is_required() {
-    const OPTIONAL: [&str; 7] = ["path_bytes", "also_on", "explanation", "argv", "authority", "uuid", "requirement"];
+    const OPTIONAL: [&str; 8] = ["path_bytes", "also_on", "explanation", "argv", "authority", "uuid", "requirement", "constraints"];
     let whole = sample();
     let mut open = vec![String::new()];
     while let Some(pointer) = open.pop() {
