@@ -5,11 +5,11 @@
 use crate::diagnose;
 use crate::evidence::{Evidence, TextFacts};
 use crate::run::Kept;
-use crate::scan::Request;
-use crate::system::{Cut, EntryKind, Stream, System};
+use crate::scan::{REPORTS, Request};
+use crate::system::{Cut, Stream, System};
 use std::ffi::OsString;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -21,8 +21,6 @@ pub const LIMIT: Duration = Duration::from_secs(120);
 const MOST: u64 = 256 << 20;
 /// Bytes kept of the beginning of what it writes, and as many of the end.
 const KEPT: usize = 8 << 20;
-/// Where macOS keeps crash reports, below the user's home and below `/` (Apple: Acquiring crash reports and diagnostic logs).
-pub const REPORTS: &str = "Library/Logs/DiagnosticReports";
 
 /// What the command said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,12 +44,9 @@ pub fn wants_a_report(evidence: &Evidence, request: &Request) -> bool {
     !has_one && request.path.is_some() && request.reports.is_empty()
 }
 
-/// The program `log` that a command would run: the first in PATH. Only macOS has one.
+/// The program `log` that a command would run. Only macOS has one.
 pub fn program(system: &dyn System) -> Option<PathBuf> {
-    let path = system.variable("PATH")?;
-    let files = path.split(':').filter(|folder| !folder.is_empty()).map(|folder| Path::new(folder).join("log"));
-    let is_there = |file: &PathBuf| matches!(system.entry(file), Ok(EntryKind::File(_) | EntryKind::Link));
-    files.into_iter().find(is_there)
+    system.on_path("log")
 }
 
 /// The command for this app: the one that the collection plan of a report names.
@@ -133,6 +128,7 @@ mod tests {
     use super::*;
     use crate::system::Output;
     use crate::system::fake::FakeSystem;
+    use std::path::Path;
 
     fn argv() -> Vec<String> {
         command(&Evidence::empty())

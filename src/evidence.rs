@@ -9,6 +9,7 @@ use crate::read::info_plist::InfoPlist;
 use crate::read::log::LogLine;
 use crate::read::macho::{Arch, MachO};
 use crate::read::profile::Profile;
+use crate::read::signature::Constrained;
 use crate::read::signature::{PageResult, Signature};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -296,6 +297,11 @@ impl Image {
     /// Architecture of the slice.
     pub fn arch(&self) -> Arch {
         self.macho.arch
+    }
+
+    /// Launch and library constraints of the readable signature, by slot.
+    pub fn constraints(&self) -> &[Constrained] {
+        self.facts().map_or(&[], |facts| facts.signature.constraints.as_slice())
     }
 
     /// The readable signature.

@@ -4,6 +4,8 @@
 
 pub mod delta;
 
+use crate::policy::constraint;
+use crate::read::signature::ConstraintSlot;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -526,12 +528,8 @@ impl Verdict {
 impl CodeConstraint {
     /// The constraint in plain words, with its judgement.
     pub fn said(&self) -> String {
-        let name = match self.on {
-            "responsible" => "responsible process constraint",
-            "parent" => "parent constraint",
-            "library" => "library constraint",
-            _ => "self constraint",
-        };
+        let slot = ConstraintSlot::ALL.into_iter().find(|slot| slot.number() == self.slot);
+        let name = slot.map_or("constraint", constraint::name);
         let demands = self.demands.as_ref().map(|demands| format!(": {demands}")).unwrap_or_default();
         let of = self.against.as_ref().map(|code| format!(" for {code}")).unwrap_or_default();
         let why = self.why.join("; ");

@@ -179,7 +179,7 @@ pub fn prepare(system: &dyn System, order: &Order) -> Result<Prepared, ScanError
 fn reports_folder(system: &dyn System, order: &Order) -> Option<PathBuf> {
     let own = || {
         let home = system.variable("HOME").filter(|home| cfg!(target_os = "macos") && !home.is_empty())?;
-        Some(Path::new(&home).join("Library/Logs/DiagnosticReports"))
+        Some(Path::new(&home).join(crate::scan::REPORTS))
     };
     order.reports.clone().or_else(own)
 }

@@ -1,11 +1,11 @@
 //! Valid bundles: practice apps of many shapes and signatures, and real ones of the corpus.
 
+use crate::files::{lab_file, write};
 use crate::sign::{self, DerForm, Identity, RUNTIME, SignOptions};
 use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::Arc;
-use temper::lab;
 
 /// What lies at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,21 +28,11 @@ impl Bundle {
     }
 }
 
-fn lab_file(end: &str) -> &'static [u8] {
-    lab::all().iter().flat_map(|lab| lab.files).find(|(path, ..)| path.ends_with(end)).unwrap().1
-}
-
 fn info(name: &str) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?><plist version=\"1.0\"><dict><key>CFBundleExecutable</key><string>{name}</string>\
          <key>CFBundleIdentifier</key><string>org.example.{name}</string><key>CFBundlePackageType</key><string>APPL</string></dict></plist>"
     )
-}
-
-fn write(root: &Path, path: &str, bytes: impl AsRef<[u8]>) {
-    let path = root.join(path);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, bytes).unwrap();
 }
 
 /// Which slices of a universal file.

@@ -8,6 +8,8 @@
 mod bundles;
 mod changes;
 mod coverage;
+#[path = "../../tests/it/support/files.rs"]
+mod files;
 mod other;
 #[path = "../../tests/it/support/fuzz/random.rs"]
 mod random;

@@ -2,7 +2,7 @@
 
 use crate::collect;
 use crate::fix::sign::command_line;
-use crate::scan::Request;
+use crate::scan::{self, Request};
 use crate::system::System;
 use std::sync::atomic::AtomicBool;
 
@@ -13,8 +13,8 @@ pub fn gather(system: &dyn System, request: &mut Request, tell: &dyn Fn(&str)) -
     }
     // The command names the program, which only the app itself knows.
     let stop = AtomicBool::new(false);
-    let examination = crate::examine(system, request, &|_| {}, &stop).map_err(|error| anyhow::anyhow!("{error}"))?;
-    let argv = collect::command(&examination.evidence);
+    let evidence = scan::scan(system, request, &|_| {}, &stop).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let argv = collect::command(&evidence);
     tell(&format!("running: {}", command_line(&argv)));
     let fetched = collect::fetch(system, &argv, &stop, &mut |_| {}).map_err(anyhow::Error::msg)?;
     if let Some(caution) = &fetched.caution {

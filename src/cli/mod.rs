@@ -17,7 +17,7 @@ pub mod watch;
 
 use crate::lab;
 use crate::read::cms::{self, TrustAnchors};
-use crate::scan::Request;
+use crate::scan::{REPORTS, Request};
 use crate::system::System;
 use anyhow::{Context, bail};
 use args::{Format, Reports, Subject};
@@ -71,14 +71,13 @@ pub fn request(system: &dyn System, subject: &Subject) -> anyhow::Result<Request
 
 /// Folders in which reports of the app are looked for.
 fn report_folders(system: &dyn System, reports: Option<&Reports>) -> anyhow::Result<Vec<PathBuf>> {
-    const FOLDER: &str = crate::collect::REPORTS;
     match reports {
         None => Ok(Vec::new()),
         Some(Reports::In(folder)) => Ok(vec![folder.clone()]),
         Some(Reports::Usual) => {
             let there = crate::collect::report_folders(system);
             if there.is_empty() {
-                bail!("no folder of crash reports on this machine (on a Mac: ~/{FOLDER} and /{FOLDER}): name one, --reports-dir=DIR");
+                bail!("no folder of crash reports on this machine (on a Mac: ~/{REPORTS} and /{REPORTS}): name one, --reports-dir=DIR");
             }
             Ok(there)
         }

@@ -12,10 +12,6 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Detected> {
     images.iter().flat_map(|image| unreadable(image).into_iter().chain(refusing(scene, image))).collect()
 }
 
-fn carried(image: &Image) -> &[Constrained] {
-    image.facts().map_or(&[], |facts| facts.signature.constraints.as_slice())
-}
-
 fn file_name(image: &Image) -> String {
     image.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
@@ -38,7 +34,7 @@ fn unreadable(image: &Image) -> Vec<Detected> {
         let clue = if is_heeded { Clue::ConstraintNotMet(carried.slot) } else { Clue::None };
         Some(about(image, "constraint-malformed", Confidence::Likely, message, clue, format!("slot {slot}: {error}")))
     };
-    carried(image).iter().filter_map(one).collect()
+    image.constraints().iter().filter_map(one).collect()
 }
 
 /// Launch constraints that do not let the program start, on a macOS that heeds them.

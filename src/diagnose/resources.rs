@@ -203,8 +203,8 @@ fn denied(case: &Case<'_>, index: usize, detected: &Detected, resource: &'static
         Clue::ResourceEntitlementMissing(r) | Clue::UsageMissing { resource: Some(r), .. } => r.scenario == resource.scenario,
         _ => false,
     };
-    let earlier = case.clues(|c| matches!(c, Clue::ResourceDenied(r) if r.scenario == resource.scenario)).next().map(|(first, _)| first);
-    if case.any(same).is_some() || earlier != Some(index) {
+    let is_first = case.any(|c| matches!(c, Clue::ResourceDenied(r) if r.scenario == resource.scenario)) == Some(index);
+    if case.any(same).is_some() || !is_first {
         return None;
     }
     let image = subject(case, detected).or_else(|| case.scene.main());

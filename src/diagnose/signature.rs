@@ -343,8 +343,7 @@ fn is_private(keys: &[String]) -> bool {
 /// A service of macOS wants a key that Apple grants. The key alone, without a profile, would keep the program from starting.
 fn restricted_missing(case: &Case<'_>, index: usize, detected: &Detected, keys: &[String]) -> Option<Candidate> {
     let same = |c: &Clue| matches!(c, Clue::RestrictedMissing(other) if other == keys);
-    let earlier = case.clues(same).next().map(|(first, _)| first);
-    if earlier != Some(index) || case.any(|c| matches!(c, Clue::RestrictedRefused(_))).is_some() {
+    if case.any(same) != Some(index) || case.any(|c| matches!(c, Clue::RestrictedRefused(_))).is_some() {
         return None;
     }
     let group = keys.iter().any(|key| key == key::APPLICATION_GROUPS);
@@ -378,8 +377,7 @@ fn restricted_missing(case: &Case<'_>, index: usize, detected: &Detected, keys: 
 
 /// The notary said no, and its log was not given.
 fn notary_unread(case: &Case<'_>, index: usize, detected: &Detected, ticket: bool) -> Option<Candidate> {
-    let earlier = case.clues(|c| matches!(c, Clue::NotaryUnread(_))).next().map(|(first, _)| first);
-    if earlier != Some(index) || case.any(|c| matches!(c, Clue::NotaryIssue(_))).is_some() {
+    if case.any(|c| matches!(c, Clue::NotaryUnread(_))) != Some(index) || case.any(|c| matches!(c, Clue::NotaryIssue(_))).is_some() {
         return None;
     }
     let summary = if ticket {

@@ -7,7 +7,9 @@ use crate::evidence::{Evidence, EvidenceText, Image, Signed, TargetKind, TextFac
 use crate::finding::Severity;
 use crate::policy::{self, Process};
 use crate::read::entitlements::Value;
+use crate::read::hex;
 use crate::read::log::LogFact;
+use crate::read::signature::Constrained;
 use crate::report::{self, Diagnosis, Report, Verdict};
 use base64::Engine as _;
 use std::collections::BTreeSet;
@@ -137,7 +139,7 @@ fn code(case: &Case<'_>, image: &Image) -> report::Code {
         signer: signer_word(image),
         authority: image.facts().and_then(|facts| facts.signer.name.clone()),
         runtime_version: directory.and_then(|d| d.runtime_version).map(|v| v.to_string()),
-        cdhash: directory.map(|d| d.cdhash.iter().map(|b| format!("{b:02x}")).collect()),
+        cdhash: directory.map(|d| hex(&d.cdhash)),
         requirement: image.facts().and_then(requirement),
         constraints: constraints(case, image),
         uuid: image.macho.uuid.clone(),
@@ -151,13 +153,13 @@ fn code(case: &Case<'_>, image: &Image) -> report::Code {
 /// Constraints as carried; those on a launch with the judgement.
 fn constraints(case: &Case<'_>, image: &Image) -> Vec<report::CodeConstraint> {
     use policy::constraint::{self, Outcome};
-    let carried = image.facts().map(|facts| facts.signature.constraints.as_slice()).unwrap_or_default();
     let applied = if image.is_executable() { constraint::of_launch(case.scene.evidence, image) } else { Vec::new() };
-    let one = |carried: &crate::read::signature::Constrained| {
+    let one = |carried: &Constrained| {
         let applied = applied.iter().find(|applied| applied.slot == carried.slot);
-        let judgement = match &carried.constraint {
-            Err(_) => Some(Outcome::Unreadable),
-            Ok(_) => applied.map(|applied| applied.judgement.outcome),
+        let (judgement, why) = match (&carried.constraint, applied) {
+            (Err(error), _) => (Some(Outcome::Unreadable), vec![error.to_string()]),
+            (Ok(_), Some(applied)) => (Some(applied.judgement.outcome), applied.judgement.reasons.clone()),
+            (Ok(_), None) => (None, Vec::new()),
         };
         report::CodeConstraint {
             slot: carried.slot.number(),
@@ -165,13 +167,10 @@ fn constraints(case: &Case<'_>, image: &Image) -> Vec<report::CodeConstraint> {
             demands: carried.constraint.as_ref().ok().map(constraint::demands),
             judgement: judgement.map(Outcome::word),
             against: applied.and_then(|applied| applied.subject.clone()),
-            why: match &carried.constraint {
-                Err(error) => vec![error.to_string()],
-                Ok(_) => applied.map(|applied| applied.judgement.reasons.clone()).unwrap_or_default(),
-            },
+            why,
         }
     };
-    carried.iter().map(one).collect()
+    image.constraints().iter().map(one).collect()
 }
 
 /// A limit keeps a hostile requirement from filling the report.

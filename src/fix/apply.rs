@@ -11,7 +11,7 @@ mod session;
 mod tree;
 
 pub use journal::{Undone, undo};
-pub use session::{Destination, Done, Order, Progress, Session, SessionError, Step, StepKind, is_on_path, signer_on_path};
+pub use session::{Destination, Done, Order, Progress, Session, SessionError, Step, StepKind, signer_on_path};
 pub use tree::{Content, Listing, list};
 
 /// Why a file was not written.

@@ -1,14 +1,11 @@
-//! Which identity signs: what the keychain or a file holds, which one a name means, and what speaks against it before anything is signed.
+//! Which identity signs: what the keychain holds, which one a name means, and what speaks against it before anything is signed.
 //!
-//! The only commands it runs read: `security find-identity` and `rcodesign analyze-certificate`. They are run when the user asks for another identity, or
-//! confirmed a fix that names one.
+//! The only command it runs reads: `security find-identity`. It is run when the user confirmed a fix that names an identity.
 
-use super::apply::is_on_path;
 use super::sign::Who;
 use crate::read::identity::{self, Fault, Identity, Kind, is_hash};
-use crate::system::{Command, Output, Secret, System};
+use crate::system::{Command, Output, System};
 use std::ffi::OsString;
-use std::path::Path;
 
 /// Lists the identities of the keychain that can sign code, and those that could but for a fault (security(1)).
 pub const FIND: [&str; 5] = ["security", "find-identity", "-v", "-p", "codesigning"];
@@ -28,32 +25,7 @@ pub fn of_keychain(system: &dyn System, without: &[String]) -> Result<Vec<Identi
 
 /// Whether there is a keychain to ask.
 pub fn has_keychain(system: &dyn System) -> bool {
-    is_on_path(system, FIND[0])
-}
-
-/// The certificate that a PKCS #12 file signs with; `None` when the program does not name it. The password goes in by standard input. An error when the
-/// file cannot be opened with it, holds no private key, or cannot sign.
-pub fn of_file(system: &dyn System, file: &Path, password: Secret, without: &[String]) -> Result<Option<Identity>, String> {
-    let start: [OsString; 3] = ["rcodesign".into(), "analyze-certificate".into(), "--p12-file".into()];
-    let end: [OsString; 2] = ["--p12-password-file".into(), "/dev/stdin".into()];
-    let argv = start.into_iter().chain([super::sign::exact_operand(file)]).chain(end).collect();
-    let command = Command { argv, folder: None, without: without.to_vec(), input: Some(password) };
-    let output = system.run(&command).map_err(|error| format!("rcodesign cannot be run: {error}"))?;
-    if !output.is_success() {
-        return Err(format!(
-            "{} cannot be opened: the password is wrong, or certificate and private key are not both in it. rcodesign says: {}",
-            file.display(),
-            said(&output)
-        ));
-    }
-    let Some(mut found) = identity::file(&output.stdout) else { return Ok(None) };
-    if found.not_after.is_some_and(|end| end < system.now()) {
-        found.fault = Some(Fault::Expired);
-    }
-    match unfit(&found) {
-        Some(why) => Err(format!("{} cannot sign this: {why}", found.name)),
-        None => Ok(Some(found)),
-    }
+    system.on_path(FIND[0]).is_some()
 }
 
 fn said(output: &Output) -> String {
@@ -258,29 +230,5 @@ mod tests {
         let failed = self::system(Output { status: Some(1), stderr: b"locked".to_vec(), ..Output::default() });
         assert!(of_keychain(&failed, &[]).unwrap_err().contains("locked"));
         assert!(of_keychain(&FakeSystem::new(), &[]).unwrap_err().contains("cannot be run"));
-    }
-
-    #[test]
-    fn a_file_is_opened_with_its_password_and_judged() {
-        let output = |end: &str, profile: &str| Output {
-            status: Some(0),
-            stdout: format!("Subject CN:   {ID}\nNot Valid After:  {end}\nGuessed Certificate Profile: {profile}\n").into(),
-            ..Output::default()
-        };
-        let open = |output: Output| {
-            let mut system = system(output);
-            system.clock = 1_773_100_800;
-            let found = of_file(&system, Path::new("/keys/my id.p12"), Secret(b"hush".to_vec()), &[]);
-            let ran = system.ran().remove(0);
-            assert_eq!(ran.input, Some(Secret(b"hush".to_vec())));
-            assert!(ran.argv.iter().all(|argument| !argument.to_string_lossy().contains("hush")), "{:?}", ran.argv);
-            found
-        };
-        assert_eq!(open(output("2027-05-01T10:00:00+00:00", "DeveloperIdApplication")).unwrap().unwrap().name, ID);
-        assert!(open(output("2025-05-01T10:00:00+00:00", "DeveloperIdApplication")).unwrap_err().contains("expired"));
-        assert!(open(output("2027-05-01T10:00:00+00:00", "DeveloperIdInstaller")).unwrap_err().contains("packages"));
-        assert_eq!(open(Output { status: Some(0), ..Output::default() }), Ok(None));
-        let wrong = open(Output { status: Some(1), stderr: b"bad MAC".to_vec(), ..Output::default() }).unwrap_err();
-        assert!(wrong.contains("password is wrong") && wrong.contains("bad MAC"), "{wrong}");
     }
 }

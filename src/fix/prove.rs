@@ -7,6 +7,7 @@ use super::apply::{Content, Done, Listing, Step};
 use super::edit;
 use super::plan::Plan;
 use crate::evidence::{Evidence, Image, TargetKind};
+use crate::read::hex;
 use crate::report::{Diagnosis, Report};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -329,7 +330,7 @@ fn files(before: Side<'_>, after: Side<'_>, plan: &Plan) -> (Vec<FileLine>, usiz
 
 fn hash(content: Option<&Content>) -> Option<String> {
     match content {
-        Some(Content::File(digest, _)) => Some(digest.iter().map(|byte| format!("{byte:02x}")).collect()),
+        Some(Content::File(digest, _)) => Some(hex(digest)),
         _ => None,
     }
 }

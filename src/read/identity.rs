@@ -1,7 +1,6 @@
-//! Signing identities, as the programs that know them list them: `security find-identity -v -p codesigning` for the keychain, `rcodesign
-//! analyze-certificate` for a PKCS #12 file.
+//! Signing identities of the keychain, as `security find-identity -v -p codesigning` lists them.
 //!
-//! An identity is a certificate with its private key: a certificate alone is in neither list (Apple, security(1), find-identity). The kind of a keychain's
+//! An identity is a certificate with its private key: a certificate alone is not in the list (Apple, security(1), find-identity). The kind of a keychain's
 //! identity is read from its name, which is what Apple's certificates are told apart by for people; the chain is not looked at here.
 
 use super::lossy;
@@ -21,8 +20,6 @@ pub struct Identity {
     pub kind: Kind,
     /// Why it cannot sign; `None` when nothing speaks against it.
     pub fault: Option<Fault>,
-    /// End of validity, seconds since 1970 UTC; only of a file.
-    pub not_after: Option<i64>,
 }
 
 /// What Apple issues a certificate for.
@@ -79,13 +76,7 @@ fn line(line: &str) -> Option<Identity> {
     // A name may hold a quote: the last one ends it.
     let (name, after) = quoted.rsplit_once('"')?;
     let fault = after.trim().strip_prefix('(').and_then(|after| after.strip_suffix(')')).map(fault);
-    is_hash(hash).then(|| Identity {
-        hash: hash.to_ascii_uppercase(),
-        name: name.to_owned(),
-        kind: Kind::of_name(name),
-        fault,
-        not_after: None,
-    })
+    is_hash(hash).then(|| Identity { hash: hash.to_ascii_uppercase(), name: name.to_owned(), kind: Kind::of_name(name), fault })
 }
 
 /// Forty hexadecimal digits: codesign takes them for the hash of a certificate, never for a name.
@@ -119,38 +110,4 @@ impl Kind {
         ];
         BEGINNINGS.iter().find(|(beginning, _)| name.starts_with(beginning)).map_or(Kind::Other, |(_, kind)| *kind)
     }
-
-    /// By the profile that `rcodesign` takes a certificate for.
-    fn of_profile(profile: &str) -> Self {
-        match profile {
-            "DeveloperIdApplication" => Kind::DeveloperId,
-            "DeveloperIdInstaller" | "MacInstallerDistribution" => Kind::Installer,
-            "AppleDevelopment" => Kind::Development,
-            "AppleDistribution" => Kind::AppStore,
-            _ => Kind::Other,
-        }
-    }
-}
-
-/// The first certificate of `rcodesign analyze-certificate`, which is the one that it signs with; `None` when it lists none. Whether it has expired only
-/// someone with a clock can tell.
-pub fn file(output: &[u8]) -> Option<Identity> {
-    let text = lossy(output);
-    let mut lines = text.lines().take(MOST_LINES).skip_while(|line| !line.starts_with("Subject CN:"));
-    let name = lines.next()?.strip_prefix("Subject CN:")?.trim().to_owned();
-    let first: Vec<&str> = lines.take_while(|line| !line.starts_with("Subject CN:")).collect();
-    let value = |label: &str| first.iter().find_map(|line| line.strip_prefix(label)).map(str::trim);
-    let profile = value("Guessed Certificate Profile:").unwrap_or_default();
-    Some(Identity {
-        hash: value("SHA-1 fingerprint:").unwrap_or_default().to_ascii_uppercase(),
-        kind: Kind::of_profile(profile),
-        name,
-        fault: None,
-        not_after: value("Not Valid After:").and_then(seconds),
-    })
-}
-
-fn seconds(text: &str) -> Option<i64> {
-    let format = &time::format_description::well_known::Rfc3339;
-    time::OffsetDateTime::parse(text, format).ok().map(time::OffsetDateTime::unix_timestamp)
 }

@@ -32,6 +32,11 @@ pub use source::{ReadError, Source};
 /// A word that is a constant of the program. A name of its own, so that facts can be read from a file too (a borrowed field could not).
 pub type Word = &'static str;
 
+/// Bytes as hexadecimal digits, two for each.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Bytes of a file as text: invalid UTF-8 becomes U+FFFD, so that no fact is lost for an odd name.
 pub fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()

@@ -27,7 +27,7 @@ use bundle::Found;
 use digest::{Digests, Wanted};
 use file::{Head, Scanned, Surroundings};
 use queue::Spare;
-pub use reports::{FoundReport, find as find_reports};
+pub use reports::{FoundReport, REPORTS, find as find_reports};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -22,6 +22,8 @@ const MAX_SIZE: u64 = 16 << 20;
 const HEAD: usize = 8 << 10;
 /// Reports that are read whole.
 const MAX_REPORTS: usize = 60;
+/// Where macOS keeps crash reports, below the user's home and below `/` (Apple: Acquiring crash reports and diagnostic logs).
+pub const REPORTS: &str = "Library/Logs/DiagnosticReports";
 /// Different crashes that are kept of one folder.
 const MAX_CRASHES: usize = 8;
 /// Logs that are kept of one folder.

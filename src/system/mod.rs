@@ -103,6 +103,13 @@ pub trait System: Send + Sync {
     fn run(&self, _command: &Command) -> io::Result<Output> {
         Err(io::ErrorKind::Unsupported.into())
     }
+    /// The file that is run under this name: the first in `PATH`. `None` when there is none.
+    fn on_path(&self, program: &str) -> Option<PathBuf> {
+        let path = self.variable("PATH")?;
+        let mut files = path.split(':').filter(|folder| !folder.is_empty()).map(|folder| Path::new(folder).join(program));
+        files.find(|file| matches!(self.entry(file), Ok(EntryKind::File(_) | EntryKind::Link)))
+    }
+
     /// Runs a program and passes on what it writes to standard output as it comes, until it ends, a bound is reached, or `stop` is set. An error when it cannot
     /// be started.
     fn stream(&self, _stream: &Stream, _stop: &AtomicBool, _output: &mut dyn FnMut(&[u8])) -> io::Result<Streamed> {

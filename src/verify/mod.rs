@@ -79,7 +79,3 @@ fn seen(source: &str, quote: &str) -> Proof {
     let quote: String = quote.chars().take(500).collect();
     Proof { source: source.to_owned(), quote, ..Proof::default() }
 }
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}

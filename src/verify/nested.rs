@@ -1,8 +1,9 @@
 //! Nested code against what the seal of its outer bundle says of it.
 
-use super::{finding, hex, requirement, seen};
+use super::{finding, requirement, seen};
 use crate::evidence::{Evidence, Image, SealCheck, SealedCode, SignatureFacts, Signed};
 use crate::finding::{Finding, Proof};
+use crate::read::hex;
 use crate::read::requirement::{self as code, Verdict};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;

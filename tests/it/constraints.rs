@@ -1,5 +1,6 @@
 //! Launch and library constraints on signed apps: a program, a helper beside it, an XPC service and a library, each with what its test signs into it.
 
+use super::support::files::{lab_file, write};
 use super::support::fuzz::seeds;
 use super::support::sign::{self, Identity, SignOptions};
 use plist::{Dictionary, Value};
@@ -8,7 +9,6 @@ use std::sync::atomic::AtomicBool;
 use temper::cli::display::{self, Options};
 use temper::cli::text::{Look, render};
 use temper::diagnose::{Change, diagnose};
-use temper::lab;
 use temper::read::cms::{self, TrustAnchors};
 use temper::report::{CodeConstraint, Diagnosis, Load, Report, Spawn, Verdict};
 use temper::scan::{self, Request};
@@ -37,16 +37,6 @@ fn signing() -> Signing {
         service: SignOptions::hardened("org.example.worker"),
         brush: SignOptions::hardened("org.example.brush"),
     }
-}
-
-fn lab_file(end: &str) -> &'static [u8] {
-    lab::all().iter().flat_map(|lab| lab.files).find(|(path, ..)| path.ends_with(end)).unwrap().1
-}
-
-fn write(root: &Path, path: &str, bytes: impl AsRef<[u8]>) {
-    let path = root.join(path);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, bytes).unwrap();
 }
 
 fn info(name: &str, package: &str) -> String {

@@ -2,10 +2,10 @@
 //!
 //! A shape is a line with every number, digest and name of the example replaced: what is left is the tool's own.
 
+use super::support::files::lab_file;
 use super::support::sign::{self, Identity, SignOptions};
 use std::path::{Path, PathBuf};
 use temper::cli::display::{self, Form, Options};
-use temper::lab;
 use temper::read::cms::{self, TrustAnchors};
 use temper::read::macho::Arch;
 use temper::scan::Request;
@@ -107,10 +107,6 @@ fn masked(line: &str) -> String {
         }
     }
     out + rest
-}
-
-fn lab_file(end: &str) -> &'static [u8] {
-    lab::all().iter().flat_map(|lab| lab.files).find(|(path, ..)| path.ends_with(end)).unwrap().1
 }
 
 fn info() -> Vec<u8> {

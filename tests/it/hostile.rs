@@ -1,6 +1,7 @@
 //! Bundles made to harm whoever looks at them. `temper verify` and `temper check` end, in a bounded time, without a panic, with nothing on the terminal but
 //! text, and never say that all is well where something could not be read.
 
+use crate::support::files::lab_file;
 use crate::support::sign::{self, SignOptions};
 use std::ffi::OsStr;
 use std::io;
@@ -14,7 +15,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use temper::cli::verify::{self as face, Options, Said};
 use temper::evidence::Evidence;
-use temper::lab;
 use temper::read::cms::{self, TrustAnchors};
 use temper::scan::{self, Request};
 use temper::system::disk::RealSystem;
@@ -27,10 +27,6 @@ const DAY: i64 = 1_769_904_000;
 const APP: &str = "/Hostile.app";
 /// Long even for a debug build on a busy machine.
 const TOO_LONG: Duration = Duration::from_secs(300);
-
-fn lab_file(end: &str) -> &'static [u8] {
-    lab::all().iter().flat_map(|lab| lab.files).find(|(path, ..)| path.ends_with(end)).unwrap().1
-}
 
 const INFO: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><plist version=\"1.0\"><dict><key>CFBundleExecutable</key><string>Main</string>\
      <key>CFBundleIdentifier</key><string>org.example.hostile</string><key>CFBundlePackageType</key><string>APPL</string></dict></plist>";

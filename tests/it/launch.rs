@@ -1,12 +1,12 @@
 //! Would macOS start it, and would the notary take it? On signed apps, with profiles and archives.
 
+use super::support::files::{lab_file, write};
 use super::support::sign::{self, SignOptions};
 use std::io::{Cursor, Write};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use temper::diagnose::Change;
 use temper::evidence::Evidence;
-use temper::lab;
 use temper::policy::spawn::{Authority, Launch};
 use temper::policy::{self, Action, Process};
 use temper::read::cms::{self, Cms, TrustAnchors};
@@ -19,16 +19,6 @@ use temper::system::disk::RealSystem;
 const MAIN: &str = "Contents/MacOS/Sketchbook";
 const GROUPS: &str = "keychain-access-groups";
 const NOW: i64 = 1_769_904_000;
-
-fn lab_file(end: &str) -> &'static [u8] {
-    lab::all().iter().flat_map(|lab| lab.files).find(|(path, ..)| path.ends_with(end)).unwrap().1
-}
-
-fn write(root: &Path, path: &str, bytes: impl AsRef<[u8]>) {
-    let path = root.join(path);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, bytes).unwrap();
-}
 
 /// An app and a helper beside its main executable, both with these entitlements.
 fn build(root: &Path, entitlements: &[u8]) {

@@ -1,5 +1,6 @@
 //! Verification of signatures and seals: an intact bundle gives nothing, each single change exactly what it breaks.
 
+use crate::support::files::{lab_file, write};
 use crate::support::sign::{self, Identity, SignOptions};
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +11,6 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 use temper::cli::verify::{self as face, Options};
 use temper::evidence::Evidence;
-use temper::lab;
 use temper::read::cms::{self, TrustAnchors};
 use temper::scan::{self, Request};
 use temper::system::disk::RealSystem;
@@ -27,21 +27,11 @@ const SEAL: &str = "Contents/_CodeSignature/CodeResources";
 /// 2026-02-01, within the practice certificates' life.
 const DAY: i64 = 1_769_904_000;
 
-fn lab_file(end: &str) -> &'static [u8] {
-    lab::all().iter().flat_map(|lab| lab.files).find(|(path, ..)| path.ends_with(end)).unwrap().1
-}
-
 fn info(name: &str) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?><plist version=\"1.0\"><dict><key>CFBundleExecutable</key><string>{name}</string>\
          <key>CFBundleIdentifier</key><string>org.example.{name}</string><key>CFBundleVersion</key><string>1</string></dict></plist>"
     )
-}
-
-fn write(root: &Path, path: &str, bytes: impl AsRef<[u8]>) {
-    let path = root.join(path);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, bytes).unwrap();
 }
 
 /// An app with a program of two slices, a thin helper, a library, a framework, a plug-in, links, localized and plain resources, signed code among them.

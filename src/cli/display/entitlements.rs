@@ -3,6 +3,7 @@
 use super::Form;
 use crate::clean::clean;
 use crate::read::entitlements::{Entitlements, Value};
+use crate::read::hex;
 use base64::Engine as _;
 use std::fmt::Write as _;
 
@@ -45,7 +46,7 @@ pub(super) fn constraint(entries: &[(String, Value)]) -> String {
 fn with_hex(value: &Value) -> Value {
     match value {
         Value::Other(data) => match base64::engine::general_purpose::STANDARD.decode(data) {
-            Ok(bytes) => Value::Other(bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
+            Ok(bytes) => Value::Other(hex(&bytes)),
             Err(_) => value.clone(),
         },
         Value::Array(items) => Value::Array(items.iter().map(with_hex).collect()),

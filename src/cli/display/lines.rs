@@ -4,6 +4,7 @@ use super::code::Code;
 use super::entitlements;
 use crate::clean::clean;
 use crate::read::cms::Certificate;
+use crate::read::hex;
 use crate::read::requirement::{Requirement, parse};
 use crate::read::signature::{CodeDirectory, CodeSignatureFlags, ConstraintSlot, HashType};
 use std::fmt::Write as _;
@@ -41,7 +42,7 @@ pub(super) fn describe(code: &Code, verbosity: u8) -> String {
         segment(&mut lines, directory);
         slots(&mut lines, directory);
         constraints(&mut lines, code);
-        lines.at(3, "CDHash=", hex(directory.cdhash));
+        lines.at(3, "CDHash=", hex(&directory.cdhash));
     }
     signer(&mut lines, code);
     rest(&mut lines, code);
@@ -111,7 +112,7 @@ fn hashes(lines: &mut Lines, code: &Code, directory: &CodeDirectory) {
     all.sort_by_key(|directory| hash_number(directory.hash_type));
     for directory in &all {
         let name = hash_name(directory.hash_type);
-        lines.at(3, "CandidateCDHash ", format!("{name}={}", hex(directory.cdhash)));
+        lines.at(3, "CandidateCDHash ", format!("{name}={}", hex(&directory.cdhash)));
         lines.at(3, "CandidateCDHashFull ", format!("{name}={}", hex(&directory.digest)));
     }
     lines.at(3, "Hash choices=", all.iter().map(|directory| hash_name(directory.hash_type)).collect::<Vec<_>>().join(","));
@@ -257,10 +258,6 @@ fn implicit(code: &Code) -> Option<String> {
     );
     // Through the compiler, so that words are quoted as Apple's printer quotes them.
     parse(&text).ok().map(|requirement: Requirement| requirement.to_string())
-}
-
-fn hex(bytes: impl AsRef<[u8]>) -> String {
-    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

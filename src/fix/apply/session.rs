@@ -480,7 +480,7 @@ fn write_step(edit: &FileEdit) -> Result<Step, SessionError> {
 
 /// The program that signs, looked for in `PATH`: the one asked for, or the first of both that is there. An error says what to get.
 pub fn signer_on_path(system: &dyn System, wanted: Option<Signer>) -> Result<Signer, SessionError> {
-    let there = |signer: Signer| is_on_path(system, signer.program());
+    let there = |signer: Signer| system.on_path(signer.program()).is_some();
     let get = |signer| match signer {
         Signer::Codesign => "codesign comes with macOS (xcode-select --install); on another system sign with rcodesign",
         Signer::Rcodesign => "get it with 'cargo install apple-codesign'",
@@ -496,11 +496,4 @@ pub fn signer_on_path(system: &dyn System, wanted: Option<Signer>) -> Result<Sig
             )
         }),
     }
-}
-
-/// Whether a program is in `PATH`.
-pub fn is_on_path(system: &dyn System, program: &str) -> bool {
-    let path = system.variable("PATH").unwrap_or_default();
-    let mut files = path.split(':').filter(|folder| !folder.is_empty()).map(|folder| Path::new(folder).join(program));
-    files.any(|file| matches!(system.entry(&file), Ok(EntryKind::File(_) | EntryKind::Link)))
 }

@@ -1,6 +1,7 @@
 //! A bundle as a tree of files: listed with hashes, copied, removed. Links are copied, never followed; what is neither file, folder nor link is refused.
 
 use super::session::SessionError;
+use crate::read::hex;
 use crate::system::{Change, EntryKind, System};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -56,11 +57,6 @@ impl Listing {
         }
         hex(&hash.finalize())
     }
-}
-
-/// Hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Lists the tree at `root` with the hash of every file. `tell` hears each path, relative.

@@ -2,6 +2,7 @@
 
 use super::Subject;
 use super::subject::Known;
+use crate::read::hex;
 use crate::read::signature::constraint::{Constraint, ConstraintSlot, Expression, Literal, Test};
 
 /// Longest text of one constraint, and of one value, in characters: a limit keeps a hostile file from filling the report.
@@ -84,7 +85,7 @@ fn literal(value: &Literal) -> String {
         Literal::Integer(number) => number.to_string(),
         Literal::Text(text) if text.chars().count() > MAX_VALUE => text.chars().take(MAX_VALUE).chain(std::iter::once('…')).collect(),
         Literal::Text(text) => text.clone(),
-        Literal::Data(bytes) => bytes.iter().take(MAX_VALUE / 2).map(|byte| format!("{byte:02x}")).collect(),
+        Literal::Data(bytes) => hex(bytes.get(..MAX_VALUE / 2).unwrap_or(bytes)),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::certificate::{self, Parts};
 use super::{Certificate, Cms, Signer, SignerKind, TrustAnchors, TrustedChain};
 use crate::read::ReadError;
+use crate::read::hex;
 use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
 
@@ -187,8 +188,4 @@ fn from_pem(bytes: &[u8]) -> Result<Vec<u8>, ReadError> {
     let (body, _) = rest.split_once("-----END CERTIFICATE-----").ok_or_else(missing)?;
     let body: String = body.split_whitespace().collect();
     base64::engine::general_purpose::STANDARD.decode(body).map_err(|_| ReadError::new("PEM block that is not base64", 0))
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -74,16 +74,3 @@ fn none_and_nonsense_are_no_identity() {
     }
     assert_eq!(keychain(&[0xff; 300]), []);
 }
-
-#[test]
-fn the_certificate_of_a_file() {
-    let output = "# Certificate 0\n\nSubject CN:                  Developer ID Application: Lumen Works (LUMEN00001)\nIssuer CN:                   Developer ID Certification Authority\nSubject is Issuer?:          false\nTeam ID:                     LUMEN00001\nSHA-1 fingerprint:           89abcdef0123456789abcdef0123456789abcdef\nNot Valid Before:            2022-05-01T10:00:00+00:00\nNot Valid After:             2027-05-01T10:00:00+00:00\nSigned by Apple?:            true\nGuessed Certificate Profile: DeveloperIdApplication\n\n# Certificate 1\n\nSubject CN:                  another\nNot Valid After:             2001-01-01T00:00:00+00:00\n";
-    let found = file(output.as_bytes()).unwrap();
-    assert_eq!((found.hash.as_str(), found.kind), (DISTRIBUTION, Kind::DeveloperId));
-    assert_eq!(found.name, "Developer ID Application: Lumen Works (LUMEN00001)");
-    assert_eq!(found.not_after, Some(1_809_165_600));
-    let installer = output.replace("DeveloperIdApplication", "DeveloperIdInstaller");
-    assert_eq!(file(installer.as_bytes()).unwrap().kind, Kind::Installer);
-    assert_eq!(file(b""), None);
-    assert_eq!(file(b"Error: no certificates\n"), None);
-}

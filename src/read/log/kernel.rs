@@ -55,13 +55,13 @@ fn rejected(text: &str) -> LogFact {
     let file = between(text, "in file \"", "\" (cs_mtime")
         .or_else(|| between(text, "in file \"", "\""))
         .or_else(|| between(text, "in file ", " ("));
-    if file.is_none() {
+    let Some(file) = file else {
         // The line was cut before the name: the page may be of a file or of none.
         return LogFact::InvalidPage { process: who, killed: true };
-    }
+    };
     LogFact::RejectedPage {
         process: who,
-        file: file.and_then(known),
+        file: known(file),
         tainted: flag("tainted:"),
         mtimes_differ,
         offset: after(text, "from offset ").and_then(hex),

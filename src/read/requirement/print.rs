@@ -4,6 +4,7 @@
 //! Apple cuts unquoted words at 255 bytes.
 
 use super::{Match, Op, Requirement, RequirementSet, RequirementType};
+use crate::read::hex;
 use std::fmt::{self, Write as _};
 
 /// Seconds from 1970 to 2001, where CFAbsoluteTime begins.
@@ -234,13 +235,6 @@ fn data(bytes: &[u8], dots: bool) -> String {
 
 fn literal(hash: &[u8]) -> String {
     format!("H\"{}\"", hex(hash))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// An OID's DER body in dotted form.

@@ -1,7 +1,8 @@
 //! Before and while the log is fetched; and the crash reports that this machine has of the app.
 
-use crate::collect::{LIMIT, REPORTS};
+use crate::collect::LIMIT;
 use crate::fix::sign::command_line;
+use crate::scan::REPORTS;
 use crate::tui::page::{Build, Target};
 use crate::tui::state::{CollectPage, CollectStage, State};
 use crate::tui::theme::{Mark, Role};

@@ -1,6 +1,7 @@
 //! What integration tests build their inputs with.
 
 pub mod check;
+pub mod files;
 pub mod fuzz;
 pub mod practice;
 pub mod sign;
