@@ -139,6 +139,11 @@ pub fn short(name: &str) -> &str {
     name.strip_prefix("com.apple.security.").unwrap_or(name)
 }
 
+/// A sentence with every key named as [`short`] names it.
+pub fn shortened(sentence: &str) -> String {
+    sentence.replace("com.apple.security.", "")
+}
+
 /// The key to write instead of one that does nothing.
 pub fn instead(name: &str) -> Option<&'static str> {
     table::INSTEAD.iter().find(|(wrong, _)| *wrong == name).and_then(|(_, right)| *right)

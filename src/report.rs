@@ -132,6 +132,18 @@ pub struct Diagnosis {
     pub remedies: Vec<Remedy>,
 }
 
+/// What a diagnosis is about; see [`Diagnosis::identity`].
+pub type Identity<'a> = (&'a str, &'a str, &'a str, Option<&'a str>);
+
+impl Diagnosis {
+    /// What it is about, the same in every report on the same app: cause, scenario, subject, and the file that a remedy is done on where it is another
+    /// (the library that was refused). Words, confidence and slice may differ.
+    pub fn identity(&self) -> Identity<'_> {
+        let other = self.remedies.iter().filter_map(|remedy| remedy.on.as_deref()).find(|on| *on != self.subject);
+        (self.cause, &self.scenario, &self.subject, other)
+    }
+}
+
 /// One way to mend.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Remedy {

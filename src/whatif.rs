@@ -1,13 +1,15 @@
 //! What would change if an entitlement were there, or were not: refusals that vanish and stay, what it opens, what the notary and the store say, and sets
 //! that make no sense together. Pure, without a new scan: the same model decides on changed facts.
 
+use crate::detect::place;
 use crate::diagnose::{Change, diagnose};
-use crate::evidence::{Evidence, Image};
+use crate::evidence::Evidence;
 use crate::fix::edit::{self, EditError};
 use crate::fix::plan;
-use crate::keys::short;
-use crate::policy::{self, RESOURCES, key};
-use crate::report::{Diagnosis, EntitlementState, Report};
+use crate::keys::{self, short};
+use crate::policy::{RESOURCES, key};
+use crate::read::entitlements::Value;
+use crate::report::{Diagnosis, EntitlementState, Remedy, Report};
 use crate::scenario;
 use std::path::Path;
 
@@ -177,8 +179,17 @@ pub fn try_out(evidence: &Evidence, before: &Report, change: &Change) -> (Report
 /// Compares the report on the app as it is with the report on the changed one.
 pub fn outcome(evidence: &Evidence, before: &Report, after: &Report, change: &Change) -> Outcome {
     let (was, is) = (refusals(before), refusals(after));
-    // A message of the app as it was stays in the evidence; that no rule of macOS stands behind it any more is what tells.
-    let gone = |refusal: &&Refusal| !is.iter().any(|other| other.id == refusal.id && (other.by_rule || !refusal.by_rule));
+    // A message of the app as it was stays in the evidence; that no rule of macOS stands behind it any more is what tells. Where none did, because the file
+    // is not in the app, it is that the change is a remedy.
+    let mended = |id: &str| {
+        let about = before.diagnoses.iter().filter(|diagnosis| id_of(diagnosis) == id);
+        about.flat_map(|diagnosis| &diagnosis.remedies).any(|remedy| does(change, remedy))
+    };
+    let stays = |refusal: &Refusal| {
+        let other = is.iter().find(|other| other.id == refusal.id);
+        other.is_some_and(|other| other.by_rule || (!refusal.by_rule && !mended(&refusal.id)))
+    };
+    let gone = |refusal: &&Refusal| !stays(refusal);
     let words = |present: bool| -> Vec<(String, String)> {
         let mut keys: Vec<&String> = change.entitlements.iter().filter(|(_, _, is)| *is == present).map(|(_, key, _)| key).collect();
         keys.sort_unstable();
@@ -196,6 +207,26 @@ pub fn outcome(evidence: &Evidence, before: &Report, after: &Report, change: &Ch
     }
 }
 
+/// Whether the change is all that a remedy asks for.
+fn does(change: &Change, remedy: &Remedy) -> bool {
+    let on = |path: &str, key: &str, present: bool| {
+        change.entitlements.iter().any(|(other, name, is)| other == Path::new(path) && name == key && *is == present)
+    };
+    let everywhere = |key: &String, present: bool| remedy.on.iter().chain(&remedy.also_on).all(|path| on(path, key, present));
+    let is_about_keys = !(remedy.add_entitlements.is_empty() && remedy.remove_entitlements.is_empty());
+    let is_more = remedy.needs_new_code || !remedy.add_info_plist.is_empty() || remedy.on.is_none();
+    remedy.applies
+        && is_about_keys
+        && !is_more
+        && remedy.add_entitlements.iter().all(|key| everywhere(key, true))
+        && remedy.remove_entitlements.iter().all(|key| everywhere(key, false))
+}
+
+/// What a refusal that a diagnosis tells is known by.
+fn id_of(diagnosis: &Diagnosis) -> String {
+    format!("{:?}", diagnosis.identity())
+}
+
 /// Something that macOS refuses.
 struct Refusal {
     /// The same in both reports.
@@ -208,11 +239,8 @@ struct Refusal {
 /// What macOS refuses. Leads are no refusals, and neither is what only says that nothing else was seen: the evidence is of the app as it was.
 fn refusals(report: &Report) -> Vec<Refusal> {
     let sure = |d: &&Diagnosis| d.confidence != "possible" && d.cause != "not-signing";
-    let diagnoses = report.diagnoses.iter().filter(sure).map(|d| Refusal {
-        id: format!("{} {} {}", d.cause, d.scenario, d.subject),
-        words: d.summary.clone(),
-        by_rule: d.rule.is_some(),
-    });
+    let diagnoses =
+        report.diagnoses.iter().filter(sure).map(|d| Refusal { id: id_of(d), words: d.summary.clone(), by_rule: d.rule.is_some() });
     let loads = report.loads.iter().filter(|load| load.verdict == "refused").map(|load| Refusal {
         id: format!("load {} {}", load.executable, load.name),
         words: format!("{} may not load {}: {}", name(&load.executable), name(&load.name), load.rule),
@@ -281,13 +309,17 @@ fn reviewers(evidence: &Evidence, before: &Report, after: &Report, change: &Chan
     said
 }
 
-/// Sets of keys that contradict or cover each other, on each executable that changes.
+/// What is odd about the sets of keys as they would be and is not about those that are signed, on each executable that changes.
 fn senseless(evidence: &Evidence, change: &Change) -> Vec<String> {
     let mut said: Vec<String> = Vec::new();
-    let mut paths: Vec<&Path> = change.entitlements.iter().map(|(path, _, _)| path.as_path()).collect();
-    paths.dedup();
-    for image in paths.iter().flat_map(|path| evidence.images_at(path)) {
-        for line in senseless_on(evidence, image, change) {
+    for image in evidence.images.iter().filter(|image| change.entitlements.iter().any(|(path, _, _)| *path == image.path)) {
+        let place = place(evidence, image);
+        let signed = image.entitlements().map(|set| set.entries.as_slice()).unwrap_or_default();
+        let before = keys::judge(signed, &place);
+        let brought = keys::judge(&with(signed, &image.path, change), &place).into_iter().filter(|note| !before.contains(note));
+        let who = image.path.file_name().unwrap_or_default().to_string_lossy();
+        for note in brought {
+            let line = format!("{who}: {}", keys::shortened(&note.message));
             if !said.contains(&line) {
                 said.push(line);
             }
@@ -296,47 +328,12 @@ fn senseless(evidence: &Evidence, change: &Change) -> Vec<String> {
     said
 }
 
-fn senseless_on(evidence: &Evidence, image: &Image, change: &Change) -> Vec<String> {
-    let changed =
-        |wanted: &str| change.entitlements.iter().find(|(path, key, _)| *path == image.path && key == wanted).map(|(_, _, is)| *is);
-    let has = |wanted: &str| changed(wanted).unwrap_or_else(|| image.has_entitlement(wanted));
-    let mine: Vec<&str> =
-        change.entitlements.iter().filter(|(path, _, is)| *path == image.path && *is).map(|(_, key, _)| key.as_str()).collect();
-    let (who, arm) = (image.path.file_name().unwrap_or_default().to_string_lossy(), image.arch().is_arm64());
-    let mut said = Vec::new();
-    if !image.is_hardened() {
-        let inert = mine.iter().filter(|key| key.starts_with("com.apple.security.cs.") || RESOURCES.iter().any(|r| r.entitlement == **key));
-        said.extend(inert.map(|key| format!("{who} is not hardened: {} does nothing there", short(key))));
-    }
-    if has(key::ALLOW_JIT) && has(key::UNSIGNED_MEMORY) && !arm {
-        said.push(format!("on Intel allow-unsigned-executable-memory covers allow-jit: one of the two is enough on {who}"));
-    }
-    if has(key::PAGE_PROTECTION) && has(key::UNSIGNED_MEMORY) {
-        said.push(format!("disable-executable-page-protection covers allow-unsigned-executable-memory on {who}"));
-    }
-    if has(key::PAGE_PROTECTION) && arm {
-        said.push(format!(
-            "on Apple silicon disable-executable-page-protection does no more than allow-unsigned-executable-memory ({who})"
-        ));
-    }
-    if has(key::DYLD_VARIABLES) && !has(key::LIBRARY_VALIDATION) {
-        said.push(format!(
-            "allow-dyld-environment-variables without disable-library-validation: {who} takes libraries of its own team and Apple's only"
-        ));
-    }
-    if has(key::INHERIT) && !has(key::APP_SANDBOX) {
-        said.push(format!("inherit does nothing without app-sandbox on {who}"));
-    }
-    if has(key::GET_TASK_ALLOW) {
-        said.push(format!("get-task-allow on {who} is for development: anybody's debugger may read and change the process"));
-    }
-    let unprofiled = !evidence.bundles.iter().any(|bundle| bundle.has_profile);
-    said.extend(
-        mine.iter()
-            .filter(|key| unprofiled && policy::is_restricted(key))
-            .map(|key| format!("{} needs a provisioning profile, and there is none: macOS would not start {who}", short(key))),
-    );
-    said
+/// The entitlements of an executable as the change makes them.
+fn with(signed: &[(String, Value)], path: &Path, change: &Change) -> Vec<(String, Value)> {
+    let mine = || change.entitlements.iter().filter(|(on, ..)| on == path);
+    let kept = signed.iter().filter(|(name, _)| !mine().any(|(_, key, _)| key == name)).cloned();
+    let added = mine().filter(|(.., present)| *present).map(|(_, key, _)| (key.clone(), Value::Bool(true)));
+    kept.chain(added).collect()
 }
 
 /// The entitlements file that the change makes of an executable's signed entitlements, as a diff; empty when nothing changes.

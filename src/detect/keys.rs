@@ -4,7 +4,7 @@
 
 use super::signing::{EXCEPTIONS, is_distributed};
 use super::{Clue, Detected, Scene};
-use crate::evidence::{EvidenceText, Image, TextFacts};
+use crate::evidence::{Evidence, EvidenceText, Image, TextFacts};
 use crate::finding::{Confidence, Kind, Proof, Severity};
 use crate::keys::{self, Note, Place};
 use crate::policy::{RESOURCES, spawn};
@@ -44,12 +44,7 @@ fn of_image(scene: &Scene<'_>, image: &Image) -> Vec<Detected> {
         return Vec::new();
     }
     let arch = if slices.len() > 1 && slices.iter().all(same) { None } else { Some(image.arch()) };
-    let bundle = image.main_of.and_then(|index| scene.evidence.bundles.get(index));
-    let place = Place {
-        is_hardened: Some(image.is_hardened()),
-        has_profile: Some(bundle.is_some_and(|bundle| bundle.has_profile)),
-        archs: slices.iter().map(|slice| slice.arch()).collect(),
-    };
+    let place = place(scene.evidence, image);
     let path = image.path.to_string_lossy().into_owned();
     let notes = keys::judge(entries, &place).into_iter().filter(|note| !is_told(scene, image, note));
     notes
@@ -61,6 +56,16 @@ fn of_image(scene: &Scene<'_>, image: &Image) -> Vec<Detected> {
                 .seen(seen)
         })
         .collect()
+}
+
+/// Where the entitlements of an image stand.
+pub fn place(evidence: &Evidence, image: &Image) -> Place {
+    let bundle = image.main_of.and_then(|index| evidence.bundles.get(index));
+    Place {
+        is_hardened: Some(image.is_hardened()),
+        has_profile: Some(bundle.is_some_and(|bundle| bundle.has_profile)),
+        archs: evidence.images_at(&image.path).map(Image::arch).collect(),
+    }
 }
 
 fn entries(image: &Image) -> &[(String, Value)] {

@@ -14,6 +14,7 @@ mod resources;
 mod scene;
 mod signing;
 
+pub use keys::place;
 pub(crate) use log::{engine_name, process_of, reason_words};
 pub(crate) use memory::{RuledOut, call_text, rules_out};
 pub use scene::Scene;

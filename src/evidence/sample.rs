@@ -5,7 +5,7 @@ use crate::read::callsites::CallSites;
 use crate::read::cms::{Signer, SignerKind};
 use crate::read::entitlements::{Entitlements, Value};
 use crate::read::macho::{Arch, FileType, MachO};
-use crate::read::signature::{CodeDirectory, CodeSignatureFlags, HashType, Signature};
+use crate::read::signature::{CodeDirectory, CodeSignatureFlags, CodeSlots, HashType, Signature};
 
 pub const TEAM: &str = "TEAM123456";
 pub const NAME: &str = "Developer ID Application: Ann (TEAM123456)";
@@ -98,7 +98,7 @@ fn facts(flags: u32) -> SignatureFacts {
         platform: 0,
         page_size: 12,
         code_limit: 0,
-        code_slots: Vec::new(),
+        code_slots: CodeSlots::default(),
         special_slots: Vec::new(),
         exec_segment: None,
         runtime_version: None,

@@ -164,12 +164,12 @@ pub struct Ran {
 
 /// Compares.
 pub fn prove(before: Side<'_>, after: Side<'_>, deed: Deed<'_>) -> Proof {
-    let now = |diagnosis: &&Diagnosis| is_same(diagnosis, deed.diagnosis);
+    let now = |diagnosis: &&Diagnosis| diagnosis.identity() == deed.diagnosis.identity();
     let shown_by_bytes = before.report.diagnoses.iter().any(|diagnosis| now(&diagnosis));
     // The reported symptom stays in the report; that macOS would refuse it again is what makes it more than possible.
     let still = |diagnosis: &Diagnosis| !shown_by_bytes && now(&diagnosis) && diagnosis.confidence != "possible";
     let gone = !after.report.diagnoses.iter().any(|diagnosis| now(&diagnosis)) && !deed.with_texts.diagnoses.iter().any(still);
-    let known = |diagnosis: &Diagnosis| before.report.diagnoses.iter().any(|known| is_same(known, diagnosis));
+    let known = |diagnosis: &Diagnosis| before.report.diagnoses.iter().any(|known| known.identity() == diagnosis.identity());
     let (other, new): (Vec<&Diagnosis>, Vec<&Diagnosis>) =
         after.report.diagnoses.iter().filter(|diagnosis| !now(diagnosis)).partition(|diagnosis| known(diagnosis));
     let expected = |diagnosis: &&&Diagnosis| {
@@ -221,16 +221,6 @@ impl SignatureLine {
     fn is_good(&self) -> bool {
         self.same_code && (self.after == "valid" || self.after == self.before)
     }
-}
-
-/// The same cause on the same subject, about the same other file; the words may differ.
-fn is_same(a: &Diagnosis, b: &Diagnosis) -> bool {
-    (a.cause, &a.scenario, &a.subject, other_file(a)) == (b.cause, &b.scenario, &b.subject, other_file(b))
-}
-
-/// The file that a remedy is done on and the diagnosis is not about: the library that was refused.
-fn other_file(diagnosis: &Diagnosis) -> Option<&str> {
-    diagnosis.remedies.iter().filter_map(|remedy| remedy.on.as_deref()).find(|on| *on != diagnosis.subject)
 }
 
 fn named(diagnosis: &Diagnosis) -> Named {

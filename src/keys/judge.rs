@@ -48,6 +48,7 @@ pub fn judge(entries: &Entries, place: &Place) -> Vec<Note> {
         not_hardened,
         covered,
         alone,
+        no_wider,
         enhanced,
         development,
         restricted,
@@ -173,6 +174,15 @@ fn alone(entries: &Entries, _: &Place, name: &str, value: &Value) -> Option<Note
     let is_alone = name == key::DYLD_VARIABLES && *value == Value::Bool(true) && !is_true(entries, key::LIBRARY_VALIDATION);
     let message = format!("{name} without {}: only libraries of the same team and Apple's can be loaded that way", key::LIBRARY_VALIDATION);
     if is_alone { note("key-does-less-alone", Severity::Note, name, message) } else { None }
+}
+
+/// On Apple silicon the widest of the memory keys does no more than a narrower one, whose name says less.
+fn no_wider(entries: &Entries, place: &Place, name: &str, value: &Value) -> Option<Note> {
+    let is_wide = name == key::PAGE_PROTECTION && *value == Value::Bool(true) && !is_true(entries, key::UNSIGNED_MEMORY);
+    let arm = place.archs.iter().filter(|arch| arch.is_arm64()).count();
+    let advice = if arm == place.archs.len() { ": ask for that one" } else { "" };
+    let message = format!("{name} does no more than {} on Apple silicon{advice}", key::UNSIGNED_MEMORY);
+    if is_wide && arm > 0 { note("key-no-wider", Severity::Note, name, message) } else { None }
 }
 
 /// Each part of enhanced security needs the base key and a version (Apple: Enabling enhanced security for your app).
@@ -311,6 +321,14 @@ mod tests {
         let is_true = |name: &str| both.contains(&name);
         assert_eq!(redundant(&is_true, &[Arch::Arm64]), [(key::PAGE_PROTECTION, key::UNSIGNED_MEMORY)]);
         assert_eq!(redundant(&is_true, &[Arch::X86_64]), [(key::UNSIGNED_MEMORY, key::PAGE_PROTECTION)]);
+    }
+
+    #[test]
+    fn the_widest_memory_key_is_no_wider_on_apple_silicon() {
+        let at = |archs: &[Arch]| ids_at(&set(&[key::PAGE_PROTECTION]), &Place { archs: archs.to_vec(), ..Place::default() });
+        assert_eq!(at(&[Arch::Arm64]), ["key-no-wider"]);
+        assert_eq!(at(&[Arch::Arm64, Arch::X86_64]), ["key-no-wider"]);
+        assert!(at(&[Arch::X86_64]).is_empty() && at(&[]).is_empty(), "on Intel it does more");
     }
 
     #[test]

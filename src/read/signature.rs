@@ -13,7 +13,7 @@ mod tests;
 pub use constraint::{Constrained, Constraint, ConstraintSlot};
 pub use pages::{PageCheck, PageResult, check_pages};
 
-pub(in crate::read) use directory::raw_digest as directory_digest;
+pub(in crate::read) use directory::raw_hash_type as directory_hash_type;
 
 use super::ReadError;
 use super::cms::Cms;
@@ -99,6 +99,37 @@ pub struct BlobIndex {
     pub length: u32,
 }
 
+/// Digests of pages, in order. They lie one after the other: a large program has tens of thousands.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CodeSlots {
+    digests: Vec<u8>,
+    /// Bytes of one digest; 0 when there are none.
+    size: usize,
+}
+
+impl CodeSlots {
+    /// Count of slots.
+    pub fn len(&self) -> usize {
+        self.digests.len().checked_div(self.size).unwrap_or(0)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.digests.is_empty()
+    }
+
+    /// The digest of a page; `None` past the last one.
+    pub fn get(&self, page: usize) -> Option<&[u8]> {
+        let start = page.checked_mul(self.size)?;
+        self.digests.get(start..start.checked_add(self.size)?).filter(|digest| !digest.is_empty())
+    }
+
+    /// Every digest, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.digests.chunks_exact(self.size.max(1))
+    }
+}
+
 /// One CodeDirectory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeDirectory {
@@ -124,7 +155,7 @@ pub struct CodeDirectory {
     pub code_limit: u64,
     /// Digests of pages, in order.
     #[serde(skip)]
-    pub code_slots: Vec<Vec<u8>>,
+    pub code_slots: CodeSlots,
     /// Special slots: index 0 is slot −1 (Info.plist), index 1 slot −2 …; an all-zero digest is `None`.
     pub special_slots: Vec<Option<Vec<u8>>>,
     /// execSegBase, execSegLimit, execSegFlags (0x20400 and later).

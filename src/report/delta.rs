@@ -66,9 +66,9 @@ pub fn between(before: &Report, after: &Report) -> Delta {
     }
 }
 
-/// The same diagnosis in two reports: same cause, scenario, subject and slice.
+/// The same diagnosis in two reports, of the same slice.
 fn is_same(a: &Diagnosis, b: &Diagnosis) -> bool {
-    (a.cause, &a.scenario, &a.subject, a.arch) == (b.cause, &b.scenario, &b.subject, b.arch)
+    a.arch == b.arch && a.identity() == b.identity()
 }
 
 /// Keys that changed, of executables that are in both reports. The same change in several slices is one.

@@ -99,11 +99,7 @@ fn facts(macho: &own::MachO, slice: &[u8]) -> Facts {
             let digest = digest.clone().unwrap_or_else(|| vec![0; usize::from(directory.hash_size)]);
             format!("slot -{} {}", index + 1, hex(&digest))
         }));
-        all.push(format!(
-            "pages {} {}",
-            directory.code_slots.len(),
-            directory.code_slots.iter().map(|digest| hex(digest)).collect::<String>()
-        ));
+        all.push(format!("pages {} {}", directory.code_slots.len(), directory.code_slots.iter().map(hex).collect::<String>()));
     }
     all
 }

@@ -81,9 +81,9 @@ fn what_makes_no_sense_together_is_said() {
     let (_folder, before) = examined("jit-map-jit");
     let (.., outcome) = with(&before, &[key::DYLD_VARIABLES, key::PAGE_PROTECTION, key::INHERIT]);
     for wanted in [
-        "without disable-library-validation",
-        "does no more than allow-unsigned-executable-memory",
-        "inherit does nothing without app-sandbox",
+        "without cs.disable-library-validation",
+        "does no more than cs.allow-unsigned-executable-memory",
+        "inherit belongs to the App Sandbox and does nothing without app-sandbox",
     ] {
         assert!(outcome.senseless.iter().any(|line| line.contains(wanted)), "{wanted}: {outcome:?}");
     }

@@ -6,7 +6,7 @@ use crate::read::entitlements::{self, Value};
 use crate::read::info_plist;
 use crate::read::macho::{self, Arch, MachO, SliceRange, Slices};
 use crate::read::requirement::{Requirement, RequirementSet};
-use crate::read::signature::{self, BlobIndex, ConstraintSlot, MAX_SIGNATURE, Signature};
+use crate::read::signature::{self, BlobIndex, ConstraintSlot, HashType, MAX_SIGNATURE, Signature};
 use crate::read::source::Window;
 use crate::read::{ReadError, Source};
 use crate::system::{EntryKind, OpenFile, System};
@@ -126,14 +126,19 @@ pub(super) fn read(system: &dyn System, path: &Path, arch: Option<Arch>, anchors
     let (macho, signature, raw) = read_slice(&disk, slice)?;
     let cms = signature.cms.as_ref();
     let chain = cms.map(|cms| cms::trusted_chain(&cms.chain, anchors).certificates).unwrap_or_default();
-    let others = slices.slices.iter().filter_map(|slice| read_slice(&disk, slice).ok()?.1.directory().map(|directory| directory.cdhash));
+    let cdhash = |signature: &Signature| signature.directory().map(|directory| directory.cdhash);
+    let cdhashes = slices.slices.iter().filter_map(|other| match std::ptr::eq(other, slice) {
+        true => cdhash(&signature),
+        false => cdhash(&read_slice(&disk, other).ok()?.1),
+    });
+    let cdhashes = cdhashes.collect();
     Ok(Code {
         bundle: layout.map(|layout| read_bundle(system, &layout)),
         is_universal: slices.universal,
         archs: slices.slices.iter().map(|slice| slice.arch.name()).collect(),
         own_entries: macho.info_plist.as_deref().and_then(|bytes| info_plist::read(bytes).ok()).map(|info| info.entries),
-        cms_digest: primary(&signature, &raw).and_then(|blob| signature::HashType::Sha256.digest(blob)),
-        cdhashes: others.collect(),
+        cms_digest: cms_digest(&signature, &raw),
+        cdhashes,
         constraints: constraints(&signature, &raw),
         executable,
         macho,
@@ -142,10 +147,14 @@ pub(super) fn read(system: &dyn System, path: &Path, arch: Option<Arch>, anchors
     })
 }
 
-/// The bytes of the directory in slot 0.
-fn primary<'a>(signature: &Signature, raw: &'a [u8]) -> Option<&'a [u8]> {
+/// SHA-256 of the directory in slot 0: its own digest, where it has that type.
+fn cms_digest(signature: &Signature, raw: &[u8]) -> Option<Vec<u8>> {
+    let own = signature.directories.iter().find(|directory| directory.slot == 0 && directory.hash_type == HashType::Sha256);
+    if let Some(directory) = own {
+        return Some(directory.digest.clone());
+    }
     let blob = signature.blobs.iter().find(|blob| blob.slot == 0)?;
-    raw.get(blob.offset as usize..(blob.offset as usize).checked_add(blob.length as usize)?)
+    HashType::Sha256.digest(raw.get(blob.offset as usize..(blob.offset as usize).checked_add(blob.length as usize)?)?)
 }
 
 fn constraints(signature: &Signature, raw: &[u8]) -> Vec<Vec<(String, Value)>> {

@@ -6,7 +6,8 @@ use super::keys::{self, Digest};
 use super::{Certificate, Cms, Timestamp, timestamp};
 use crate::read::ReadError;
 use crate::read::info_plist::bounded;
-use crate::read::signature::directory_digest;
+use crate::read::signature::{HashType, directory_hash_type};
+use std::cell::OnceCell;
 
 /// Most certificates that are read.
 const MAX_CERTIFICATES: usize = 32;
@@ -67,8 +68,9 @@ pub(super) fn read(bytes: &[u8], directories: &[&[u8]]) -> Result<Cms, ReadError
     }
     let signed = attributes(&signer, signer.signed.as_ref(), &mut cms.faults);
     let unsigned = attributes(&signer, signer.unsigned.as_ref(), &mut cms.faults);
-    judge_content(&mut cms, &signer, &signed, directories);
-    cms.cdhashes_match = cdhashes_match(&signed, directories);
+    let directories: Vec<Covered<'_>> = directories.iter().map(|bytes| Covered::new(bytes)).collect();
+    judge_content(&mut cms, &signer, &signed, &directories);
+    cms.cdhashes_match = cdhashes_match(&signed, &directories);
     cms.signing_time = find(&signed, SIGNING_TIME).and_then(|mut values| values.next().ok()?.and_then(|value| ber::time(&value)));
     if let Some(mut values) = find(&unsigned, TIMESTAMP_TOKEN) {
         let token = values.next().ok().flatten();
@@ -247,9 +249,46 @@ pub(super) fn content(bytes: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
     signed_data(bytes).map(|data| data.content)
 }
 
+/// A CodeDirectory that the signature may be about. Each of its digests is computed once, when it is asked for: it is megabytes in a large program.
+struct Covered<'a> {
+    bytes: &'a [u8],
+    sha1: OnceCell<Vec<u8>>,
+    sha256: OnceCell<Vec<u8>>,
+    sha384: OnceCell<Vec<u8>>,
+    sha512: OnceCell<Vec<u8>>,
+}
+
+impl<'a> Covered<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, sha1: OnceCell::new(), sha256: OnceCell::new(), sha384: OnceCell::new(), sha512: OnceCell::new() }
+    }
+
+    fn digest(&self, with: Digest) -> &[u8] {
+        let kept = match with {
+            Digest::Sha1 => &self.sha1,
+            Digest::Sha256 => &self.sha256,
+            Digest::Sha384 => &self.sha384,
+            Digest::Sha512 => &self.sha512,
+        };
+        kept.get_or_init(|| with.of(self.bytes))
+    }
+
+    /// First 20 bytes of the digest with the algorithm it names itself; `None` when it is cut off or the algorithm is not known.
+    fn cdhash(&self) -> Option<&[u8]> {
+        let own = match directory_hash_type(self.bytes)? {
+            HashType::Sha1 => Digest::Sha1,
+            HashType::Sha256 | HashType::Sha256Truncated => Digest::Sha256,
+            HashType::Sha384 => Digest::Sha384,
+            HashType::Other(5) => Digest::Sha512,
+            HashType::Other(_) => return None,
+        };
+        self.digest(own).get(..20)
+    }
+}
+
 /// Checks the signature and the message digest. With signed attributes the signature is over them, and they hold the digest of the primary
 /// CodeDirectory; without, it is over the CodeDirectory itself (RFC 5652 §5.4).
-fn judge_content(cms: &mut Cms, signer: &SignerInfo<'_>, signed: &[Attribute<'_>], directories: &[&[u8]]) {
+fn judge_content(cms: &mut Cms, signer: &SignerInfo<'_>, signed: &[Attribute<'_>], directories: &[Covered<'_>]) {
     let Some(leaf) = cms.chain.first() else { return };
     let Ok(leaf) = certificate::parts(&leaf.der) else { return };
     let signature_digest = signer.signature_algorithm.as_deref().and_then(Digest::from_oid).or(signer.digest);
@@ -257,16 +296,16 @@ fn judge_content(cms: &mut Cms, signer: &SignerInfo<'_>, signed: &[Attribute<'_>
         cms.faults.push(ReadError::new("signature algorithm that Temper cannot verify", signer.identifier.offset));
         return;
     };
-    let primary = directories.first().copied();
+    let primary = directories.first();
     let Some(set) = &signer.signed else {
-        cms.signature_verifies = primary.is_some_and(|content| keys::verifies(leaf.public_key, digest, content, &signer.signature));
+        cms.signature_verifies = primary.is_some_and(|content| keys::verifies(leaf.public_key, digest, content.bytes, &signer.signature));
         cms.digest_matches = cms.signature_verifies;
         return;
     };
     cms.signature_verifies = verifies_attributes(leaf.public_key, digest, set, signed, &signer.signature);
     let named = octets(signed, MESSAGE_DIGEST);
     cms.digest_matches = match (named, signer.digest, primary) {
-        (Some(named), Some(digest), Some(primary)) => digest.of(primary) == named,
+        (Some(named), Some(digest), Some(primary)) => primary.digest(digest) == named,
         _ => false,
     } && find(signed, CONTENT_TYPE).is_some();
 }
@@ -299,7 +338,7 @@ fn der_set(body: &[u8]) -> Vec<u8> {
 
 /// Whether the cdhash attributes name directories that are there and no others, and together name all of them; `None` without such an attribute. Signers that
 /// write the second attribute for the strongest directory only leave the others to the first.
-fn cdhashes_match(signed: &[Attribute<'_>], directories: &[&[u8]]) -> Option<bool> {
+fn cdhashes_match(signed: &[Attribute<'_>], directories: &[Covered<'_>]) -> Option<bool> {
     let plist = find(signed, CDHASH_PLIST).map(|values| plist_names(values, directories));
     let set = find(signed, CDHASH_SET).map(|values| set_names(values, directories));
     if plist.is_none() && set.is_none() {
@@ -314,23 +353,22 @@ fn cdhashes_match(signed: &[Attribute<'_>], directories: &[&[u8]]) -> Option<boo
 }
 
 /// Which directories the first attribute names; `None` when it names one that is not there, or none, or cannot be read.
-fn plist_names(mut values: Reader<'_>, directories: &[&[u8]]) -> Option<Vec<bool>> {
+fn plist_names(mut values: Reader<'_>, directories: &[Covered<'_>]) -> Option<Vec<bool>> {
     let value = values.next().ok()??;
     let text = ber::octets(&values, &value)?;
     let plist = bounded::read(&text).ok()?;
     let hashes = plist.as_dictionary()?.get("cdhashes")?.as_array()?;
-    let present: Vec<Option<Vec<u8>>> = directories.iter().map(|directory| directory_digest(directory)).collect();
     let mut is_named = vec![false; directories.len()];
     for hash in hashes {
         let hash = hash.as_data().filter(|hash| !hash.is_empty())?;
-        let index = present.iter().position(|digest| digest.as_ref().and_then(|digest| digest.get(..20)) == Some(hash))?;
+        let index = directories.iter().position(|directory| directory.cdhash() == Some(hash))?;
         *is_named.get_mut(index)? = true;
     }
     (!hashes.is_empty()).then_some(is_named)
 }
 
 /// The same for the second attribute.
-fn set_names(mut values: Reader<'_>, directories: &[&[u8]]) -> Option<Vec<bool>> {
+fn set_names(mut values: Reader<'_>, directories: &[Covered<'_>]) -> Option<Vec<bool>> {
     let mut is_named = vec![false; directories.len()];
     let mut count = 0_usize;
     while let Some(value) = values.next().ok()? {
@@ -342,8 +380,8 @@ fn set_names(mut values: Reader<'_>, directories: &[&[u8]]) -> Option<Vec<bool>>
         let digest = Digest::from_oid(&ber::oid(&fields.next().ok()??)?)?;
         let hash = fields.expect(0x04, "a digest").ok()?.body;
         // SHA-256 may be given cut to 20 bytes for a directory of the truncated type.
-        let named = |directory: &&[u8]| {
-            let whole = digest.of(directory);
+        let named = |directory: &Covered<'_>| {
+            let whole = directory.digest(digest);
             whole == hash || (hash.len() == 20 && whole.get(..20) == Some(hash))
         };
         let index = directories.iter().position(named)?;

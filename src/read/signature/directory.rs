@@ -1,6 +1,6 @@
 //! One CodeDirectory: its fields by version, its slots, its digest.
 
-use super::{CodeDirectory, CodeSignatureFlags, HashType};
+use super::{CodeDirectory, CodeSignatureFlags, CodeSlots, HashType};
 use crate::read::macho::Version;
 use crate::read::{ReadError, lossy};
 use sha1::Sha1;
@@ -60,9 +60,9 @@ impl HashType {
     }
 }
 
-/// Digest of a raw CodeDirectory blob with the algorithm it names; `None` when it is cut off or the algorithm is not known.
-pub(in crate::read) fn raw_digest(blob: &[u8]) -> Option<Vec<u8>> {
-    HashType::from_number(*blob.get(37)?).digest(blob)
+/// Type of digest that a raw CodeDirectory blob names; `None` when it is cut off.
+pub(in crate::read) fn raw_hash_type(blob: &[u8]) -> Option<HashType> {
+    Some(HashType::from_number(*blob.get(37)?))
 }
 
 /// Fields of a blob, big-endian; errors carry the offset in the SuperBlob.
@@ -169,7 +169,7 @@ fn runtime_version(fields: &Fields<'_>, version: u32) -> Result<Option<Version>,
     Ok((packed != 0).then_some(Version(packed)))
 }
 
-type Slots = (Vec<Vec<u8>>, Vec<Option<Vec<u8>>>);
+type Slots = (CodeSlots, Vec<Option<Vec<u8>>>);
 
 fn slots(fields: &Fields<'_>, hash_size: u8, budget: &mut usize) -> Result<Slots, ReadError> {
     let size = u64::from(hash_size);
@@ -186,7 +186,7 @@ fn slots(fields: &Fields<'_>, hash_size: u8, budget: &mut usize) -> Result<Slots
     let special_bytes = fields.slice(special_start, first.saturating_sub(special_start)).ok_or_else(leaves)?;
 
     let size = usize::from(hash_size).max(1);
-    let code_slots = code_bytes.chunks_exact(size).map(<[u8]>::to_vec).collect();
+    let code_slots = CodeSlots { digests: code_bytes.to_vec(), size };
     let mut special_slots: Vec<Option<Vec<u8>>> =
         special_bytes.chunks_exact(size).map(|digest| digest.iter().any(|&byte| byte != 0).then(|| digest.to_vec())).collect();
     special_slots.reverse();

@@ -1,6 +1,6 @@
 //! Page hashes: is the code still what was signed?
 
-use super::{CodeDirectory, HashType};
+use super::{CodeDirectory, CodeSlots, HashType};
 use crate::read::{ReadError, Source};
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
@@ -15,7 +15,7 @@ const CHUNK: u64 = 1 << 20;
 /// Checks the pages of one slice against a directory, fed in order from the start or from where [`PageCheck::seek`] says. Bytes beyond the code limit are
 /// ignored. Several checks may share the work: together they are fed every page once, then merged.
 pub struct PageCheck<'a> {
-    expected: &'a [Vec<u8>],
+    expected: &'a CodeSlots,
     digest: Digest,
     page_bytes: u64,
     code_limit: u64,
@@ -130,7 +130,7 @@ impl<'a> PageCheck<'a> {
     fn end_page(&mut self, index: u64) {
         let expected = usize::try_from(index).ok().and_then(|index| self.expected.get(index));
         self.compared = self.compared.saturating_add(1);
-        if !self.digest.matches(expected.map(Vec::as_slice).unwrap_or_default()) {
+        if !self.digest.matches(expected.unwrap_or_default()) {
             self.bad_count = self.bad_count.saturating_add(1);
             if self.bad.len() < MAX_BAD {
                 self.bad.push(index);
