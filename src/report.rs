@@ -98,7 +98,7 @@ pub struct EvidenceItem {
     pub process: Option<String>,
     /// UUID of the slice that ran.
     pub uuid: Option<String>,
-    /// this-build, another-build, unknown.
+    /// this-build, another-build, another-program (it was not used), unknown.
     pub matches: &'static str,
     /// Older reports of the same crash, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -11,6 +11,9 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Detected> {
     let mut all = Vec::new();
     for (index, text) in scene.evidence.texts.iter().enumerate() {
         let TextFacts::Crash(report, lines) = &text.facts else { continue };
+        if scene.stranger(report).is_some() {
+            continue;
+        }
         let reported = report.path.as_deref().or(report.process.as_deref()).map(|path| scene.reported_name(path)).unwrap_or_default();
         let look = Look { source: &text.source, report, image: scene.crashed(report), reported };
         let mut found = look.symptoms(lines);

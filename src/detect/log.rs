@@ -14,7 +14,10 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Detected> {
             TextFacts::Crash(report, _) => scene.crashed(report),
             _ => None,
         };
-        for line in lines_of(text) {
+        if scene.stranger_of(text).is_some() {
+            continue;
+        }
+        for line in lines_of(text).iter().filter(|line| scene.stranger_in(line).is_none()) {
             if let Some(mut detected) = of_line(scene, text, line, crashed) {
                 detected.text = Some(index);
                 all.push(detected);

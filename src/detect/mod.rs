@@ -13,6 +13,7 @@ mod memory;
 mod resources;
 mod scene;
 mod signing;
+mod tie;
 
 pub use keys::place;
 pub(crate) use log::{engine_name, process_of, reason_words};

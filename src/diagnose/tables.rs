@@ -81,6 +81,7 @@ fn item(case: &Case<'_>, index: usize, given: &EvidenceText) -> report::Evidence
     let matches = match (&uuid, report.and_then(|r| case.scene.crashed(r))) {
         (Some(uuid), _) if case.scene.by_uuid(uuid).is_some() => "this-build",
         (Some(_), Some(image)) if image.macho.uuid.is_some() => "another-build",
+        _ if case.scene.stranger_of(given).is_some() => "another-program",
         _ => "unknown",
     };
     report::EvidenceItem {
@@ -252,10 +253,16 @@ fn notary(case: &Case<'_>) -> Vec<report::Notary> {
 
 fn noise(case: &Case<'_>) -> Vec<report::Noise> {
     let mut all = Vec::new();
-    for given in &case.scene.evidence.texts {
+    let mut strange = Vec::new();
+    for given in case.scene.evidence.texts.iter().filter(|given| case.scene.stranger_of(given).is_none()) {
         let (TextFacts::Crash(_, lines) | TextFacts::Log(lines)) = &given.facts else { continue };
         let restricted = case.any(|c| matches!(c, Clue::RestrictedRefused(_) | Clue::RestrictedKeys(_))).is_some();
         for line in lines {
+            if let Some(program) = case.scene.stranger_in(line) {
+                let why = format!("about {program}, which is not in {}", name_of_target(case.scene.evidence));
+                strange.push(report::Noise { source: given.source.clone(), line: line.line, why });
+                continue;
+            }
             let why = match &line.fact {
                 LogFact::Noise { why } => *why,
                 LogFact::NoEligibleProfile { .. } if !restricted => {
@@ -266,15 +273,23 @@ fn noise(case: &Case<'_>) -> Vec<report::Noise> {
             all.push(report::Noise { source: given.source.clone(), line: line.line, why: why.to_owned() });
         }
     }
+    all.append(&mut strange);
     all.truncate(200);
     all
+}
+
+/// File name of the target.
+fn name_of_target(evidence: &Evidence) -> String {
+    let name = evidence.target.path.file_name().unwrap_or(evidence.target.path.as_os_str());
+    name.to_string_lossy().into_owned()
 }
 
 /// What to get next, when what was given does not decide.
 fn collect(case: &Case<'_>) -> Vec<report::Collect> {
     let mut all = Vec::new();
     let command = |why: &str, argv: &[&str]| report::Collect { why: why.to_owned(), argv: argv.iter().map(|a| (*a).to_owned()).collect() };
-    let no_report = !case.scene.evidence.texts.iter().any(|text| matches!(text.facts, TextFacts::Crash(..)));
+    let is_own = |text: &&EvidenceText| matches!(text.facts, TextFacts::Crash(..)) && case.scene.stranger_of(text).is_none();
+    let no_report = !case.scene.evidence.texts.iter().any(|text| is_own(&text));
     if no_report {
         let why = "the crash report, if one was saved: Console, Crash Reports, or the newest file of the program in ~/Library/Logs/DiagnosticReports \
             (Finder: Go, Go to Folder)";

@@ -78,3 +78,73 @@ fn a_case_is_saved_and_opened_from_the_command_line() {
     let (output, _) = temper(&["check", &app, "--save-case", file], home.path());
     assert_eq!(output.status.code(), Some(2));
 }
+
+/// A practice app, judged with evidence that is given as text.
+fn judged(home: &Path, app: &str, option: &str, text: &str) -> serde_json::Value {
+    let lab = temper::lab::all().iter().find(|lab| lab.id == app).unwrap();
+    let path = temper::lab::unpack(&RealSystem, lab, home).unwrap().path.unwrap();
+    let given = home.join("given.txt");
+    std::fs::write(&given, text).unwrap();
+    temper(&["check", path.to_str().unwrap(), option, given.to_str().unwrap()], home).1
+}
+
+/// Keys that an applicable remedy of a sure diagnosis would add.
+fn urged(report: &serde_json::Value) -> Vec<&serde_json::Value> {
+    let sure = report["diagnoses"].as_array().unwrap().iter().filter(|diagnosis| diagnosis["confidence"] != "possible");
+    let remedies = sure.flat_map(|diagnosis| diagnosis["remedies"].as_array().unwrap()).filter(|remedy| remedy["applies"] == true);
+    remedies.flat_map(|remedy| remedy["add_entitlements"].as_array().unwrap()).collect()
+}
+
+fn crash_of(lab: &str) -> String {
+    let lab = temper::lab::all().iter().find(|known| known.id == lab).unwrap();
+    let request = temper::lab::unpack(&RealSystem, lab, tempfile::tempdir().unwrap().path()).unwrap();
+    String::from_utf8(request.pasted.first().expect("it has a report").1.clone()).unwrap()
+}
+
+#[test]
+fn a_report_of_another_program_decides_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let report = judged(home.path(), "foreign-plugin", "--crash", &crash_of("jit-map-jit"));
+    assert_eq!((&report["evidence"][0]["matches"], &report["verdict"]), (&"another-program".into(), &"undetermined".into()), "{report}");
+    assert!(!report["findings"].as_array().unwrap().iter().any(|finding| finding["kind"] == "symptom"), "{report}");
+    assert!(urged(&report).is_empty(), "{report}");
+    assert!(report["collect"][0]["why"].as_str().unwrap().contains("crash report"), "the app's own is still to be got: {report}");
+    // The report alone is judged for what it is.
+    let lab = crash_of("jit-map-jit");
+    let alone = home.path().join("alone.ips");
+    std::fs::write(&alone, lab).unwrap();
+    let (_, report) = temper(&["check", "--crash", alone.to_str().unwrap()], home.path());
+    assert_eq!(report["diagnoses"][0]["cause"], "jit", "{report}");
+}
+
+#[test]
+fn a_report_of_what_the_app_started_is_about_the_app() {
+    let home = tempfile::tempdir().unwrap();
+    let started = |field: &str, value: &str| {
+        let crash = crash_of("jit-map-jit").replacen("\"pid\"", &format!("\"{field}\" : \"{value}\",\n  \"pid\""), 1);
+        assert!(crash.contains(value), "{crash}");
+        judged(home.path(), "foreign-plugin", "--crash", &crash)
+    };
+    assert_eq!(started("responsibleProc", "Mixbench")["evidence"][0]["matches"], "unknown");
+    assert_eq!(started("responsibleProc", "Terminal")["evidence"][0]["matches"], "another-program");
+}
+
+#[test]
+fn lines_about_other_programs_are_noise() {
+    const OTHERS: &str = "\
+default	16:20:11.1+0100	kernel	mac_vnode_check_signature: /Applications/Plain.app/Contents/MacOS/Plain: code signature validation failed fatally: When validating /Applications/Plain.app/Contents/MacOS/Plain: Code has restricted entitlements, but the validation of its code signature failed.
+default	16:20:11.2+0100	kernel	CODE SIGNING: process 812[Lathe]: rejecting invalid page at address 0x1045d4000 from offset 0x0 in file \"<nil>\" (cs_mtime:0.0 == mtime:0.0) (signed:0 validated:0 tainted:0 nx:0 wpmapped:0 dirty:0 depth:0)
+default	16:20:11.3+0100	kernel	Library Validation failed: Rejecting '/Applications/Lathe.app/Contents/PlugIns/libsaw.dylib' (Team ID: OTHERTEAM1, platform: no) for process 'Lathe(812)' (Team ID: THIRDTEAM1, platform: no), reason: mapping process and mapped file (non-platform) have different Team IDs
+";
+    let home = tempfile::tempdir().unwrap();
+    let report = judged(home.path(), "jit-map-jit", "--log", OTHERS);
+    assert_eq!(report["verdict"], "undetermined", "{report}");
+    assert!(!report["findings"].as_array().unwrap().iter().any(|finding| finding["kind"] == "symptom"), "{report}");
+    let noise: Vec<&str> = report["noise"].as_array().unwrap().iter().filter_map(|noise| noise["why"].as_str()).collect();
+    let about = |name: &str| noise.iter().filter(|why| why.starts_with(&format!("about {name}, which is not in Abacus.app"))).count();
+    assert_eq!((about("Plain"), about("Lathe")), (2, 2), "{noise:?}");
+    // The same lines with the app's own name in them are about the app.
+    let own = OTHERS.replace("812[Lathe]", "812[Abacus]");
+    let report = judged(home.path(), "jit-map-jit", "--log", &own);
+    assert_eq!((&report["verdict"], &report["diagnoses"][0]["cause"]), (&"explained".into(), &"jit".into()), "{report}");
+}

@@ -69,6 +69,7 @@ fn item_words(item: &EvidenceItem) -> String {
     let matches = match item.matches {
         "this-build" => ", made by this build",
         "another-build" => ", made by ANOTHER build than this app",
+        "another-program" => ": ANOTHER program, not in this app; not used",
         _ => "",
     };
     let also = match item.also.len() {

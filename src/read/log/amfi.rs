@@ -63,7 +63,8 @@ fn entitlements(text: &str, out: &mut Vec<LogFact>) {
             _ => out.push(LogFact::LaunchSignatureRefused { process }),
         }
     } else if text.to_ascii_lowercase().contains("restricted entitlements, but the validation of its code signature failed") {
-        out.push(LogFact::RestrictedEntitlements { keys: Vec::new(), process: Proc::default(), code: None });
+        let path = between(text, "When validating ", ": ").or_else(|| between(text, "mac_vnode_check_signature: ", ": "));
+        out.push(LogFact::RestrictedEntitlements { keys: Vec::new(), process: named(path.unwrap_or("")), code: None });
     } else if text.contains("because its use of the ") && text.contains("entitlement is not allowed") {
         let key = between(text, "because its use of the ", " entitlement").and_then(known);
         let subject = between(text, "killed ", " because").map(process).unwrap_or_default();

@@ -44,7 +44,7 @@ pub fn open(state: &mut State) -> Vec<Effect> {
             let stage = CollectStage::Asking(None);
             push(state, Screen::Collect(Box::new(CollectPage { argv, program, stage, place: Place::default() })));
         }
-        None => state.notice = Some("there is no program 'log' here, it is a part of macOS: copy the command, and run it there".into()),
+        None => state.notice = Some("no program 'log' here: copy the command, run it on the Mac".into()),
     }
     Vec::new()
 }

@@ -1,6 +1,6 @@
 //! The answer: what broke, what mends it and what that gives away, the proof, and what could not be looked at.
 
-use crate::report::{Diagnosis, Proof, Remedy, Report, Verdict};
+use crate::report::{Diagnosis, EvidenceItem, Proof, Remedy, Report, Verdict};
 use crate::tui::page::{Build, Target};
 use crate::tui::state::State;
 use crate::tui::theme::{Mark, Role};
@@ -366,10 +366,16 @@ fn clear(state: &State, report: &Report, b: &mut Build) {
 
 /// Evidence about another build, or of no use: said, since it changes what the answer is worth.
 fn about_the_evidence(report: &Report, b: &mut Build) {
-    let other = report.evidence.iter().filter(|item| item.matches == "another-build");
+    let about = |item: &EvidenceItem| match item.matches {
+        "another-build" => Some(format!("unwise: {} is about another build than the one examined.", item.source)),
+        "another-program" => {
+            let program = item.process.as_deref().unwrap_or("another program");
+            Some(format!("unwise: {} is about {program}, which is not in this app: it was not used.", item.source))
+        }
+        _ => None,
+    };
     let unusable = report.evidence.iter().filter(|item| item.kind == "unusable");
-    let mut lines: Vec<String> =
-        other.map(|item| format!("unwise: {} is about another build than the one examined.", item.source)).collect();
+    let mut lines: Vec<String> = report.evidence.iter().filter_map(about).collect();
     lines.extend(unusable.map(|item| format!("unwise: {} could not be used.", item.source)));
     if !lines.is_empty() {
         b.blank();

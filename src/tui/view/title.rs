@@ -113,6 +113,7 @@ fn facts(state: &State, report: &Report) -> Vec<String> {
         let word = match item.matches {
             "this-build" => "this build",
             "another-build" => "another build",
+            "another-program" => "another program",
             _ => "build not known",
         };
         facts.push(format!("{}: {word}", item.source));
