@@ -17,7 +17,7 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Detected> {
         if scene.stranger_of(text).is_some() {
             continue;
         }
-        for line in lines_of(text).iter().filter(|line| scene.stranger_in(line).is_none()) {
+        for line in lines_of(text).iter().filter(|line| scene.stranger_in(text, line).is_none()) {
             if let Some(mut detected) = of_line(scene, text, line, crashed) {
                 detected.text = Some(index);
                 all.push(detected);

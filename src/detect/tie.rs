@@ -24,19 +24,23 @@ impl Scene<'_> {
         (!is_ours).then_some(name)
     }
 
-    /// The program that a line of the system is about, when it names one, and neither that nor anything else in the line is of the target.
-    pub fn stranger_in<'l>(&self, line: &'l LogLine) -> Option<&'l str> {
-        let first =
-            processes(&line.fact).into_iter().find(|process| is_exact(process) || (is_of_system(&line.fact) && is_named(process)))?;
-        let is_ours = !self.has_programs()
-            || processes(&line.fact).into_iter().any(|process| self.names(process))
+    /// The program that a line of a log is about, when the line names one, and neither that nor anything else in it is of the target.
+    pub fn stranger_in<'l>(&self, text: &EvidenceText, line: &'l LogLine) -> Option<&'l str> {
+        let is_log = matches!(text.facts, TextFacts::Log(_));
+        if !is_log
+            || !self.has_programs()
+            || self.is_mentioned(&line.quote)
             || files(&line.fact).into_iter().any(|file| self.is_file(Some(file)))
-            || self.is_mentioned(&line.quote);
-        if is_ours {
+        {
             return None;
         }
-        let path = first.path.as_deref().and_then(|path| path.rsplit('/').next());
-        first.name.as_deref().or(path).or(first.identifier.as_deref())
+        if let LogFact::Load(failure) = &line.fact {
+            return failure.referenced_from.as_deref().filter(|path| is_program(path) && self.file_by_name(path).is_none()).map(file_name);
+        }
+        let named = processes(&line.fact);
+        let first = named.iter().find(|process| is_exact(process) || (is_of_system(&line.fact) && is_named(process)))?;
+        let is_ours = named.iter().any(|process| self.names(process));
+        first.name.as_deref().or(first.path.as_deref().map(file_name)).or(first.identifier.as_deref()).filter(|_| !is_ours)
     }
 
     /// What the text is about, when it is a crash report of a program that is not of the target.
@@ -75,6 +79,15 @@ impl Scene<'_> {
         bundle.is_some_and(|name| quote.contains(&*name))
             || target.identifier.as_deref().is_some_and(|id| !id.is_empty() && quote.contains(id))
     }
+}
+
+/// The main executable of an app.
+fn is_program(path: &str) -> bool {
+    path.starts_with('/') && path.contains(".app/Contents/MacOS/")
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// Only the system says such a thing. The others may be in a message for people as well, which names an app as people do.
@@ -132,6 +145,7 @@ fn processes(fact: &LogFact) -> Vec<&Proc> {
 fn files(fact: &LogFact) -> Vec<&str> {
     match fact {
         LogFact::LibraryValidationRejected { library, .. } => vec![library],
+        LogFact::Load(failure) => std::iter::once(failure.name.as_str()).chain(failure.file.as_deref()).collect(),
         LogFact::RejectedPage { file: Some(file), .. } => vec![file],
         LogFact::SandboxDenied { target, .. } | LogFact::SystemPolicyDenied { target, .. } => vec![target],
         _ => Vec::new(),

@@ -258,7 +258,7 @@ fn noise(case: &Case<'_>) -> Vec<report::Noise> {
         let (TextFacts::Crash(_, lines) | TextFacts::Log(lines)) = &given.facts else { continue };
         let restricted = case.any(|c| matches!(c, Clue::RestrictedRefused(_) | Clue::RestrictedKeys(_))).is_some();
         for line in lines {
-            if let Some(program) = case.scene.stranger_in(line) {
+            if let Some(program) = case.scene.stranger_in(given, line) {
                 let why = format!("about {program}, which is not in {}", name_of_target(case.scene.evidence));
                 strange.push(report::Noise { source: given.source.clone(), line: line.line, why });
                 continue;
