@@ -14,6 +14,7 @@ pub fn build(state: &State, mend: &Mend, b: &mut Build) {
     let Some(diagnosis) = state.report().and_then(|report| report.diagnoses.get(mend.diagnosis)) else { return };
     steps(mend, b);
     b.blank();
+    super::proof::standing(state, b);
     match (mend.stage, mend.plan()) {
         (Stage::Write(edit), Some(plan)) => write(mend, plan, edit, b),
         (Stage::Build, Some(_)) => paste(mend, b),

@@ -33,6 +33,7 @@ pub fn build(state: &State, open: &Open, b: &mut Build) {
         Purpose::Examine => "Path of an app, a file of code, a crash report or a log",
         Purpose::SaveCase => "File to save the case to (a new one)",
         Purpose::SaveProof => "File to save the proof to (a new one)",
+        Purpose::SignWith => "PKCS #12 file (.p12) with certificate and key; its password is asked for after it",
         Purpose::WriteTo(_) => "Entitlements file to write (one that is there is edited)",
     };
     b.pieces(&[(Role::Heading, ask)]);

@@ -66,8 +66,10 @@ fn trail(state: &State) -> String {
         Screen::Fix(page) => match &page.stage {
             FixStage::Preparing(_) | FixStage::Refused(_) | FixStage::Asking(_) => "mend › do it".into(),
             FixStage::Running(_) | FixStage::Stopped(..) => "mend › being done".into(),
-            FixStage::Done(_) => "mend › proof".into(),
         },
+        Screen::Who(_) => "mend › who signs".into(),
+        Screen::Password(_) => "mend › password".into(),
+        Screen::Proof { .. } => "mend › proof".into(),
         Screen::Run(_) => "run".into(),
         Screen::Collect(_) => "fetch the log".into(),
         Screen::Code(_) => "code".into(),

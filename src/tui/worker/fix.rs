@@ -1,16 +1,18 @@
 //! The jobs of a fix: what would be done, doing exactly that, the proof, and the way back.
 
-use super::super::state::{FixOffer, FixOrder, JobId, Msg, Stopped};
+use super::super::state::{FixOffer, FixOrder, JobId, Msg, SignWith, Stopped, Tools};
 use crate::Examination;
 use crate::diagnose::Change;
 use crate::evidence::{Evidence, EvidenceText, TargetKind};
 use crate::fix::apply::{self, Destination, Order, Progress, Session};
+use crate::fix::identity;
 use crate::fix::plan::{FOLDER_CAUTION, Plan};
 use crate::fix::prove::{Deed, Proof, Side, prove};
-use crate::fix::sign::{PLACEHOLDER, Signing, Who};
+use crate::fix::sign::{PLACEHOLDER, Signer, Signing, Who};
+use crate::read::identity::Identity;
 use crate::report::{Diagnosis, Remedy, Report};
 use crate::scan::Request;
-use crate::system::System;
+use crate::system::{EntryKind, Secret, System};
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -41,7 +43,18 @@ struct Prepared {
 
 /// Says exactly what would be done. Writes nothing.
 pub fn offer(system: &dyn System, order: &FixOrder) -> Result<FixOffer, String> {
-    Ok(prepared(system, order)?.offer)
+    Ok(prepared(system, order, None)?.offer)
+}
+
+/// What there is to sign with. Runs nothing.
+pub fn tools(system: &dyn System) -> Tools {
+    let has = |signer: Signer| system.on_path(signer.program()).is_some();
+    Tools { codesign: has(Signer::Codesign), rcodesign: has(Signer::Rcodesign), security: system.on_path(identity::FIND[0]) }
+}
+
+/// Asks the keychain.
+pub fn identities(system: &dyn System) -> Result<Vec<Identity>, String> {
+    identity::of_keychain(system, &[PASSWORD_VARIABLE.to_owned()])
 }
 
 fn subject(order: &FixOrder) -> Result<(&Diagnosis, &Remedy), String> {
@@ -49,37 +62,63 @@ fn subject(order: &FixOrder) -> Result<(&Diagnosis, &Remedy), String> {
     Ok((diagnosis, diagnosis.remedies.get(order.plan.remedy).ok_or("the remedy is gone")?))
 }
 
-fn prepared(system: &dyn System, order: &FixOrder) -> Result<Prepared, String> {
+fn prepared(system: &dyn System, order: &FixOrder, password: Option<Secret>) -> Result<Prepared, String> {
     let (_, remedy) = subject(order)?;
     if remedy.needs_new_code {
         return Err(format!("\"{}\" needs new code first; sign what was built from it, then check again", remedy.title));
     }
-    let signer = apply::signer_on_path(system, None).map_err(|_| {
-        "no program that signs is in PATH. codesign comes with macOS (xcode-select --install); elsewhere get rcodesign with 'cargo install \
-         apple-codesign'"
-    })?;
-    let who = if order.ad_hoc { Who::AdHoc } else { Who::InUse };
-    let mut plan = super::plan(system, &order.plan, &Signing { signer, who, ..Signing::default() })?;
+    let signing = signing(system, &order.sign_with)?;
+    let mut plan = super::plan(system, &order.plan, &signing)?;
     bare_names(&mut plan);
     refuse_what_is_missing(&plan, order)?;
     let evidence = &order.plan.examination.evidence;
     let destination = if order.in_place { Destination::InPlace } else { Destination::Copy(free_place(system, evidence)) };
     let without = vec![PASSWORD_VARIABLE.to_owned()];
-    let session_order = Order { evidence, plan: &plan, destination, usage: &[], password: None, without };
+    let session_order = Order { evidence, plan: &plan, destination, usage: &[], password, without };
     let session = Session::prepare(system, session_order).map_err(|error| error.to_string())?;
     let cautions = plan.cautions.iter().filter(|caution| !caution.starts_with(FOLDER_CAUTION)).cloned();
     let placeholders =
         plan.info_plist.iter().map(|(_, key, _)| format!("the text for {key} is a placeholder: write your own before you ship it"));
+    let known = if let SignWith::Keychain(_, known) = &order.sign_with { known.as_slice() } else { &[] };
     let offer = FixOffer {
-        signer: signer.program(),
-        identity: identity(&plan, order.ad_hoc),
+        signer: signing.signer.program(),
+        identity: who(&plan, &order.sign_with),
         app: session.app(),
         way_back: session.way_back(),
         folder: session.folder(),
         steps: session.steps().to_vec(),
-        cautions: cautions.chain(placeholders).collect(),
+        cautions: known.iter().cloned().chain(cautions).chain(placeholders).collect(),
     };
     Ok(Prepared { plan, session, offer })
+}
+
+/// The program that signs, and with whose identity.
+fn signing(system: &dyn System, with: &SignWith) -> Result<Signing, String> {
+    let (wanted, who) = match with {
+        SignWith::InUse => (None, Who::InUse),
+        SignWith::AdHoc => (None, Who::AdHoc),
+        SignWith::Keychain(who, _) => (Some(Signer::Codesign), who.clone()),
+        SignWith::File(file) => (Some(Signer::Rcodesign), Who::P12(key_file(system, file)?)),
+    };
+    let signer = apply::signer_on_path(system, wanted).map_err(|error| match wanted {
+        Some(_) => error.to_string(),
+        None => {
+            "no program that signs is in PATH. codesign comes with macOS (xcode-select --install); elsewhere get rcodesign with 'cargo \
+                 install apple-codesign'"
+                .to_owned()
+        }
+    })?;
+    Ok(Signing { signer, who, ..Signing::default() })
+}
+
+/// The real path of a PKCS #12 file, since the commands run in another folder.
+fn key_file(system: &dyn System, file: &Path) -> Result<PathBuf, String> {
+    let real = system.canonical(file).map_err(|error| format!("{}: the identity cannot be read: {error}", file.display()))?;
+    match system.entry(&real) {
+        Ok(EntryKind::File(_)) => Ok(real),
+        Ok(_) => Err(format!("{}: the identity cannot be read: not a file", file.display())),
+        Err(error) => Err(format!("{}: the identity cannot be read: {error}", file.display())),
+    }
 }
 
 /// The commands run beside the copy, so an entitlements file of the project is written there under its bare name.
@@ -106,15 +145,14 @@ fn refuse_what_is_missing(plan: &Plan, order: &FixOrder) -> Result<(), String> {
     let has = |wanted: &str| plan.sign.iter().any(|step| step.argv.iter().any(|argument| argument == wanted));
     if has(PLACEHOLDER) {
         return Err(
-            "the app is not signed by anybody who could sign it again. 'a' signs it ad hoc, for an experiment on this machine; 'temper \
-                    fix APP --copy DIR --identity ID' signs it with an identity of the keychain"
+            "the app is not signed by anybody who could sign it again. 'I' chooses who signs; 'a' signs it ad hoc, for an experiment on this \
+             machine"
                 .into(),
         );
     }
     if has(NO_FILE) {
         return Err(
-            "rcodesign has no keychain. 'temper fix APP --copy DIR --p12 FILE' signs with certificate and key of a file; 'a' signs ad \
-                    hoc, for an experiment on this machine"
+            "rcodesign has no keychain. 'I' takes certificate and key of a .p12 file; 'a' signs ad hoc, for an experiment on this machine"
                 .into(),
         );
     }
@@ -128,16 +166,20 @@ fn refuse_what_is_missing(plan: &Plan, order: &FixOrder) -> Result<(), String> {
 }
 
 /// Who signs, as the commands say it.
-fn identity(plan: &Plan, ad_hoc: bool) -> String {
+fn who(plan: &Plan, with: &SignWith) -> String {
     let sign = plan.sign.iter().find_map(|step| {
         let at = step.argv.iter().position(|argument| argument == "--sign")?;
-        step.argv.get(at + 1).cloned()
+        step.argv.get(at + 1).map(String::as_str)
     });
-    match sign.as_deref() {
-        _ if ad_hoc => "nobody: ad hoc, for an experiment on this machine".into(),
-        Some("-") => "nobody: ad hoc, as the app is signed now".into(),
-        Some(name) => format!("{name} (the one in use)"),
-        None => "the one in use".into(),
+    match (with, sign) {
+        (SignWith::AdHoc, _) => "nobody: ad hoc, for an experiment on this machine".into(),
+        (SignWith::Keychain(Who::Hash { hash, name }, _), _) => format!("{name} (of the keychain, by its hash {hash})"),
+        (SignWith::Keychain(..), Some(name)) => format!("{name} (of the keychain)"),
+        (SignWith::Keychain(..), None) => "one of the keychain".into(),
+        (SignWith::File(file), _) => format!("certificate and key in {}", file.display()),
+        (SignWith::InUse, Some("-")) => "nobody: ad hoc, as the app is signed now".into(),
+        (SignWith::InUse, Some(name)) => format!("{name} (the one in use)"),
+        (SignWith::InUse, None) => "the one in use".into(),
     }
 }
 
@@ -153,25 +195,35 @@ fn free_place(system: &dyn System, evidence: &Evidence) -> PathBuf {
     places.find(|place| system.entry(&place.join(&name)).is_err()).unwrap_or_else(|| beside.join(COPIES))
 }
 
+/// What the user said yes to.
+pub struct Confirmed {
+    /// What is to be done, and how.
+    pub order: FixOrder,
+    /// Exactly what was shown.
+    pub shown: FixOffer,
+    /// Password of the file that is signed with; nobody reads it otherwise.
+    pub password: Secret,
+}
+
 /// Does exactly what was shown, and proves it. What fails or is stopped is taken back.
 pub fn run(
     system: &dyn System,
     job: JobId,
-    order: &FixOrder,
-    shown: &FixOffer,
+    confirmed: Confirmed,
     stop: &AtomicBool,
     last: &Last,
     out: &Sender<Msg>,
 ) -> Result<Msg, String> {
+    let Confirmed { order, shown, password } = confirmed;
     let nothing = |why: String| Ok(Msg::FixStopped(job, Stopped { why, left: None }));
-    let Prepared { plan, mut session, offer } = match prepared(system, order) {
+    let Prepared { plan, mut session, offer } = match prepared(system, &order, Some(password)) {
         Ok(prepared) => prepared,
         Err(why) => return nothing(why),
     };
-    if offer != *shown {
+    if offer != shown {
         return nothing("something has changed since it was shown, so other things would be done; look at it once more".into());
     }
-    let done = steps(system, job, &mut session, stop, out).and_then(|()| proof(system, order, &plan, &session));
+    let done = steps(system, job, &mut session, stop, out).and_then(|()| proof(system, &order, &plan, &session));
     // Asked for during the last step, or while it was proved.
     let outcome = done.and_then(|proof| if stop.load(Ordering::Relaxed) { Err(STOPPED.into()) } else { Ok(proof) });
     match outcome {
@@ -285,7 +337,7 @@ mod tests {
         let remedy = examination.report.diagnoses[0].remedies.iter().position(|remedy| remedy.least).unwrap();
         let files = vec![("Contents/MacOS/Sketchbook".into(), "/project/own.entitlements".into())];
         let plan = PlanOrder { examination, request: Arc::new(request), diagnosis: 0, remedy, files };
-        FixOrder { plan, in_place: false, ad_hoc: false }
+        FixOrder { plan, in_place: false, sign_with: SignWith::InUse }
     }
 
     #[test]
@@ -300,8 +352,8 @@ mod tests {
         let system = machine(Some("rcodesign"));
         let order = order(&system);
         let why = offer(&system, &order).unwrap_err();
-        assert!(why.contains("--p12") && why.contains("'a' signs ad hoc"), "{why}");
-        let offer = offer(&system, &FixOrder { ad_hoc: true, ..order }).unwrap();
+        assert!(why.contains("'I' takes") && why.contains("'a' signs ad hoc"), "{why}");
+        let offer = offer(&system, &FixOrder { sign_with: SignWith::AdHoc, ..order }).unwrap();
         assert!(offer.signer == "rcodesign" && offer.identity.contains("ad hoc"), "{offer:?}");
     }
 
@@ -321,7 +373,8 @@ mod tests {
     fn ran(system: &FakeSystem, order: &FixOrder, offer: &FixOffer, stop: bool) -> (Msg, Vec<Msg>, Last) {
         let (out, messages) = mpsc::channel();
         let last = Last::default();
-        let end = run(system, JobId(7), order, offer, &AtomicBool::new(stop), &last, &out).unwrap();
+        let confirmed = Confirmed { order: order.clone(), shown: offer.clone(), password: Secret(b"hush".to_vec()) };
+        let end = run(system, JobId(7), confirmed, &AtomicBool::new(stop), &last, &out).unwrap();
         drop(out);
         (end, messages.iter().collect(), last)
     }
