@@ -20,6 +20,12 @@ fn at_question(desk: &Desk, bench: &Bench) -> Session {
     session
 }
 
+/// The screen says this, wherever its lines are broken.
+fn says(session: &Session, wanted: &str) -> bool {
+    let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    one_line(&session.screen().text()).contains(&one_line(wanted))
+}
+
 /// What stands behind `--sign` in each call since the last time this was asked.
 fn signed_by(bench: &Bench) -> Vec<Vec<u8>> {
     let calls = bench.take_log();
@@ -33,7 +39,8 @@ fn an_identity_of_the_keychain_is_chosen_and_signs_byte_for_byte() {
     let (bench, desk) = (Bench::new(), Desk::new());
     let trace = bench.keychain(&[(NOBODY_HASH, NOBODY, ""), (OLD_HASH, OTHER_NAME, EXPIRED), (OTHER_HASH, OTHER_NAME, "")]);
     let mut session = at_question(&desk, &bench);
-    let original = practice::tree(&unpacked(&desk));
+    let app = unpacked(&desk);
+    let original = practice::tree(&app);
     session.walk(&[(Key::Char('I'), "security find-identity -v -p codesigning")]);
     session.walk(&[(Key::Down, "▸ Nobody: ad hoc"), (Key::Down, "▸ Look into the keychain")]);
     assert!(!trace.exists(), "it is not asked before Enter");
@@ -42,12 +49,12 @@ fn an_identity_of_the_keychain_is_chosen_and_signs_byte_for_byte() {
     session.walk(&[(Key::Enter, "it cannot sign: its certificate has expired")]);
     session.walk(&[(Key::Down, "another program, so permissions"), (Key::Enter, "Do exactly this?")]);
     let shown = session.shows(&["by its hash", "Know before"]);
-    assert!(shown.text().replace(['\n', ' '], "").contains(&format!("--sign{OTHER_HASH}")), "{shown}");
+    assert!(says(&session, &format!("--sign {OTHER_HASH}")), "{shown}");
     assert!(bench.take_log().is_empty(), "nothing is signed before the yes");
     session.walk(&[(Key::Char('y'), "mended. The refusal is gone")]);
     let all = signed_by(&bench);
     assert!(all.len() >= 2 && all.iter().all(|one| one == OTHER_HASH.as_bytes()), "all code of the app, with that one: {all:?}");
-    let copy = unpacked(&desk).parent().unwrap().join("mended/Sketchbook.app");
+    let copy = app.parent().unwrap().join("mended/Sketchbook.app");
     let report = bench.report_alone(&copy, &temper::lab::all()[0]);
     let teams: Vec<_> = report["code"].as_array().unwrap().iter().map(|code| code["team"].as_str()).collect();
     assert!(teams.iter().all(|team| *team == Some("OTHERTEAM1")), "{teams:?}");
@@ -75,7 +82,7 @@ fn an_identity_that_fails_is_told_and_another_is_chosen() {
     session.walk(&[(Key::Char('i'), "in place:"), (Key::Char('I'), "▸ The identity in use")]);
     session.walk(&[(Key::Down, "▸ Nobody: ad hoc"), (Key::Down, "▸ Look into"), (Key::Enter, "▸ Developer ID Application: Nobody")]);
     session.walk(&[(Key::Enter, "Do exactly this?"), (Key::Char('y'), "everything was taken back")]);
-    assert!(session.screen().contains("no identity found"), "{}", session.screen());
+    assert!(says(&session, "no identity found"), "{}", session.screen());
     assert_eq!(practice::tree(&app), original);
     assert_eq!(signed_by(&bench)[0], NOBODY.as_bytes());
     // Where it was said another is chosen; the keychain is known already.
@@ -148,7 +155,7 @@ fn a_password_is_typed_unseen_and_handed_over_by_standard_input() {
     assert!(question.contains("typed; it goes to rcodesign by standard input") && question.contains("--p12-file"), "{question}");
     assert!(!seen.with_extension("argv").exists(), "nothing runs before the yes");
     session.walk(&[(Key::Char('y'), "everything was taken back")]);
-    assert!(session.screen().contains("incorrect password"), "{}", session.screen());
+    assert!(says(&session, "incorrect password"), "{}", session.screen());
     // The same file again, and the right one, pasted.
     session.walk(&[(Key::Char('I'), "chosen now"), (Key::Enter, "my id.p12"), (Key::Enter, "Password of my id.p12")]);
     session.terminal.paste(right).unwrap();
