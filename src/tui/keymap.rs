@@ -294,6 +294,7 @@ pub fn is_offered(state: &State, binding: &Binding) -> bool {
             _ => super::update::standing_fix(state).is_some(),
         },
         Action::ShowFix => super::update::standing_fix(state).is_some(),
+        Action::Activate => !matches!(state.screen(), Screen::Who(page) if super::view::sign_rows(page).is_empty()),
         Action::WhoSigns => matches!(state.screen(), Screen::Fix(page) if page.can_change()),
         Action::FetchLog => super::update::can_fetch(state) && super::update::enter_label(state) != Some("fetch"),
         Action::PassDyld => super::update::dyld_is_set(state),

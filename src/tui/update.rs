@@ -19,7 +19,7 @@ mod who;
 use super::keymap::{self, Action, Context};
 use super::layout::{self, Regions};
 use super::page::{Page, Target};
-use super::state::{Effect, JobId, Mend, Msg, Place, Screen, SignRow, Signal, Stage, State, Stroke, TextView, Tree};
+use super::state::{Effect, JobId, Mend, Msg, Place, Purpose, Screen, SignRow, Signal, Stage, State, Stroke, TextView, Tree};
 use super::view;
 use crate::Examination;
 use crossterm::event::{KeyEvent, KeyEventKind};
@@ -160,7 +160,7 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Arguments => run::edit(state),
         Action::PassDyld => return run::switch_dyld(state),
         Action::FetchLog => return collect::open(state),
-        Action::OpenPath => return input::open(state, super::state::Purpose::Examine),
+        Action::OpenPath => return input::open(state, Purpose::Examine),
         Action::Ask => push(state, Screen::Interview { question: state.library.interview.start.clone(), place: Place::default() }),
         Action::Copy | Action::CopyAll => return copy::copy(state, action),
         Action::OtherFile => return walk::other_file(state),
@@ -227,6 +227,9 @@ pub fn enter_label(state: &State) -> Option<&'static str> {
     }
     if let Screen::Who(_) = state.screen() {
         return (selected(state) == Some(Target::Sign(SignRow::Look))).then_some("run it");
+    }
+    if matches!(state.screen(), Screen::Open(open) if open.purpose == Purpose::SignWith) {
+        return (!matches!(selected(state), Some(Target::Entry(_, true)))).then_some("take it");
     }
     if !matches!(state.screen(), Screen::Answer { .. }) {
         return None;
@@ -428,7 +431,7 @@ fn take(state: &mut State, target: Target) -> Vec<Effect> {
         Target::Collect(_) | Target::Words(_) => return copy::copy(state, Action::Copy),
         Target::List => push(state, Screen::List { place: Place::default() }),
         Target::Lab(lab) => return cases::open_lab(state, lab),
-        Target::OpenPath => return input::open(state, super::state::Purpose::Examine),
+        Target::OpenPath => return input::open(state, Purpose::Examine),
         Target::Paste => state.notice = Some("paste it now, with the terminal's own paste key".into()),
         Target::Interview => push(state, Screen::Interview { question: state.library.interview.start.clone(), place: Place::default() }),
         Target::Resume => push(state, Screen::Answer { diagnosis: 0, place: Place::default() }),

@@ -226,7 +226,7 @@ fn work(state: &mut State, effects: Vec<Effect>, luck: usize) {
             Effect::Apply(job, ..) | Effect::TakeBack(job, ..) | Effect::SaveCase(job, ..) | Effect::SaveProof(job, ..) => {
                 vec![Msg::Written(job)]
             }
-            Effect::FindTools(job) => vec![Msg::ToolsFound(job, Tools { codesign: luck % 3 > 0, ..sample::tools() })],
+            Effect::FindTools(job) => vec![Msg::ToolsFound(job, Tools { codesign: !luck.is_multiple_of(3), ..sample::tools() })],
             Effect::ListIdentities(job) if bad => fails(job),
             Effect::UndoFix(job, ..) => vec![Msg::FixUndone(job)],
             Effect::Fix(job, ..) if bad => vec![Msg::FixStopped(job, Stopped { why: "no luck".into(), left: None })],

@@ -242,7 +242,7 @@ fn a_password_goes_to_the_worker_and_is_nowhere_else() {
     press(&mut state, "I");
     assert!(text(&state).contains("chosen now"), "{}", text(&state));
     press(&mut state, "enter enter");
-    assert!(matches!(state.screen(), Screen::Password(masked) if masked.typed == 0 && masked.file == PathBuf::from("/k.p12")), "{state:?}");
+    assert!(matches!(state.screen(), Screen::Password(masked) if masked.typed == 0 && masked.file.ends_with("k.p12")), "{state:?}");
 }
 
 #[test]
@@ -306,7 +306,7 @@ fn a_file_that_is_not_there_is_said_and_another_can_be_named() {
     press(&mut state, "I enter");
     assert!(text(&state).contains(" /no"), "the name can be mended: {}", text(&state));
     press(&mut state, "backspace backspace k . p 1 2 enter");
-    assert!(matches!(state.screen(), Screen::Password(masked) if masked.file == PathBuf::from("/k.p12")));
+    assert!(matches!(state.screen(), Screen::Password(masked) if masked.file.ends_with("k.p12")));
 }
 
 #[test]

@@ -109,14 +109,13 @@ fn stopped_page(run: &FixRun, stopped: &Stopped, b: &mut Build) {
             b.para(2, Role::Text, &format!("The way back: temper undo {app}"));
         }
     }
-    b.blank();
-    steps(run, Some(stopped), b);
-    b.blank();
     let again = "Esc goes back to the commands; A there tries again.";
     match stopped.left {
-        None => b.para(0, Role::Dim, &format!("I chooses who signs, and shows all of it anew. {again}")),
-        Some(_) => b.para(0, Role::Dim, again),
+        None => b.para(2, Role::Text, &format!("I chooses who signs, and shows all of it anew. {again}")),
+        Some(_) => b.para(2, Role::Text, again),
     }
+    b.blank();
+    steps(run, Some(stopped), b);
 }
 
 /// All steps, with what became of each.
