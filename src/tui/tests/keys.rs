@@ -316,7 +316,7 @@ impl Dice {
 }
 
 /// Sequences, and keys of each.
-const SEQUENCES: usize = 560;
+const SEQUENCES: usize = 448;
 const KEYS: usize = 60;
 
 #[test]
