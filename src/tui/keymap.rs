@@ -291,9 +291,9 @@ pub fn is_offered(state: &State, binding: &Binding) -> bool {
         Action::Undo => match state.screen() {
             Screen::Mend(mend) if super::update::can_take_back(mend) => true,
             Screen::Fix(_) => false,
-            _ => super::update::standing_fix(state).is_some(),
+            _ => state.standing_fix().is_some(),
         },
-        Action::ShowFix => super::update::standing_fix(state).is_some(),
+        Action::ShowFix => state.standing_fix().is_some(),
         Action::Activate => !matches!(state.screen(), Screen::Who(page) if super::view::sign_rows(page).is_empty()),
         Action::WhoSigns => matches!(state.screen(), Screen::Fix(page) if page.can_change()),
         Action::FetchLog => super::update::can_fetch(state) && super::update::enter_label(state) != Some("fetch"),

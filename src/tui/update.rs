@@ -31,9 +31,8 @@ pub use collect::is_offered as can_fetch;
 pub use copy::{can_copy, copied};
 pub use fixing::left_behind;
 pub use run::dyld_is_set;
-pub use undo::{proof, standing as standing_fix};
+pub use undo::proof;
 pub use walk::{can_do, can_take_back};
-pub use who::fix as fix_to_sign;
 
 /// Takes one message.
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {

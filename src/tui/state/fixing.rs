@@ -1,6 +1,6 @@
 //! The fix that Temper does itself: what is shown before, while and after it.
 
-use super::{JobId, Keychain, Place, PlanOrder, SignWith};
+use super::{JobId, Keychain, Place, PlanOrder, Screen, SignWith, State};
 use crate::fix::apply::{Done, Step};
 use crate::fix::prove::Proof;
 use std::path::PathBuf;
@@ -115,6 +115,21 @@ pub enum Since {
     Undone,
     /// Not taken back; why.
     NotUndone(String),
+}
+
+impl State {
+    /// The last fix that was done and can be taken back.
+    pub fn standing_fix(&self) -> Option<&Fixed> {
+        self.fixes.iter().rev().find(|fixed| fixed.can_undo())
+    }
+
+    /// The fix that is prepared, on top or below another screen.
+    pub fn fix_page(&self) -> Option<&FixPage> {
+        self.stack.iter().rev().find_map(|screen| match screen {
+            Screen::Fix(page) => Some(&**page),
+            _ => None,
+        })
+    }
 }
 
 impl FixPage {

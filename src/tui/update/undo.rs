@@ -11,11 +11,6 @@ pub fn keep(state: &mut State, fixed: Fixed) {
     state.fixes.push(fixed);
 }
 
-/// The last fix that can be taken back.
-pub fn standing(state: &State) -> Option<&Fixed> {
-    state.fixes.iter().rev().find(|fixed| fixed.can_undo())
-}
-
 /// What was taken back is shown no more once its proof was left.
 fn forget_undone(state: &mut State) {
     if !matches!(state.screen(), Screen::Proof { .. }) {
@@ -34,7 +29,7 @@ pub fn proof(state: &State) -> Option<&Proof> {
 /// Shows the proof of the last fix again.
 pub fn show(state: &mut State) {
     forget_undone(state);
-    match standing(state) {
+    match state.standing_fix() {
         Some(_) => push(state, Screen::Proof { asks: false, place: Place::default() }),
         None => state.notice = Some("no fix was done".into()),
     }

@@ -2,7 +2,7 @@
 
 use super::super::page::Target;
 use super::super::state::{
-    Effect, FixPage, FixStage, JobId, Keychain, Masked, Place, Purpose, Screen, SignRow, SignWith, State, Stroke, Tools, WhoPage,
+    Effect, FixStage, JobId, Keychain, Masked, Place, Purpose, Screen, SignRow, SignWith, State, Stroke, Tools, WhoPage,
 };
 use super::super::view;
 use super::{fixing, input, push, selected};
@@ -33,17 +33,9 @@ fn page_of(state: &mut State, is_meant: impl Fn(&WhoPage) -> bool) -> Option<&mu
     })
 }
 
-/// The fix below the page.
-pub fn fix(state: &State) -> Option<&FixPage> {
-    state.stack.iter().rev().find_map(|screen| match screen {
-        Screen::Fix(page) => Some(&**page),
-        _ => None,
-    })
-}
-
 /// What there is to sign with is known: the selection goes to what is chosen now.
 pub fn tools_found(state: &mut State, job: JobId, tools: Tools) -> Vec<Effect> {
-    let chosen = fix(state).map(|page| page.order.sign_with.clone());
+    let chosen = state.fix_page().map(|page| page.order.sign_with.clone());
     let Some(page) = page_of(state, |page| page.looking == job && page.tools.is_none()) else { return Vec::new() };
     page.tools = Some(tools);
     let rows = view::sign_rows(page);
@@ -75,7 +67,7 @@ pub fn activate(state: &mut State) -> Vec<Effect> {
         SignRow::Look => look(state),
         SignRow::Identity(index) => identity_chosen(state, index),
         SignRow::File => {
-            let known = fix(state).and_then(|page| match &page.order.sign_with {
+            let known = state.fix_page().and_then(|page| match &page.order.sign_with {
                 SignWith::File(file) => Some(file.to_string_lossy().into_owned()),
                 _ => None,
             });

@@ -33,7 +33,7 @@ pub fn build(fixed: &Fixed, asks: bool, b: &mut Build) {
 
 /// Elsewhere: which fix was done and can be taken back.
 pub fn standing(state: &State, b: &mut Build) {
-    let Some(fixed) = crate::tui::update::standing_fix(state) else { return };
+    let Some(fixed) = state.standing_fix() else { return };
     let done = if fixed.proof.holds { "Mended by Temper" } else { "Signed by Temper, not mended" };
     b.para(0, Role::Dim, &format!("{done}: {}. u takes it back, P shows its proof.", fixed.offer.app.to_string_lossy()));
     b.blank();

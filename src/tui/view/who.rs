@@ -66,7 +66,7 @@ pub fn build(state: &State, page: &WhoPage, b: &mut Build) {
 
 /// What is chosen now carries a word.
 fn is_chosen(state: &State, wanted: impl Fn(&SignWith) -> bool) -> &'static str {
-    let chosen = crate::tui::update::fix_to_sign(state).is_some_and(|page| wanted(&page.order.sign_with));
+    let chosen = state.fix_page().is_some_and(|page| wanted(&page.order.sign_with));
     if chosen { "   chosen now" } else { "" }
 }
 

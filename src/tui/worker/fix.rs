@@ -357,6 +357,84 @@ mod tests {
         assert!(offer.signer == "rcodesign" && offer.identity.contains("ad hoc"), "{offer:?}");
     }
 
+    fn with(order: &FixOrder, sign_with: SignWith) -> FixOrder {
+        FixOrder { sign_with, ..order.clone() }
+    }
+
+    /// The signing commands, as text.
+    fn commands(offer: &FixOffer) -> Vec<Vec<String>> {
+        let commands = offer.steps.iter().map(|step| step.argv()).filter(|argv| !argv.is_empty());
+        commands.map(|argv| argv.iter().map(|argument| argument.to_string_lossy().into_owned()).collect()).collect()
+    }
+
+    #[test]
+    fn an_identity_of_the_keychain_is_in_every_command() {
+        let system = machine(Some("codesign"));
+        let order = order(&system);
+        let name = "Developer ID Application: Other (OTHER00001)".to_owned();
+        let hash = "89ABCDEF0123456789ABCDEF0123456789ABCDEF".to_owned();
+        let in_use = commands(&offer(&system, &order).unwrap()).len();
+        for (who, argument) in [(Who::Named(name.clone()), &name), (Who::Hash { hash: hash.clone(), name: name.clone() }, &hash)] {
+            let offer = offer(&system, &with(&order, SignWith::Keychain(who, vec!["another team".into()]))).unwrap();
+            let commands = commands(&offer);
+            assert!(commands.len() > in_use, "all code of the app: {commands:?}");
+            assert!(commands.iter().all(|argv| argv.windows(2).any(|pair| pair == ["--sign", argument])), "{commands:?}");
+            assert!(offer.identity.contains(&name) && offer.cautions[0] == "another team", "{offer:?}");
+        }
+        let only = machine(Some("rcodesign"));
+        let why = offer(&only, &with(&order, SignWith::Keychain(Who::Named(name), Vec::new()))).unwrap_err();
+        assert!(why.contains("codesign is not in PATH"), "{why}");
+    }
+
+    #[test]
+    fn a_file_is_named_by_its_real_path_and_one_that_is_none_is_refused() {
+        let system = machine(Some("rcodesign")).file("/keys/id.p12", "p12");
+        let order = order(&system);
+        let with_file = |file: &str| offer(&system, &with(&order, SignWith::File(file.into())));
+        let shown = with_file("/keys/../keys/id.p12").unwrap();
+        let commands = commands(&shown);
+        let wanted = ["--p12-file", "/keys/id.p12", "--p12-password-file", "/dev/stdin"];
+        assert!(!commands.is_empty() && commands.iter().all(|argv| argv.windows(4).any(|words| words == wanted)), "{commands:?}");
+        assert_eq!(shown.signer, "rcodesign");
+        assert!(with_file("/keys/no.p12").unwrap_err().starts_with("/keys/no.p12: the identity cannot be read"));
+        assert!(with_file("/keys").unwrap_err().contains("not a file"));
+        let only = machine(Some("codesign")).file("/keys/id.p12", "p12");
+        let why = offer(&only, &with(&order, SignWith::File("/keys/id.p12".into()))).unwrap_err();
+        assert!(why.contains("rcodesign is not in PATH"), "{why}");
+    }
+
+    #[test]
+    fn what_there_is_to_sign_with_is_found_without_running_anything() {
+        let system = machine(Some("codesign")).file("/usr/bin/security", "#!");
+        assert_eq!(tools(&system), Tools { codesign: true, rcodesign: false, security: Some("/usr/bin/security".into()) });
+        assert!(system.ran().is_empty());
+        assert!(identities(&system).unwrap().is_empty());
+        let ran = system.ran();
+        assert_eq!((ran.len(), &ran[0].argv), (1, &identity::FIND.map(Into::into).to_vec()));
+        assert_eq!(ran[0].without, [PASSWORD_VARIABLE], "it inherits no password");
+    }
+
+    #[test]
+    fn what_was_typed_is_read_by_the_signer_alone_and_once() {
+        use super::super::super::state::{Effect, Stroke};
+        let system = Arc::new(machine(Some("rcodesign")).file("/keys/id.p12", "p12"));
+        let order = with(&order(&system), SignWith::File("/keys/id.p12".into()));
+        let shown = offer(&*system, &order).unwrap();
+        let (out, messages) = mpsc::channel();
+        let mut worker = super::super::Worker::new(Arc::clone(&system) as Arc<dyn System>, &[], out);
+        let typed = |text: &str| Effect::Password(Stroke::Add(Secret(text.as_bytes().to_vec())));
+        let strokes =
+            [typed("wrong"), Effect::Password(Stroke::Wipe), typed("hü"), typed("x"), Effect::Password(Stroke::Erase), typed("sh")];
+        strokes.into_iter().for_each(|stroke| worker.start(stroke));
+        worker.start(Effect::Fix(JobId(1), Box::new(order), Box::new(shown)));
+        assert_eq!(worker.password, Secret::default(), "it was given away");
+        let end = messages.iter().find(|message| matches!(message, Msg::Fixed(..) | Msg::FixStopped(..) | Msg::Failed(..)));
+        assert!(matches!(end, Some(Msg::Fixed(..))), "{end:?}");
+        let ran = system.ran();
+        assert!(!ran.is_empty() && ran.iter().all(|command| command.input == Some(Secret("hüsh".as_bytes().to_vec()))), "{ran:?}");
+        assert!(!format!("{ran:?}").contains("hüsh"));
+    }
+
     #[test]
     fn the_copy_lies_beside_the_app_where_its_name_is_free() {
         let system = machine(Some("codesign"));
