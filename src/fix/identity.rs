@@ -1,6 +1,6 @@
 //! Which identity signs: what the keychain holds, which one a name means, and what speaks against it before anything is signed.
 //!
-//! The only command it runs reads: `security find-identity`. It is run when the user confirmed a fix that names an identity.
+//! The only command it runs reads: `security find-identity`. It is run when the user confirmed a fix that names an identity, or asked for exactly this list.
 
 use super::sign::Who;
 use crate::read::identity::{self, Fault, Identity, Kind, is_hash};

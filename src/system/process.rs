@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::process::Stdio;
+use zeroize::Zeroize as _;
 
 /// Most bytes of each output stream that are kept.
 const MAX_OUTPUT: usize = 1 << 20;
@@ -46,9 +47,31 @@ impl Output {
     }
 }
 
-/// A password. Never shown, also not by `Debug`.
+/// A password. Never shown, also not by `Debug`, and overwritten when it is not needed any more.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(pub Vec<u8>);
+
+impl Secret {
+    /// Adds to its end. A grown buffer would leave the old one as it is, so all goes to a new one.
+    pub fn push(&mut self, more: &Secret) {
+        let mut all = Vec::with_capacity(self.0.len() + more.0.len());
+        all.extend_from_slice(&self.0);
+        all.extend_from_slice(&more.0);
+        *self = Secret(all);
+    }
+
+    /// Takes the last character away.
+    pub fn pop(&mut self) {
+        let begins = |byte: &u8| byte & 0xc0 != 0x80;
+        self.0.truncate(self.0.iter().rposition(begins).unwrap_or(0));
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
 
 impl std::fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -135,7 +158,8 @@ pub(super) fn secret(from: &SecretSource) -> io::Result<Secret> {
 }
 
 fn first_line(file: impl Read) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    // Never grown: an old buffer would keep what was read.
+    let mut bytes = Vec::with_capacity(MAX_SECRET);
     let mut file = file.take(MAX_SECRET as u64);
     let mut byte = [0];
     // Byte by byte: what stands behind the line belongs to somebody else.
@@ -260,6 +284,18 @@ mod tests {
         assert_eq!(format!("{:?}", Secret(b"hush".to_vec())), "Secret(…)");
         assert_eq!(first_line(&b"hush\r\nrest"[..]).unwrap(), b"hush");
         assert_eq!(first_line(&b"hush"[..]).unwrap(), b"hush");
+    }
+
+    #[test]
+    fn a_secret_is_typed_character_by_character() {
+        let mut secret = Secret::default();
+        secret.pop();
+        ["h", "ü", "日s"].iter().for_each(|typed| secret.push(&Secret(typed.as_bytes().to_vec())));
+        assert_eq!(secret.0, "hü日s".as_bytes());
+        for left in ["hü日", "hü", "h", "", ""] {
+            secret.pop();
+            assert_eq!(secret.0, left.as_bytes());
+        }
     }
 
     #[test]

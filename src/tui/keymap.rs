@@ -2,7 +2,7 @@
 
 mod table;
 
-use super::state::{FixPage, FixStage, Screen, Since, State};
+use super::state::{FixPage, FixStage, Fixed, Screen, SignWith, State};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 pub use table::TABLE;
@@ -21,6 +21,8 @@ pub enum Context {
     Confirm,
     Undo,
     Apply,
+    Who,
+    Password,
     Fixing,
     Proof,
     Launch,
@@ -42,7 +44,7 @@ pub enum Context {
 
 impl Context {
     /// All, in the order help lists them.
-    pub const ALL: [Context; 26] = [
+    pub const ALL: [Context; 28] = [
         Context::Start,
         Context::Progress,
         Context::Failure,
@@ -52,6 +54,8 @@ impl Context {
         Context::Confirm,
         Context::Undo,
         Context::Apply,
+        Context::Who,
+        Context::Password,
         Context::Fixing,
         Context::Proof,
         Context::Launch,
@@ -83,6 +87,8 @@ impl Context {
             Context::Confirm => "Before writing",
             Context::Undo => "Before undoing",
             Context::Apply => "Before a fix",
+            Context::Who => "Who signs",
+            Context::Password => "Password of a file",
             Context::Fixing => "While a fix is done",
             Context::Proof => "After a fix",
             Context::Launch => "Before starting",
@@ -120,6 +126,11 @@ impl Context {
             Screen::Mend(mend) if mend.is_asking_back() => Context::Undo,
             Screen::Mend(_) => Context::Mend,
             Screen::Fix(page) => of_fix(page),
+            Screen::Who(_) => Context::Who,
+            Screen::Password(_) => Context::Password,
+            Screen::Proof { asks: true, .. } => Context::Undo,
+            Screen::Proof { .. } if state.fixes.last().is_some_and(Fixed::is_busy) => Context::Fixing,
+            Screen::Proof { .. } => Context::Proof,
             Screen::Run(page) if matches!(page.stage, super::state::RunStage::Asking(_)) => Context::Launch,
             Screen::Run(_) => Context::Run,
             Screen::Collect(page) if matches!(page.stage, super::state::CollectStage::Asking(_)) => Context::Fetch,
@@ -141,9 +152,8 @@ impl Context {
 fn of_fix(page: &FixPage) -> Context {
     match &page.stage {
         FixStage::Preparing(_) | FixStage::Refused(_) | FixStage::Asking(_) => Context::Apply,
-        FixStage::Done(fixed) if fixed.since == Since::AskingUndo => Context::Undo,
-        _ if page.is_busy() => Context::Fixing,
-        _ => Context::Proof,
+        FixStage::Running(_) => Context::Fixing,
+        FixStage::Stopped(..) => Context::Proof,
     }
 }
 
@@ -191,7 +201,11 @@ pub enum Action {
     Do,
     InPlace,
     AdHoc,
+    WhoSigns,
+    Erase,
+    EraseAll,
     Undo,
+    ShowFix,
     SaveProof,
     Yes,
     Find,
@@ -275,10 +289,13 @@ pub fn is_offered(state: &State, binding: &Binding) -> bool {
         Action::Watch => state.before.is_some() || state.watch.is_some(),
         Action::Do => matches!(state.screen(), Screen::Mend(mend) if super::update::can_do(mend)),
         Action::Undo => match state.screen() {
-            Screen::Mend(mend) => super::update::can_take_back(mend),
-            Screen::Fix(page) => matches!(&page.stage, FixStage::Done(fixed) if fixed.since != Since::Undone),
-            _ => false,
+            Screen::Mend(mend) if super::update::can_take_back(mend) => true,
+            Screen::Fix(_) => false,
+            _ => state.standing_fix().is_some(),
         },
+        Action::ShowFix => state.standing_fix().is_some(),
+        Action::Activate => !matches!(state.screen(), Screen::Who(page) if super::view::sign_rows(page).is_empty()),
+        Action::WhoSigns => matches!(state.screen(), Screen::Fix(page) if page.can_change()),
         Action::FetchLog => super::update::can_fetch(state) && super::update::enter_label(state) != Some("fetch"),
         Action::PassDyld => super::update::dyld_is_set(state),
         Action::SaveProof => super::update::proof(state).is_some(),
@@ -302,7 +319,10 @@ pub fn label(state: &State, binding: &Binding) -> &'static str {
         (Action::Activate, _) => super::update::enter_label(state).unwrap_or(binding.label),
         (Action::InPlace, Screen::Fix(page)) if page.order.in_place => "on a copy",
         (Action::PassDyld, Screen::Run(page)) if page.order.without_dyld => "pass DYLD_",
-        (Action::AdHoc, Screen::Fix(page)) if page.order.ad_hoc => "own identity",
+        (Action::AdHoc, Screen::Fix(page)) if page.order.sign_with == SignWith::AdHoc => "own identity",
+        (Action::Yes, Screen::Fix(page)) if page.wants_password() => "yes, with its password",
+        (Action::Undo, Screen::Mend(mend)) if super::update::can_take_back(mend) => binding.label,
+        (Action::Undo, Screen::Mend(_) | Screen::Answer { .. }) => "undo the fix",
         _ => binding.label,
     }
 }
@@ -369,7 +389,7 @@ mod tests {
 
     #[test]
     fn no_letter_is_bound_where_text_is_typed() {
-        for context in [Context::Open, Context::Prompt] {
+        for context in [Context::Open, Context::Prompt, Context::Password] {
             for key in bindings(context).flat_map(|binding| binding.keys) {
                 assert!(key.control || !matches!(key.code, KeyCode::Char(_)), "{}", name(key));
             }

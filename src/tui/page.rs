@@ -2,6 +2,7 @@
 //! written once.
 
 use super::keymap::Action;
+use super::state::SignRow;
 use super::theme::{Mark, Role, Theme};
 use super::words;
 use ratatui::text::{Line, Span};
@@ -62,6 +63,8 @@ pub enum Target {
     Do(Action),
     /// An entitlement to switch.
     Switch(String),
+    /// Somebody who could sign.
+    Sign(SignRow),
     /// Text to copy.
     Words(String),
 }

@@ -1,6 +1,6 @@
 //! Examinations made by hand, for the tests of the face: one for each kind of answer.
 
-use super::state::{FixOffer, Library};
+use super::state::{FixOffer, Library, Tools};
 use crate::Examination;
 use crate::evidence::{Evidence, EvidenceText, Gap, Target, TargetKind, TextFacts};
 use crate::fix::apply::{Step, StepKind};
@@ -8,6 +8,7 @@ use crate::fix::plan::{FileEdit, Plan};
 use crate::fix::prove::{self, FileLine, Keys, Named, SignatureLine};
 use crate::fix::sign::SignStep;
 use crate::lab::Lab;
+use crate::read::identity::{self, Identity};
 use crate::recipe::Project;
 use crate::report::{
     Code, Collect, Diagnosis, EntitlementState, EvidenceItem, Finding, GapItem, Load, Location, Noise, Proof, Remedy, Report, Spawn,
@@ -461,6 +462,20 @@ pub fn offer() -> FixOffer {
         steps,
         cautions: plan.cautions,
     }
+}
+
+/// What the keychain says: one that is fit, one to be careful with, one that has expired, and one with a hostile name.
+pub fn identities() -> Vec<Identity> {
+    let list = "  1) 0A1B2C3D4E5F60718293A4B5C6D7E8F901234567 \"Developer ID Application: Example (EXAMPLE001)\"\n  \
+                2) 89ABCDEF0123456789ABCDEF0123456789ABCDEF \"Apple Development: Jo Doe (C3X9K2PLM4)\"\n  \
+                3) 1A2B3C4D5E6F708192A3B4C5D6E7F8091A2B3C4D \"Developer ID Application: Example (EXAMPLE001)\" (CSSMERR_TP_CERT_EXPIRED)\n  \
+                4) FFFFCDEF0123456789ABCDEF0123456789ABCDEF \"-\u{1b}[2J\u{202e}evil\"\n";
+    identity::keychain(list.as_bytes())
+}
+
+/// A machine with both programs that sign, and a keychain.
+pub fn tools() -> Tools {
+    Tools { codesign: true, rcodesign: true, security: Some("/usr/bin/security".into()) }
 }
 
 /// The proof of that fix.

@@ -2,7 +2,9 @@
 
 mod collect;
 mod fixing;
+mod place;
 mod walk;
+mod who;
 
 use super::theme::Theme;
 use crate::Examination;
@@ -11,6 +13,7 @@ use crate::fix::apply;
 use crate::fix::plan::{FileEdit, Plan};
 use crate::fix::prove::Proof;
 use crate::lab::Lab;
+use crate::read::identity::Identity;
 use crate::report::Report;
 use crate::run::{Order, Prepared, Ran};
 use crate::scan::{FoundReport, Progress, Request};
@@ -26,6 +29,7 @@ use tui_input::Input;
 pub use collect::{CollectPage, CollectStage};
 pub use fixing::{FixOffer, FixOrder, FixPage, FixRun, FixStage, Fixed, Since, Stopped};
 pub use walk::{Mend, Outcome, Paste, Planning, Stage};
+pub use who::{Keychain, Masked, SignRow, SignWith, Stroke, Tools, WhoPage};
 
 /// Number of a job. An answer whose number is not awaited any more changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,6 +83,8 @@ pub struct State {
     pub looking: Option<JobId>,
     /// The last run that was confirmed.
     pub ran: Option<Order>,
+    /// Fixes that were done and not taken back, the last one last.
+    pub fixes: Vec<Fixed>,
     /// Temper leaves as soon as the fix in hand is taken back.
     pub leaving: bool,
     /// What changed on the disk, while it is examined again for that.
@@ -159,6 +165,17 @@ pub enum Screen {
     Mend(Box<Mend>),
     /// The fix is done, after a yes.
     Fix(Box<FixPage>),
+    /// Who signs it.
+    Who(Box<WhoPage>),
+    /// Asks for the password of a PKCS #12 file.
+    Password(Masked),
+    /// What the last fix has done, and the way back.
+    Proof {
+        /// Waits for a yes to take it back.
+        asks: bool,
+        /// Place.
+        place: Place,
+    },
     /// The app is started, after a yes.
     Run(Box<RunPage>),
     /// The log is fetched, after a yes.
@@ -384,6 +401,8 @@ pub enum Purpose {
     SaveCase,
     /// Save the proof on the screen below to it.
     SaveProof,
+    /// Sign with this PKCS #12 file.
+    SignWith,
 }
 
 /// What happened.
@@ -415,6 +434,10 @@ pub enum Msg {
     Planned(JobId, Box<Plan>),
     /// A file was written.
     Written(JobId),
+    /// What there is to sign with.
+    ToolsFound(JobId, Tools),
+    /// The identities of the keychain.
+    Identities(JobId, Vec<Identity>),
     /// What a fix would do.
     FixOffered(JobId, Box<FixOffer>),
     /// A step of a fix goes on.
@@ -479,6 +502,12 @@ pub enum Effect {
     Apply(JobId, PathBuf, Box<FileEdit>),
     /// Take back a file that was written. Only ever after the user confirmed it.
     TakeBack(JobId, PathBuf, Box<FileEdit>),
+    /// Find what there is to sign with. Runs nothing.
+    FindTools(JobId),
+    /// Ask the keychain for its identities. Only ever after the user chose the row that shows the command.
+    ListIdentities(JobId),
+    /// A change of the password that is being typed. It is kept by the worker, and nowhere else.
+    Password(Stroke),
     /// Find what a fix would do. Does nothing.
     PrepareFix(JobId, Box<FixOrder>),
     /// Do it. Only ever after the user confirmed exactly this.
@@ -568,6 +597,7 @@ impl State {
             reports: Vec::new(),
             looking: None,
             ran: None,
+            fixes: Vec::new(),
             leaving: false,
             changed: None,
             stack: vec![Screen::Start { place: Place::default() }],
@@ -607,79 +637,5 @@ impl State {
     /// The scenario with that id.
     pub fn scenario(&self, id: &str) -> Option<&'static Scenario> {
         self.library.scenarios.iter().find(|scenario| scenario.id == id)
-    }
-}
-
-impl Screen {
-    /// Where one is on it; `None` for an evidence text, which counts lines.
-    pub fn place_mut(&mut self) -> Option<&mut Place> {
-        match self {
-            Screen::Start { place }
-            | Screen::Progress { place }
-            | Screen::Failure { place, .. }
-            | Screen::Answer { place, .. }
-            | Screen::Tell { place, .. }
-            | Screen::Object { place, .. }
-            | Screen::List { place }
-            | Screen::Finding { place, .. }
-            | Screen::Interview { place, .. }
-            | Screen::Explain { place, .. }
-            | Screen::Help { place, .. } => Some(place),
-            Screen::Mend(mend) => Some(&mut mend.place),
-            Screen::WhatIf(tryout) => Some(&mut tryout.place),
-            Screen::Fix(page) => Some(&mut page.place),
-            Screen::Run(page) => Some(&mut page.place),
-            Screen::Collect(page) => Some(&mut page.place),
-            Screen::Code(tree) => Some(&mut tree.place),
-            Screen::Open(open) => Some(&mut open.place),
-            Screen::Save(save) => Some(&mut save.place),
-            Screen::Text(_) => None,
-        }
-    }
-
-    /// Where one is on it.
-    pub fn place(&self) -> Place {
-        match self {
-            Screen::Start { place }
-            | Screen::Progress { place }
-            | Screen::Failure { place, .. }
-            | Screen::Answer { place, .. }
-            | Screen::Tell { place, .. }
-            | Screen::Object { place, .. }
-            | Screen::List { place }
-            | Screen::Finding { place, .. }
-            | Screen::Interview { place, .. }
-            | Screen::Explain { place, .. }
-            | Screen::Help { place, .. } => *place,
-            Screen::Mend(mend) => mend.place,
-            Screen::WhatIf(tryout) => tryout.place,
-            Screen::Fix(page) => page.place,
-            Screen::Run(page) => page.place,
-            Screen::Collect(page) => page.place,
-            Screen::Code(tree) => tree.place,
-            Screen::Open(open) => open.place,
-            Screen::Save(save) => save.place,
-            Screen::Text(_) => Place::default(),
-        }
-    }
-
-    /// The line of input that is open at its foot.
-    pub fn prompt(&self) -> Option<&Prompt> {
-        match self {
-            Screen::Code(tree) => tree.prompt.as_ref(),
-            Screen::Text(view) => view.prompt.as_ref(),
-            Screen::Run(page) => page.prompt.as_ref(),
-            _ => None,
-        }
-    }
-
-    /// The line of input that is open at its foot, to change or close it; `None` where a screen has none.
-    pub fn prompt_mut(&mut self) -> Option<&mut Option<Prompt>> {
-        match self {
-            Screen::Code(tree) => Some(&mut tree.prompt),
-            Screen::Text(view) => Some(&mut view.prompt),
-            Screen::Run(page) => Some(&mut page.prompt),
-            _ => None,
-        }
     }
 }

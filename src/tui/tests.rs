@@ -5,7 +5,9 @@ mod explain;
 mod fixing;
 mod keys;
 mod running;
+mod undo;
 mod whatif;
+mod who;
 
 use super::keymap::{self, Action, Context, TABLE};
 use super::sample;
@@ -59,6 +61,8 @@ fn job_of(effects: &[Effect]) -> JobId {
             | Effect::PrepareFix(job, _)
             | Effect::Fix(job, ..)
             | Effect::UndoFix(job, ..)
+            | Effect::FindTools(job)
+            | Effect::ListIdentities(job)
             | Effect::SaveProof(job, ..)
             | Effect::ReadLines(job, ..) => Some(*job),
             _ => None,
@@ -111,6 +115,8 @@ fn answer(state: &mut State, effects: &[Effect]) {
                 Msg::Lines(*job, origin.source, range.start, lines[start..end].to_vec(), lines.len() as u64)
             }
             Effect::Plan(job, _) => Msg::Planned(*job, Box::new(sample::plan())),
+            Effect::FindTools(job) => Msg::ToolsFound(*job, sample::tools()),
+            Effect::ListIdentities(job) => Msg::Identities(*job, sample::identities()),
             Effect::PrepareFix(job, _) => Msg::FixOffered(*job, Box::new(sample::offer())),
             Effect::Prepare(job, order) => Msg::Prepared(*job, Box::new(running::prepared(order))),
             _ => continue,
@@ -227,6 +233,8 @@ fn screens(size: (u16, u16)) -> Vec<(&'static str, State)> {
     update(&mut again, Msg::Examined(job, Arc::new(sample::mended())));
     out.push(("answer-was-is", again));
     out.extend(fixing::screens(size));
+    out.extend(who::screens(size));
+    out.extend(undo::screens(size));
     out.extend(collect::screens(size));
     out.extend(running::screens(size));
     out
@@ -730,6 +738,11 @@ proptest::proptest! {
                 Msg::Mouse(mouse) => offered.iter().any(|key| key.action == Action::Yes && key.area.contains((mouse.column, mouse.row).into())),
                 _ => false,
             };
+            let is_enter = match &message {
+                Msg::Key(key) => key.code == KeyCode::Enter,
+                Msg::Mouse(mouse) => mouse.kind == MouseEventKind::Down(MouseButton::Left),
+                _ => false,
+            };
             let effects = update(&mut state, message);
             for effect in &effects {
                 let wanted = match effect {
@@ -738,6 +751,11 @@ proptest::proptest! {
                     Effect::Fix(..) => Context::Apply,
                     Effect::Run(..) => Context::Launch,
                     Effect::FetchLog(..) => Context::Fetch,
+                    // The row that shows the command is the question, and Enter on it the yes.
+                    Effect::ListIdentities(_) => {
+                        proptest::prop_assert!(before == Context::Who && is_enter, "{effect:?} on {before:?}");
+                        continue;
+                    }
                     _ => continue,
                 };
                 proptest::prop_assert!(before == wanted && is_yes, "{effect:?} on {before:?}");

@@ -2,6 +2,7 @@
 
 mod cases;
 mod collect;
+mod copy;
 mod explain;
 mod fixing;
 mod input;
@@ -11,12 +12,14 @@ mod run;
 mod save;
 mod tree;
 mod tryout;
+mod undo;
 mod walk;
+mod who;
 
 use super::keymap::{self, Action, Context};
 use super::layout::{self, Regions};
 use super::page::{Page, Target};
-use super::state::{Effect, JobId, Mend, Msg, Place, Screen, Signal, Stage, State, TextView, Tree};
+use super::state::{Effect, JobId, Mend, Msg, Place, Purpose, Screen, SignRow, Signal, Stage, State, Stroke, TextView, Tree};
 use super::view;
 use crate::Examination;
 use crossterm::event::{KeyEvent, KeyEventKind};
@@ -25,12 +28,15 @@ use std::sync::Arc;
 
 pub use cases::begin;
 pub use collect::is_offered as can_fetch;
-pub use fixing::{left_behind, proof};
+pub use copy::{can_copy, copied};
+pub use fixing::left_behind;
 pub use run::dyld_is_set;
+pub use undo::proof;
 pub use walk::{can_do, can_take_back};
 
 /// Takes one message.
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
+    let had_password = who::holds_password(state);
     let mut effects = match msg {
         Msg::Key(event) => key(state, &event),
         Msg::Mouse(event) => mouse::mouse(state, event),
@@ -54,12 +60,14 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Planned(job, plan) => walk::planned(state, job, *plan),
         Msg::Written(job) if save::written(state, job) => Vec::new(),
         Msg::Written(job) => walk::written(state, job),
+        Msg::ToolsFound(job, tools) => who::tools_found(state, job, tools),
+        Msg::Identities(job, list) => who::identities(state, job, list),
         Msg::FixOffered(job, offer) => fixing::offered(state, job, *offer),
         Msg::FixProgress(job, progress) => fixing::progress(state, job, progress),
         Msg::FixStep(job, done) => fixing::step(state, job, done),
         Msg::FixStopped(job, stopped) => fixing::stopped(state, job, stopped),
         Msg::Fixed(job, proof) => fixing::fixed(state, job, *proof),
-        Msg::FixUndone(job) => fixing::undone(state, job),
+        Msg::FixUndone(job) => undo::undone(state, job),
         Msg::Prepared(job, prepared) => run::prepared(state, job, *prepared),
         Msg::Said(job, lines) => run::said(state, job, lines),
         Msg::Ran(job, ran) => run::ran(state, job, *ran),
@@ -74,6 +82,10 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     settle(state);
     effects.extend(lines::wanted(state));
     effects.extend(fixing::left(state));
+    if had_password && !who::holds_password(state) {
+        // On whatever way it went: nothing wants it any more.
+        effects.push(Effect::Password(Stroke::Wipe));
+    }
     effects
 }
 
@@ -112,6 +124,7 @@ fn key(state: &mut State, event: &KeyEvent) -> Vec<Effect> {
             act(state, action)
         }
         None if matches!(context, Context::Open | Context::Prompt) => input::typed(state, event),
+        None if context == Context::Password => who::typed(state, event),
         None => Vec::new(),
     }
 }
@@ -146,9 +159,9 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Arguments => run::edit(state),
         Action::PassDyld => return run::switch_dyld(state),
         Action::FetchLog => return collect::open(state),
-        Action::OpenPath => return input::open(state, super::state::Purpose::Examine),
+        Action::OpenPath => return input::open(state, Purpose::Examine),
         Action::Ask => push(state, Screen::Interview { question: state.library.interview.start.clone(), place: Place::default() }),
-        Action::Copy | Action::CopyAll => return copy(state, action),
+        Action::Copy | Action::CopyAll => return copy::copy(state, action),
         Action::OtherFile => return walk::other_file(state),
         // What is confirmed must be on the screen.
         Action::Yes if regions(state).too_small => {}
@@ -156,13 +169,19 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Yes if matches!(state.screen(), Screen::Collect(_)) => return collect::confirmed(state),
         Action::Yes if matches!(state.screen(), Screen::Save(_)) => return save::confirmed(state),
         Action::Yes if matches!(state.screen(), Screen::Fix(_)) => return fixing::confirmed(state),
+        Action::Yes if matches!(state.screen(), Screen::Proof { .. }) => return undo::confirmed(state),
         Action::Yes => return walk::confirmed(state),
         Action::Do => return walk::do_it(state),
         Action::InPlace => return fixing::switch_place(state),
         Action::AdHoc => return fixing::switch_identity(state),
-        Action::Undo if matches!(state.screen(), Screen::Fix(_)) => return fixing::undo(state),
-        Action::Undo => return walk::take_back(state),
-        Action::SaveProof => return fixing::save(state),
+        Action::WhoSigns => return who::open(state),
+        Action::Erase => return who::erase(state),
+        Action::EraseAll => return who::erase_all(state),
+        Action::Undo if matches!(state.screen(), Screen::Mend(walk) if can_take_back(walk)) => return walk::take_back(state),
+        Action::Undo if matches!(state.screen(), Screen::Fix(_)) => {}
+        Action::Undo => undo::ask(state),
+        Action::ShowFix => undo::show(state),
+        Action::SaveProof => return undo::save(state),
         Action::SaveCase => return save::open(state),
         Action::Find => input::prompt(state, super::state::PromptKind::Find),
         Action::Filter => input::prompt(state, super::state::PromptKind::Filter),
@@ -205,6 +224,12 @@ pub fn enter_label(state: &State) -> Option<&'static str> {
     if let Screen::Mend(mend) = state.screen() {
         return walk::enter_label(mend);
     }
+    if let Screen::Who(_) = state.screen() {
+        return (selected(state) == Some(Target::Sign(SignRow::Look))).then_some("run it");
+    }
+    if matches!(state.screen(), Screen::Open(open) if open.purpose == Purpose::SignWith) {
+        return (!matches!(selected(state), Some(Target::Entry(_, true)))).then_some("take it");
+    }
     if !matches!(state.screen(), Screen::Answer { .. }) {
         return None;
     }
@@ -219,11 +244,6 @@ pub fn enter_label(state: &State) -> Option<&'static str> {
         Target::List => Some("all findings"),
         _ => None,
     }
-}
-
-/// Is there something to copy?
-pub fn can_copy(state: &State, action: Action) -> bool {
-    !to_copy(state, action).is_empty()
 }
 
 fn help(state: &mut State) {
@@ -248,6 +268,10 @@ fn back(state: &mut State) -> Vec<Effect> {
         Screen::Run(_) => run::back(state),
         Screen::Collect(_) => collect::back(state),
         Screen::Fix(_) => fixing::back(state),
+        Screen::Proof { .. } => {
+            undo::back(state);
+            Vec::new()
+        }
         _ => {
             if state.stack.len() > 1 {
                 state.stack.pop();
@@ -380,7 +404,9 @@ fn activate(state: &mut State) -> Vec<Effect> {
         Screen::Open(_) => return input::enter(state),
         screen if screen.prompt().is_some() => return input::entered(state),
         Screen::Mend(_) => return walk::activate(state),
-        Screen::Fix(_) | Screen::Save(_) => return Vec::new(),
+        Screen::Who(_) => return who::activate(state),
+        Screen::Password(_) => return who::entered(state),
+        Screen::Fix(_) | Screen::Proof { .. } | Screen::Save(_) => return Vec::new(),
         Screen::Text(_) => return Vec::new(),
         _ => {}
     }
@@ -401,10 +427,10 @@ fn take(state: &mut State, target: Target) -> Vec<Effect> {
         Target::Collect(entry) if collect::is_runnable(state, entry) => return collect::open(state),
         Target::Fetch => return collect::open(state),
         Target::Report(report) => return collect::take_report(state, report),
-        Target::Collect(_) | Target::Words(_) => return copy(state, Action::Copy),
+        Target::Collect(_) | Target::Words(_) => return copy::copy(state, Action::Copy),
         Target::List => push(state, Screen::List { place: Place::default() }),
         Target::Lab(lab) => return cases::open_lab(state, lab),
-        Target::OpenPath => return input::open(state, super::state::Purpose::Examine),
+        Target::OpenPath => return input::open(state, Purpose::Examine),
         Target::Paste => state.notice = Some("paste it now, with the terminal's own paste key".into()),
         Target::Interview => push(state, Screen::Interview { question: state.library.interview.start.clone(), place: Place::default() }),
         Target::Resume => push(state, Screen::Answer { diagnosis: 0, place: Place::default() }),
@@ -418,7 +444,7 @@ fn take(state: &mut State, target: Target) -> Vec<Effect> {
             state.stack.pop();
             return act(state, action);
         }
-        Target::Remedy(_) | Target::Command(_) | Target::Edit | Target::Check | Target::Line | Target::Entry(..) => {}
+        Target::Remedy(_) | Target::Command(_) | Target::Edit | Target::Check | Target::Line | Target::Entry(..) | Target::Sign(_) => {}
     }
     Vec::new()
 }
@@ -574,61 +600,6 @@ fn reveal(state: &mut State, item: usize) {
     }
 }
 
-fn copy(state: &mut State, action: Action) -> Vec<Effect> {
-    let text = to_copy(state, action);
-    if text.is_empty() {
-        state.notice = Some("there is nothing to copy here".into());
-        return Vec::new();
-    }
-    vec![Effect::Copy(text)]
-}
-
-/// Says what became of [`Effect::Copy`]. Whether a terminal takes what it was sent cannot be known.
-pub fn copied(state: &mut State, text: &str, by_system: bool) {
-    let amount = super::words::count(text.chars().count(), "character", "characters");
-    state.notice = Some(match by_system {
-        true => format!("copied {amount}"),
-        false => format!("sent {amount} to the clipboard by OSC 52; some terminals ignore it"),
-    });
-}
-
-/// What would be copied; empty for nothing.
-fn to_copy(state: &State, action: Action) -> String {
-    let Some(report) = state.report() else {
-        return String::new();
-    };
-    if let Screen::Mend(mend) = state.screen() {
-        return walk::to_copy(mend, action == Action::CopyAll);
-    }
-    if let Screen::WhatIf(tryout) = state.screen() {
-        return tryout::to_copy(tryout);
-    }
-    if action == Action::CopyAll {
-        return String::new();
-    }
-    match state.screen() {
-        Screen::Tell { diagnosis, .. } => {
-            report.diagnoses.get(*diagnosis).map(|diagnosis| view::message(report, diagnosis)).unwrap_or_default()
-        }
-        Screen::Text(view) => lines::line(state, view).unwrap_or_default(),
-        Screen::Object { path, .. } => path.clone(),
-        Screen::Finding { finding, .. } => report.findings.get(*finding).map(|finding| finding.message.clone()).unwrap_or_default(),
-        Screen::Answer { .. } => match selected(state) {
-            Some(Target::Collect(collect)) => {
-                report.collect.get(collect).map(|collect| crate::fix::sign::command_line(&collect.argv)).unwrap_or_default()
-            }
-            Some(Target::Proof(finding, proof)) => report
-                .findings
-                .get(finding)
-                .and_then(|finding| finding.proof.get(proof))
-                .map(|proof| proof.quote.clone())
-                .unwrap_or_default(),
-            _ => String::new(),
-        },
-        _ => String::new(),
-    }
-}
-
 /// A job failed. Which one decides where that is said.
 fn failed(state: &mut State, job: JobId, why: String) -> Vec<Effect> {
     if state.running.as_ref().is_some_and(|running| running.job == job) {
@@ -640,6 +611,8 @@ fn failed(state: &mut State, job: JobId, why: String) -> Vec<Effect> {
     }
     if collect::failed(state, job, &why)
         || fixing::failed(state, job, &why)
+        || undo::failed(state, job, &why)
+        || who::failed(state, job, &why)
         || save::failed(state, job, &why)
         || lines::failed(state, job, &why)
     {

@@ -3,7 +3,7 @@
 mod fix;
 
 use super::lines::LineReader;
-use super::state::{Effect, JobId, Msg, Needle, PlanOrder, SourceId, TextOrigin};
+use super::state::{Effect, JobId, Msg, Needle, PlanOrder, SourceId, Stroke, TextOrigin};
 use crate::evidence::TextFacts;
 use crate::fix::plan::Plan;
 use crate::fix::sign::Signing;
@@ -11,7 +11,7 @@ use crate::lab::Lab;
 use crate::run::{Lines, Prepared};
 use crate::scan::{Progress, Request};
 use crate::system::launch::Control;
-use crate::system::{EntryKind, System};
+use crate::system::{EntryKind, Secret, System};
 use crate::watch::Watcher;
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
@@ -38,6 +38,8 @@ pub struct Worker {
     fixing: Option<(JobId, Arc<AtomicBool>)>,
     fetching: Option<(JobId, Arc<AtomicBool>, JoinHandle<()>)>,
     fixed: Arc<fix::Last>,
+    /// What was typed of a password, until the fix that needs it takes it.
+    password: Secret,
     texts: Sender<TextJob>,
 }
 
@@ -63,6 +65,7 @@ impl Worker {
             fixing: None,
             fetching: None,
             fixed: Arc::default(),
+            password: Secret::default(),
             texts,
         }
     }
@@ -96,13 +99,19 @@ impl Worker {
                 crate::fix::apply::take_back(system, &root, &edit).map_err(|error| error.to_string())?;
                 Ok(Msg::Written(job))
             }),
+            Effect::FindTools(job) => self.spawn(job, move |system, _| Ok(Msg::ToolsFound(job, fix::tools(system)))),
+            Effect::ListIdentities(job) => self.spawn(job, move |system, _| Ok(Msg::Identities(job, fix::identities(system)?))),
+            Effect::Password(Stroke::Add(more)) => self.password.push(&more),
+            Effect::Password(Stroke::Erase) => self.password.pop(),
+            Effect::Password(Stroke::Wipe) => self.password = Secret::default(),
             Effect::PrepareFix(job, order) => {
                 self.spawn(job, move |system, _| Ok(Msg::FixOffered(job, Box::new(fix::offer(system, &order)?))));
             }
             Effect::Fix(job, order, offer) => {
                 let (stop, last) = (Arc::new(AtomicBool::new(false)), Arc::clone(&self.fixed));
                 self.fixing = Some((job, Arc::clone(&stop)));
-                self.spawn(job, move |system, out| fix::run(system, job, &order, &offer, &stop, &last, out));
+                let confirmed = fix::Confirmed { order: *order, shown: *offer, password: std::mem::take(&mut self.password) };
+                self.spawn(job, move |system, out| fix::run(system, job, confirmed, &stop, &last, out));
             }
             Effect::UndoFix(job, done, app) => {
                 let last = Arc::clone(&self.fixed);

@@ -277,17 +277,6 @@ fn a_failure_is_status_2_and_changes_nothing() {
     assert_eq!(practice::tree(&app), original);
 }
 
-/// A `security` that lists these identities, and leaves a trace that it was run.
-fn keychain(bench: &Bench, rows: &[(&str, &str, &str)]) -> PathBuf {
-    let trace = bench.folder().join("security.ran");
-    let list: String =
-        rows.iter().enumerate().map(|(at, (hash, name, fault))| format!("  {}) {hash} \"{name}\"{fault}\n", at + 1)).collect();
-    let stub =
-        format!("#!/bin/sh\necho \"$@\" > '{}'\ncat <<'END'\n{list}     {} valid identities found\nEND\n", trace.display(), rows.len());
-    bench.program("security", &stub);
-    trace
-}
-
 #[test]
 fn an_identity_that_is_ambiguous_or_unfit_is_explained_before_anything_is_done() {
     const OLD: &str = "1A2B3C4D5E6F708192A3B4C5D6E7F8091A2B3C4D";
@@ -306,7 +295,7 @@ fn an_identity_that_is_ambiguous_or_unfit_is_explained_before_anything_is_done()
         run
     };
     let refused = |rows: &[(&str, &str, &str)], parts: &[&str]| {
-        keychain(&bench, rows);
+        bench.keychain(rows);
         let run = fix("never", &["--yes"]);
         assert!(run.status.code() == Some(2) && parts.iter().all(|part| run.error().contains(part)), "{}", run.error());
         assert!(bench.take_log().is_empty() && practice::names(&bench.folder().join("never")).is_empty(), "nothing is signed");
@@ -316,7 +305,7 @@ fn an_identity_that_is_ambiguous_or_unfit_is_explained_before_anything_is_done()
     refused(&[(OLD, "Apple Development: Jo (C3X9K2PLM4)", "")], &["the keychain has no identity", "Apple Development: Jo", "private key"]);
     refused(&[], &["no identity that signs code"]);
 
-    let trace = keychain(&bench, &[(OLD, practice, EXPIRED), (NEW, practice, "")]);
+    let trace = bench.keychain(&[(OLD, practice, EXPIRED), (NEW, practice, "")]);
     std::fs::remove_file(&trace).unwrap();
     assert_eq!(fix("never", &[]).status.code(), Some(2));
     assert!(!trace.exists(), "without --yes the keychain is not asked");

@@ -35,3 +35,4 @@ mod terminal;
 mod text_report;
 mod verify;
 mod what_if;
+mod who_signs;

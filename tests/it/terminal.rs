@@ -98,7 +98,7 @@ fn step(screen: &Screen) -> Option<&'static str> {
 }
 
 /// Presses what the last line offers until the signing commands are shown. Returns the keys until a remedy was chosen, and until then.
-fn mend(session: &mut Session) -> (usize, usize) {
+pub fn mend(session: &mut Session) -> (usize, usize) {
     session.press(Key::Enter);
     session.until(|screen| title(screen).contains("mend"), "the remedies");
     session.press(Key::Enter);
@@ -318,14 +318,14 @@ fn copied_commands_reach_the_clipboard() {
 }
 
 /// A program that signs stands first in PATH.
-fn with_signer(desk: &Desk, bench: &Bench) -> termlens::TerminalBuilder {
+pub fn with_signer(desk: &Desk, bench: &Bench) -> termlens::TerminalBuilder {
     let path = std::env::var("PATH").unwrap_or_default();
     let bin = bench.folder().join("bin");
     desk.builder().env("PATH", format!("{}:{path}", bin.display())).env("TMPDIR", bench.folder())
 }
 
 /// Where the face unpacked the practice app.
-fn unpacked(desk: &Desk) -> PathBuf {
+pub fn unpacked(desk: &Desk) -> PathBuf {
     let entries = walkdir::WalkDir::new(desk.path("cache")).into_iter().map(Result::unwrap);
     entries.map(walkdir::DirEntry::into_path).find(|path| path.ends_with("Sketchbook.app")).unwrap()
 }

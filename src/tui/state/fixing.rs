@@ -1,6 +1,6 @@
 //! The fix that Temper does itself: what is shown before, while and after it.
 
-use super::{JobId, Place, PlanOrder};
+use super::{JobId, Keychain, Place, PlanOrder, Screen, SignWith, State};
 use crate::fix::apply::{Done, Step};
 use crate::fix::prove::Proof;
 use std::path::PathBuf;
@@ -12,8 +12,8 @@ pub struct FixOrder {
     pub plan: PlanOrder,
     /// In the app's place; else on a copy beside it.
     pub in_place: bool,
-    /// Signed by nobody, as an experiment; else with the identity in use.
-    pub ad_hoc: bool,
+    /// Who signs.
+    pub sign_with: SignWith,
 }
 
 /// Exactly what would be done. What is shown and confirmed is compared with it once more before the first step.
@@ -42,6 +42,10 @@ pub struct FixPage {
     pub order: FixOrder,
     /// How far it is.
     pub stage: FixStage,
+    /// The password of the file was typed, and the worker has it.
+    pub has_password: bool,
+    /// The identities of the keychain, once it was asked.
+    pub keychain: Keychain,
     /// Place.
     pub place: Place,
 }
@@ -59,8 +63,6 @@ pub enum FixStage {
     Running(Box<FixRun>),
     /// A step failed.
     Stopped(Box<FixRun>, Stopped),
-    /// All steps are done, and the app was examined again.
-    Done(Box<Fixed>),
 }
 
 /// A fix that is being done.
@@ -87,11 +89,13 @@ pub struct Stopped {
     pub left: Option<String>,
 }
 
-/// A fix that was done.
+/// A fix that was done: all its steps, and the app was examined again.
 #[derive(Debug, Clone)]
 pub struct Fixed {
     /// The number of the fix, for the way back.
     pub job: JobId,
+    /// It was done in the app's place; else on a copy.
+    pub in_place: bool,
     /// What was confirmed.
     pub offer: FixOffer,
     /// Whether it mended, and changed nothing else.
@@ -105,8 +109,6 @@ pub struct Fixed {
 pub enum Since {
     /// It stands.
     Stands,
-    /// `u` was pressed; waits for a yes.
-    AskingUndo,
     /// Confirmed; it is being taken back.
     Undoing(JobId),
     /// Taken back, byte for byte.
@@ -115,13 +117,50 @@ pub enum Since {
     NotUndone(String),
 }
 
+impl State {
+    /// The last fix that was done and can be taken back.
+    pub fn standing_fix(&self) -> Option<&Fixed> {
+        self.fixes.iter().rev().find(|fixed| fixed.can_undo())
+    }
+
+    /// The fix that is prepared, on top or below another screen.
+    pub fn fix_page(&self) -> Option<&FixPage> {
+        self.stack.iter().rev().find_map(|screen| match screen {
+            Screen::Fix(page) => Some(&**page),
+            _ => None,
+        })
+    }
+}
+
 impl FixPage {
-    /// It is being done, or being taken back: nothing else may begin.
+    /// It is being done: nothing else may begin.
     pub fn is_busy(&self) -> bool {
+        matches!(self.stage, FixStage::Running(_))
+    }
+
+    /// A password has to be typed before it can be done.
+    pub fn wants_password(&self) -> bool {
+        matches!(self.order.sign_with, SignWith::File(_)) && !self.has_password
+    }
+
+    /// Nothing is in hand: it can be asked for otherwise.
+    pub fn can_change(&self) -> bool {
         match &self.stage {
-            FixStage::Running(_) => true,
-            FixStage::Done(fixed) => matches!(fixed.since, Since::Undoing(_)),
-            _ => false,
+            FixStage::Refused(_) | FixStage::Asking(_) => true,
+            FixStage::Stopped(_, stopped) => stopped.left.is_none(),
+            FixStage::Preparing(_) | FixStage::Running(_) => false,
         }
+    }
+}
+
+impl Fixed {
+    /// It is being taken back: nothing else may begin.
+    pub fn is_busy(&self) -> bool {
+        matches!(self.since, Since::Undoing(_))
+    }
+
+    /// It can be taken back.
+    pub fn can_undo(&self) -> bool {
+        matches!(self.since, Since::Stands | Since::NotUndone(_))
     }
 }

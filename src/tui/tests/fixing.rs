@@ -1,6 +1,6 @@
 //! The fix that Temper does itself, and the changes of a project.
 
-use super::super::state::{FixPage, FixStage, Since, Stopped};
+use super::super::state::{FixPage, FixStage, SignWith, Since, Stopped};
 use super::*;
 use crate::fix::apply::{Done, Progress as Step};
 use crate::system::Output;
@@ -127,7 +127,7 @@ fn a_fix_is_done_only_after_a_yes_to_what_is_shown() {
     press(&mut state, "m enter right");
     let effects = update(&mut state, Msg::Key(event("A")));
     let [Effect::PrepareFix(job, order)] = &effects[..] else { panic!("{effects:?}") };
-    assert!(!order.in_place && !order.ad_hoc, "on a copy, with the identity in use");
+    assert!(!order.in_place && order.sign_with == SignWith::InUse, "on a copy, with the identity in use");
     assert!(press(&mut state, "y").is_empty(), "nothing is shown yet");
     update(&mut state, Msg::FixOffered(*job, Box::new(sample::offer())));
     let shown = text(&state);
@@ -164,9 +164,9 @@ fn place_and_identity_are_switched_and_shown_before_they_count() {
     update(&mut state, Msg::FixOffered(*job, Box::new(sample::offer())));
     assert!(text(&state).contains("in place: ") && text(&state).contains("i on a copy"), "{}", text(&state));
     let effects = press(&mut state, "a");
-    assert!(matches!(&effects[..], [Effect::PrepareFix(_, order)] if order.in_place && order.ad_hoc));
+    assert!(matches!(&effects[..], [Effect::PrepareFix(_, order)] if order.in_place && order.sign_with == SignWith::AdHoc));
     let effects = press(&mut state, "y");
-    assert!(matches!(&effects[..], [Effect::Fix(_, order, _)] if order.in_place && order.ad_hoc));
+    assert!(matches!(&effects[..], [Effect::Fix(_, order, _)] if order.in_place && order.sign_with == SignWith::AdHoc));
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn a_fix_is_taken_back_only_after_a_yes() {
     assert!(press(&mut state, "n y").is_empty(), "no is no");
     let effects = press(&mut state, "u y");
     let [Effect::UndoFix(job, fix, app)] = &effects[..] else { panic!("{effects:?}") };
-    let FixStage::Done(fixed) = &page(&state).stage else { panic!() };
+    let fixed = state.fixes.last().unwrap();
     assert_eq!((*fix, app), (fixed.job, &fixed.offer.app));
     let job = *job;
     assert!(press(&mut state, "u y esc").is_empty(), "it is under way");
@@ -264,8 +264,7 @@ fn a_fix_is_taken_back_only_after_a_yes() {
     assert!(text(&state).contains("not taken back: Lumaplay.app has changed since"));
     let job = job_of(&press(&mut state, "u y"));
     update(&mut state, Msg::FixUndone(job));
-    let FixStage::Done(fixed) = &page(&state).stage else { panic!() };
-    assert_eq!(fixed.since, Since::Undone);
+    assert_eq!(state.fixes.last().unwrap().since, Since::Undone);
     assert!(press(&mut state, "u y").is_empty(), "once is enough");
 }
 
@@ -280,7 +279,7 @@ fn the_proof_is_saved_only_after_a_yes() {
     let [Effect::SaveProof(job, proof, path)] = &effects[..] else { panic!("{effects:?}") };
     assert_eq!((&**proof, path), (&sample::proved(), &PathBuf::from("Lumaplay-proof.md")));
     update(&mut state, Msg::Written(*job));
-    assert!(text(&state).contains("the proof is saved: Lumaplay-proof.md") && matches!(state.screen(), Screen::Fix(_)));
+    assert!(text(&state).contains("the proof is saved: Lumaplay-proof.md") && matches!(state.screen(), Screen::Proof { asks: false, .. }));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! How many keys it takes, and that no sequence of keys does anything that was not confirmed.
 
-use super::super::state::{FixStage, Library, RunStage, Stopped};
+use super::super::page::Target;
+use super::super::state::{FixStage, Library, RunStage, SignRow, Stopped, Stroke, Tools};
 use super::super::words::clean;
 use super::*;
 use crate::clean::clean_lines;
@@ -172,13 +173,29 @@ fn is_confirmed(before: &State, effect: &Effect) -> Option<bool> {
         }
         Effect::Fix(_, order, offer) => {
             let Screen::Fix(own) = before.screen() else { return Some(false) };
-            let same = matches!(&own.stage, FixStage::Asking(shown) if shown == offer) && own.order.in_place == order.in_place;
+            // Without the password of its file it is not done.
+            let has_all = !own.wants_password();
+            let same = has_all
+                && matches!(&own.stage, FixStage::Asking(shown) if shown == offer)
+                && own.order.in_place == order.in_place
+                && own.order.sign_with == order.sign_with;
             let commands = offer.steps.iter().all(|step| step.argv().iter().all(|argument| shows(&page, &argument.to_string_lossy())));
             let texts = offer.steps.iter().all(|step| shows(&page, &step.text) && shows(&page, &step.diff));
             context == Context::Apply && same && commands && texts && names(&offer.app)
         }
-        Effect::UndoFix(_, _, app) => context == Context::Undo && names(app),
-        Effect::Examine(..)
+        Effect::UndoFix(_, fix, app) => {
+            let same =
+                matches!(before.screen(), Screen::Proof { asks: true, .. }) && before.fixes.last().is_some_and(|own| own.job == *fix);
+            context == Context::Undo && same && names(app)
+        }
+        Effect::ListIdentities(_) => {
+            let row = super::super::update::page(before).targets.into_iter().nth(before.screen().place().cursor);
+            let command = squeeze(&crate::fix::sign::command_line(&crate::fix::identity::FIND.map(str::to_owned)));
+            context == Context::Who && row == Some(Target::Sign(SignRow::Look)) && page.contains(&command)
+        }
+        Effect::FindTools(_)
+        | Effect::Password(_)
+        | Effect::Examine(..)
         | Effect::OpenLab(..)
         | Effect::ReadLines(..)
         | Effect::Find(..)
@@ -209,6 +226,8 @@ fn work(state: &mut State, effects: Vec<Effect>, luck: usize) {
             Effect::Apply(job, ..) | Effect::TakeBack(job, ..) | Effect::SaveCase(job, ..) | Effect::SaveProof(job, ..) => {
                 vec![Msg::Written(job)]
             }
+            Effect::FindTools(job) => vec![Msg::ToolsFound(job, Tools { codesign: !luck.is_multiple_of(3), ..sample::tools() })],
+            Effect::ListIdentities(job) if bad => fails(job),
             Effect::UndoFix(job, ..) => vec![Msg::FixUndone(job)],
             Effect::Fix(job, ..) if bad => vec![Msg::FixStopped(job, Stopped { why: "no luck".into(), left: None })],
             Effect::Fix(job, ..) if luck % 4 == 1 => {
@@ -239,7 +258,7 @@ fn work(state: &mut State, effects: Vec<Effect>, luck: usize) {
 
 /// Where a sequence begins: on what, and the keys that lead there.
 type Beginning = (fn() -> Examination, &'static str);
-const BEGINNINGS: [Beginning; 11] = [
+const BEGINNINGS: [Beginning; 14] = [
     (sample::jit, ""),
     (sample::jit, "m enter"),
     (sample::jit, "m enter right A"),
@@ -251,10 +270,13 @@ const BEGINNINGS: [Beginning; 11] = [
     (sample::jit, "R"),
     (sample::undetermined, ""),
     (sample::undetermined, "F"),
+    (sample::jit, "m enter right A I down down"),
+    (sample::hostile, "m enter right A I down down enter"),
+    (sample::jit, "m enter right A I G enter / k . p 1 2 enter"),
 ];
 /// Pressed often: those that ask, confirm, refuse and move on.
-const OFTEN: [&str; 20] =
-    ["F", "d", "y", "y", "enter", "enter", "A", "A", "u", "M", "i", "a", "n", "esc", "m", "right", "left", "down", "G", "R"];
+const OFTEN: [&str; 22] =
+    ["I", "P", "F", "d", "y", "y", "enter", "enter", "A", "A", "u", "M", "i", "a", "n", "esc", "m", "right", "left", "down", "G", "R"];
 
 fn message(state: &State, choice: usize, number: usize) -> (Msg, bool) {
     let table = TABLE.len();
@@ -294,7 +316,7 @@ impl Dice {
 }
 
 /// Sequences, and keys of each.
-const SEQUENCES: usize = 440;
+const SEQUENCES: usize = 448;
 const KEYS: usize = 60;
 
 #[test]
@@ -310,9 +332,15 @@ fn nothing_is_written_or_started_that_was_not_shown_and_confirmed() {
             let choice = dice.roll(TABLE.len() * 3);
             let (message, is_yes) = message(&state, choice, dice.roll(1000));
             let before = state.clone();
+            let is_enter = matches!(&message, Msg::Mouse(_)) || matches!(&message, Msg::Key(key) if key.code == KeyCode::Enter);
             let effects = update(&mut state, message);
             for effect in &effects {
+                if let Effect::Password(Stroke::Add(_)) = effect {
+                    assert_eq!(Context::of(&before), Context::Password, "typed where it is masked, nowhere else");
+                }
                 if let Some(confirmed) = is_confirmed(&before, effect) {
+                    // The row that shows the command is the question, and Enter on it the yes.
+                    let is_yes = if matches!(effect, Effect::ListIdentities(_)) { is_enter } else { is_yes };
                     assert!(confirmed && is_yes, "sequence {sequence}, key {number}: {effect:?}\n{}", text(&before));
                     done.insert(format!("{effect:?}").chars().take_while(|c| c.is_alphabetic()).collect());
                 }
@@ -323,6 +351,6 @@ fn nothing_is_written_or_started_that_was_not_shown_and_confirmed() {
             }
         }
     }
-    let all = ["Apply", "FetchLog", "Fix", "Run", "SaveCase", "SaveProof", "TakeBack", "UndoFix"];
+    let all = ["Apply", "FetchLog", "Fix", "ListIdentities", "Run", "SaveCase", "SaveProof", "TakeBack", "UndoFix"];
     assert_eq!(done.iter().map(String::as_str).collect::<Vec<_>>(), all, "each was confirmed and done at least once");
 }

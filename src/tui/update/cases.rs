@@ -106,8 +106,9 @@ pub fn changed(state: &mut State, job: JobId, what: String) -> Vec<Effect> {
     if state.watch != Some(job) {
         return Vec::new();
     }
-    let is_at_work =
-        |screen: &Screen| matches!(screen, Screen::Mend(_) | Screen::Open(_) | Screen::Run(_) | Screen::Fix(_) | Screen::Collect(_));
+    let is_at_work = |screen: &Screen| {
+        matches!(screen, Screen::Mend(_) | Screen::Open(_) | Screen::Run(_) | Screen::Fix(_) | Screen::Proof { .. } | Screen::Collect(_))
+    };
     if state.stack.iter().any(is_at_work) || state.screen().prompt().is_some() {
         state.notice = Some(format!("{}; r on the answer examines it", words::clean(&what)));
         return Vec::new();
@@ -150,6 +151,9 @@ pub fn paste(state: &mut State, text: &str) -> Vec<Effect> {
     if super::fixing::is_busy(state) {
         state.notice = Some("not while a fix is being done".into());
         return Vec::new();
+    }
+    if let Some(effects) = super::who::pasted(state, text) {
+        return effects;
     }
     if super::input::pasted(state, text) {
         return super::input::list(state);

@@ -1,16 +1,16 @@
-//! The fix that Temper does itself: what would be done is shown and confirmed, then each step as it goes, then the proof, and the way back.
+//! The fix that Temper does itself: what would be done is shown and confirmed, then each step as it goes. The proof and the way back stand in `undo`.
 
 use super::super::state::{
-    Effect, FixOffer, FixOrder, FixPage, FixRun, FixStage, Fixed, JobId, Place, PlanOrder, Purpose, Screen, Since, Stage, State, Stopped,
+    Effect, FixOffer, FixOrder, FixPage, FixRun, FixStage, Fixed, JobId, Keychain, Place, PlanOrder, Screen, SignWith, Since, Stage, State,
+    Stopped,
 };
-use super::super::words;
-use super::{input, push, reveal};
+use super::{push, reveal, undo, who};
 use crate::fix::apply::{Done, Progress};
 use crate::fix::prove::Proof;
 
 /// A fix is being done or taken back, on whatever screen one is: nothing may take it from under the user's eyes.
 pub fn is_busy(state: &State) -> bool {
-    state.stack.iter().any(|screen| matches!(screen, Screen::Fix(page) if page.is_busy()))
+    state.fixes.iter().any(Fixed::is_busy) || state.stack.iter().any(|screen| matches!(screen, Screen::Fix(page) if page.is_busy()))
 }
 
 /// Leaves Temper. From a fix in hand only when that is taken back: nothing half done stays behind. A second ctrl-c leaves at once; then `temper undo` is the way
@@ -56,7 +56,6 @@ fn waiting(state: &mut State, job: JobId) -> Option<&mut FixPage> {
     let is_meant = |page: &FixPage| match &page.stage {
         FixStage::Preparing(own) => *own == job,
         FixStage::Running(run) => run.job == job,
-        FixStage::Done(fixed) => fixed.since == Since::Undoing(job),
         _ => false,
     };
     state.stack.iter_mut().rev().find_map(|screen| match screen {
@@ -65,7 +64,8 @@ fn waiting(state: &mut State, job: JobId) -> Option<&mut FixPage> {
     })
 }
 
-fn page(state: &mut State) -> Option<&mut FixPage> {
+/// The fix on the screen on top.
+pub fn page(state: &mut State) -> Option<&mut FixPage> {
     match state.screen_mut() {
         Screen::Fix(page) => Some(page),
         _ => None,
@@ -79,16 +79,23 @@ pub fn open(state: &mut State) -> Vec<Effect> {
     let Some(plan) = walk.plan().filter(|_| walk.stage == Stage::Sign) else { return Vec::new() };
     let files = plan.edits.iter().map(|edit| (edit.executable.clone(), edit.file.clone())).collect();
     let plan = PlanOrder { examination, request, diagnosis: walk.diagnosis, remedy: walk.remedy, files };
-    let order = FixOrder { plan, in_place: false, ad_hoc: false };
+    let order = FixOrder { plan, in_place: false, sign_with: SignWith::InUse };
     let job = state.job();
-    push(state, Screen::Fix(Box::new(FixPage { order: order.clone(), stage: FixStage::Preparing(job), place: Place::default() })));
+    let page = FixPage {
+        order: order.clone(),
+        stage: FixStage::Preparing(job),
+        has_password: false,
+        keychain: Keychain::Closed,
+        place: Place::default(),
+    };
+    push(state, Screen::Fix(Box::new(page)));
     vec![Effect::PrepareFix(job, Box::new(order))]
 }
 
 /// The same otherwise: nothing is done, it is only shown anew.
 fn otherwise(state: &mut State, change: impl FnOnce(&mut FixOrder)) -> Vec<Effect> {
     let job = state.job();
-    let Some(page) = page(state).filter(|page| matches!(page.stage, FixStage::Asking(_) | FixStage::Refused(_))) else { return Vec::new() };
+    let Some(page) = page(state).filter(|page| page.can_change()) else { return Vec::new() };
     change(&mut page.order);
     page.stage = FixStage::Preparing(job);
     page.place = Place::default();
@@ -102,35 +109,43 @@ pub fn switch_place(state: &mut State) -> Vec<Effect> {
 
 /// Ad hoc, or with the identity in use.
 pub fn switch_identity(state: &mut State) -> Vec<Effect> {
-    otherwise(state, |order| order.ad_hoc = !order.ad_hoc)
+    let is_ad_hoc = page(state).is_some_and(|page| page.order.sign_with == SignWith::AdHoc);
+    sign_with(state, if is_ad_hoc { SignWith::InUse } else { SignWith::AdHoc })
+}
+
+/// With another identity; a password that was typed is for no other file.
+pub fn sign_with(state: &mut State, sign_with: SignWith) -> Vec<Effect> {
+    let effects = otherwise(state, |order| order.sign_with = sign_with);
+    if let Some(page) = page(state).filter(|_| !effects.is_empty()) {
+        page.has_password = false;
+    }
+    effects
 }
 
 /// What would be done is known: now it is asked.
 pub fn offered(state: &mut State, job: JobId, offer: FixOffer) -> Vec<Effect> {
     if let Some(page) = waiting(state, job).filter(|page| matches!(page.stage, FixStage::Preparing(_))) {
         page.stage = FixStage::Asking(Box::new(offer));
+        who::ask_password(state);
     }
     Vec::new()
 }
 
-/// Yes: exactly what is shown is done, or taken back.
+/// Yes: exactly what is shown is done. Without the password it needs, that is asked for first.
 pub fn confirmed(state: &mut State) -> Vec<Effect> {
+    if who::ask_password(state) {
+        return Vec::new();
+    }
     let job = state.job();
     let Some(page) = page(state) else { return Vec::new() };
-    match &mut page.stage {
-        FixStage::Asking(offer) => {
-            let offer = (**offer).clone();
-            let run = FixRun { job, offer: offer.clone(), done: Vec::new(), current: Default::default(), stopping: false };
-            page.stage = FixStage::Running(Box::new(run));
-            page.place = Place::default();
-            vec![Effect::Fix(job, Box::new(page.order.clone()), Box::new(offer))]
-        }
-        FixStage::Done(fixed) if fixed.since == Since::AskingUndo => {
-            fixed.since = Since::Undoing(job);
-            vec![Effect::UndoFix(job, fixed.job, fixed.offer.app.clone())]
-        }
-        _ => Vec::new(),
-    }
+    let FixStage::Asking(offer) = &page.stage else { return Vec::new() };
+    let offer = (**offer).clone();
+    let run = FixRun { job, offer: offer.clone(), done: Vec::new(), current: Default::default(), stopping: false };
+    page.stage = FixStage::Running(Box::new(run));
+    page.place = Place::default();
+    // The worker gives it away with this fix.
+    page.has_password = false;
+    vec![Effect::Fix(job, Box::new(page.order.clone()), Box::new(offer))]
 }
 
 /// A step goes on.
@@ -175,71 +190,29 @@ pub fn stopped(state: &mut State, job: JobId, stopped: Stopped) -> Vec<Effect> {
     Vec::new()
 }
 
-/// All is done and proved.
+/// All is done and proved: the proof takes the place of the page.
 pub fn fixed(state: &mut State, job: JobId, proof: Proof) -> Vec<Effect> {
-    if let Some(page) = waiting(state, job)
-        && let FixStage::Running(run) = &page.stage
-    {
-        let fixed = Fixed { job, offer: run.offer.clone(), proof, since: Since::Stands };
-        page.stage = FixStage::Done(Box::new(fixed));
-        page.place = Place::default();
+    let Some(page) = waiting(state, job) else { return Vec::new() };
+    let FixStage::Running(run) = &page.stage else { return Vec::new() };
+    let fixed = Fixed { job, in_place: page.order.in_place, offer: run.offer.clone(), proof, since: Since::Stands };
+    undo::keep(state, fixed);
+    let is_meant = |screen: &Screen| matches!(screen, Screen::Fix(page) if matches!(&page.stage, FixStage::Running(run) if run.job == job));
+    if let Some(screen) = state.stack.iter_mut().find(|screen| is_meant(screen)) {
+        *screen = Screen::Proof { asks: false, place: Place::default() };
     }
     Vec::new()
 }
 
-/// It was taken back.
-pub fn undone(state: &mut State, job: JobId) -> Vec<Effect> {
-    if let Some(FixStage::Done(fixed)) = waiting(state, job).map(|page| &mut page.stage) {
-        fixed.since = Since::Undone;
-    }
-    Vec::new()
-}
-
-/// It could not be prepared, done or taken back. False when the job was another one.
+/// It could not be prepared or done. False when the job was another one.
 pub fn failed(state: &mut State, job: JobId, why: &str) -> bool {
     let Some(page) = waiting(state, job) else { return false };
     match &mut page.stage {
         FixStage::Preparing(_) => page.stage = FixStage::Refused(why.to_owned()),
         // A panic: what it left cannot be told from here.
         FixStage::Running(_) => drop(stopped(state, job, Stopped { why: why.to_owned(), left: Some("it ended in the middle".into()) })),
-        FixStage::Done(fixed) => fixed.since = Since::NotUndone(why.to_owned()),
         _ => {}
     }
     true
-}
-
-/// Asks whether to take the fix back.
-pub fn undo(state: &mut State) -> Vec<Effect> {
-    if let Some(FixStage::Done(fixed)) = page(state).map(|page| &mut page.stage) {
-        match fixed.since {
-            Since::Stands | Since::NotUndone(_) => fixed.since = Since::AskingUndo,
-            Since::Undone => state.notice = Some("it is taken back already".into()),
-            Since::AskingUndo | Since::Undoing(_) => {}
-        }
-    }
-    Vec::new()
-}
-
-/// Asks for the name of the file that the proof is saved to.
-pub fn save(state: &mut State) -> Vec<Effect> {
-    let Some(FixStage::Done(fixed)) = page(state).map(|page| &page.stage) else { return Vec::new() };
-    let stem = fixed.offer.app.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let stem: String = stem.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect();
-    let proposed = if stem.is_empty() { "proof.md".to_owned() } else { format!("{stem}-proof.md") };
-    input::open(state, Purpose::SaveProof);
-    input::set(state, &proposed);
-    input::list(state)
-}
-
-/// The proof on the screen on top.
-pub fn proof(state: &State) -> Option<&Proof> {
-    match state.screen() {
-        Screen::Fix(page) => match &page.stage {
-            FixStage::Done(fixed) => Some(&fixed.proof),
-            _ => None,
-        },
-        _ => None,
-    }
 }
 
 /// Back: no to what is asked; what is being done stops after its step and is taken back.
@@ -251,13 +224,6 @@ pub fn back(state: &mut State) -> Vec<Effect> {
             let job = run.job;
             state.notice = Some("it stops after this step, and everything is taken back".into());
             return vec![Effect::Cancel(job)];
-        }
-        FixStage::Done(fixed) if fixed.since == Since::AskingUndo => fixed.since = Since::Stands,
-        FixStage::Done(fixed) if matches!(fixed.since, Since::Undoing(_)) => {}
-        FixStage::Done(fixed) if fixed.since == Since::Stands => {
-            let way_back = format!("the way back from here on: temper undo {}", fixed.offer.app.display());
-            state.notice = Some(words::clean(&way_back));
-            state.stack.pop();
         }
         _ => {
             state.stack.pop();

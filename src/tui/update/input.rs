@@ -4,7 +4,7 @@ use super::super::page::Target;
 use super::super::state::{Effect, Open, Place, Prompt, PromptKind, Purpose, Screen, State};
 use super::super::view;
 use super::tree::find_in_tree;
-use super::{cases, lines, push, run, save, selected, walk};
+use super::{cases, lines, push, run, save, selected, walk, who};
 use crate::system::EntryKind;
 use crossterm::event::{Event, KeyEvent};
 use std::path::{Path, PathBuf};
@@ -165,6 +165,7 @@ pub fn enter(state: &mut State) -> Vec<Effect> {
     state.stack.pop();
     match purpose {
         Purpose::Examine => cases::open_path(state, path),
+        Purpose::SignWith => who::named(state, path),
         Purpose::WriteTo(edit) => walk::write_to(state, edit, path),
         Purpose::SaveCase | Purpose::SaveProof => save::named(state, path, purpose == Purpose::SaveProof),
     }

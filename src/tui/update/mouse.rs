@@ -38,7 +38,7 @@ fn click(state: &mut State, x: u16, y: u16) -> Vec<Effect> {
         state.notice = None;
         return act(state, offered.action);
     }
-    if regions.too_small || matches!(Context::of(state), Context::Confirm | Context::Undo | Context::Prompt) {
+    if regions.too_small || matches!(Context::of(state), Context::Confirm | Context::Undo | Context::Prompt | Context::Password) {
         return Vec::new();
     }
     if let Screen::Text(_) = state.screen() {

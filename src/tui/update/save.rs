@@ -1,7 +1,7 @@
 //! Saving the case or a proof: a name, then exactly what will be written and a yes, then what came of it.
 
 use super::super::state::{Effect, JobId, Outcome, Place, Purpose, Save, Screen, State};
-use super::{fixing, input, push};
+use super::{input, push, undo};
 use std::path::PathBuf;
 
 /// Asks for the file's name, with one proposed.
@@ -18,7 +18,7 @@ pub fn open(state: &mut State) -> Vec<Effect> {
 
 /// A name was given: shows what would be written, and asks.
 pub fn named(state: &mut State, path: PathBuf, is_proof: bool) -> Vec<Effect> {
-    let proof = fixing::proof(state).cloned().map(Box::new);
+    let proof = undo::proof(state).cloned().map(Box::new);
     if is_proof && proof.is_none() {
         return Vec::new();
     }

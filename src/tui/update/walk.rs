@@ -53,7 +53,7 @@ pub fn activate(state: &mut State) -> Vec<Effect> {
             }
             Vec::new()
         }
-        (Stage::Check, Some(Target::Command(_))) => super::copy(state, super::Action::Copy),
+        (Stage::Check, Some(Target::Command(_))) => super::copy::copy(state, super::Action::Copy),
         (Stage::Check, _) => cases::check_again(state),
         (Stage::Remedy, _) => Vec::new(),
     }
@@ -212,14 +212,11 @@ pub fn can_take_back(walk: &Mend) -> bool {
 
 /// Asks whether to take the file of this step back.
 pub fn take_back(state: &mut State) -> Vec<Effect> {
-    match mend(state).filter(|walk| can_take_back(walk)) {
-        Some(walk) => {
-            if let Some(outcome) = walk.current_mut() {
-                *outcome = Outcome::AskingBack;
-            }
-            walk.place.scroll = 0;
+    if let Some(walk) = mend(state).filter(|walk| can_take_back(walk)) {
+        if let Some(outcome) = walk.current_mut() {
+            *outcome = Outcome::AskingBack;
         }
-        None => state.notice = Some("nothing was written here".into()),
+        walk.place.scroll = 0;
     }
     Vec::new()
 }

@@ -36,6 +36,7 @@ pub fn build(state: &State, index: usize, b: &mut Build) {
         return;
     };
     was_and_is(state, report, b);
+    super::proof::standing(state, b);
     match (report.verdict, report.diagnoses.get(index)) {
         (Verdict::Undetermined, diagnosis) => undetermined(state, report, diagnosis, b),
         (Verdict::Clear, None) => clear(state, report, b),

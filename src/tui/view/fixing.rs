@@ -3,7 +3,7 @@
 use crate::fix::apply::{Done, Step};
 use crate::fix::sign::command_line_exact;
 use crate::tui::page::{Build, Target};
-use crate::tui::state::{FixOffer, FixPage, FixRun, FixStage, Stopped};
+use crate::tui::state::{FixOffer, FixPage, FixRun, FixStage, SignWith, Stopped};
 use crate::tui::theme::{Mark, Role};
 use crate::tui::words;
 
@@ -19,7 +19,6 @@ pub fn build(page: &FixPage, b: &mut Build) {
         FixStage::Asking(offer) => asking(page, offer, b),
         FixStage::Running(run) => running(run, b),
         FixStage::Stopped(run, stopped) => stopped_page(run, stopped, b),
-        FixStage::Done(fixed) => super::proof::build(page, fixed, b),
     }
 }
 
@@ -32,12 +31,13 @@ fn refused(page: &FixPage, why: &str, b: &mut Build) {
     b.para(
         0,
         Role::Dim,
-        &format!("Esc goes back to the commands: y copies one, Y all, to run them where they can be run. i tries it {place}."),
+        &format!("Esc goes back to the commands: y copies one, Y all, to run them where they can be run. i tries it {place}, I chooses who signs."),
     );
 }
 
 fn asking(page: &FixPage, offer: &FixOffer, b: &mut Build) {
-    b.para(0, Role::Heading, "Do exactly this?  y yes   n no");
+    let yes = if page.wants_password() { "yes, with its password" } else { "yes" };
+    b.para(0, Role::Heading, &format!("Do exactly this?  y {yes}   n no"));
     b.blank();
     let app = offer.app.to_string_lossy();
     let place = match page.order.in_place {
@@ -46,7 +46,14 @@ fn asking(page: &FixPage, offer: &FixOffer, b: &mut Build) {
     };
     b.label((Role::Dim, "where"), LABEL, Role::Text, &place);
     b.label((Role::Dim, "signer"), LABEL, Role::Text, &format!("{}, the first in PATH", offer.signer));
-    b.label((Role::Dim, "identity"), LABEL, Role::Text, &offer.identity);
+    b.label((Role::Dim, "identity"), LABEL, Role::Text, &format!("{}; I chooses who signs", offer.identity));
+    if let SignWith::File(_) = page.order.sign_with {
+        let password = match page.has_password {
+            true => "typed; it goes to rcodesign by standard input, and is overwritten after it",
+            false => "not typed yet; y asks for it first",
+        };
+        b.label((Role::Dim, "password"), LABEL, Role::Text, password);
+    }
     b.label(
         (Role::Dim, "way back"),
         LABEL,
@@ -102,10 +109,13 @@ fn stopped_page(run: &FixRun, stopped: &Stopped, b: &mut Build) {
             b.para(2, Role::Text, &format!("The way back: temper undo {app}"));
         }
     }
+    let again = "Esc goes back to the commands; A there tries again.";
+    match stopped.left {
+        None => b.para(2, Role::Text, &format!("I chooses who signs, and shows all of it anew. {again}")),
+        Some(_) => b.para(2, Role::Text, again),
+    }
     b.blank();
     steps(run, Some(stopped), b);
-    b.blank();
-    b.para(0, Role::Dim, "Esc goes back to the commands; A there tries again.");
 }
 
 /// All steps, with what became of each.

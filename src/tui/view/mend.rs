@@ -14,6 +14,7 @@ pub fn build(state: &State, mend: &Mend, b: &mut Build) {
     let Some(diagnosis) = state.report().and_then(|report| report.diagnoses.get(mend.diagnosis)) else { return };
     steps(mend, b);
     b.blank();
+    super::proof::standing(state, b);
     match (mend.stage, mend.plan()) {
         (Stage::Write(edit), Some(plan)) => write(mend, plan, edit, b),
         (Stage::Build, Some(_)) => paste(mend, b),
@@ -259,7 +260,11 @@ fn sign(plan: &Plan, b: &mut Build) {
     let total = plan.sign.len();
     let heading = format!("{}, inside out", crate::tui::words::count(total, "command", "commands"));
     b.pieces(&[(Role::Heading, &heading)]);
-    b.para(0, Role::Dim, "A does all of it on a copy beside the app (asks first). Or by you: y copies one, Y all.");
+    b.para(
+        0,
+        Role::Dim,
+        "A does all of it on a copy beside the app (asks first; who signs is chosen there). Or by you: y copies one, Y all.",
+    );
     for caution in &plan.cautions {
         b.marked(Mark::Unwise, Role::Unwise, &format!("unwise: {caution}"));
     }

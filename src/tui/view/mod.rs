@@ -20,6 +20,7 @@ mod tell;
 mod text;
 mod title;
 mod tryout;
+mod who;
 
 pub use answer::{is_other_cause, proofs};
 pub use code::{Marks, Node, nodes};
@@ -29,6 +30,7 @@ pub use tell::message;
 pub use text::lines_block;
 pub use text::{marks, rows_of_line};
 pub use title::target_name;
+pub use who::rows as sign_rows;
 
 use super::layout::{self, Regions};
 use super::page::{Build, Page, Row};
@@ -51,6 +53,13 @@ pub fn page(state: &State, regions: &Regions) -> Page {
         Screen::Tell { diagnosis, .. } => tell::build(state, *diagnosis, &mut b),
         Screen::Mend(mend) => mend::build(state, mend, &mut b),
         Screen::Fix(page) => fixing::build(page, &mut b),
+        Screen::Who(page) => who::build(state, page, &mut b),
+        Screen::Password(masked) => who::password(masked, &mut b),
+        Screen::Proof { asks, .. } => {
+            if let Some(fixed) = state.fixes.last() {
+                proof::build(fixed, *asks, &mut b);
+            }
+        }
         Screen::Run(page) => run::build(page, &mut b),
         Screen::Collect(page) => collect::build(page, &mut b),
         Screen::Code(tree) => code::build(state, tree, &mut b),
@@ -165,6 +174,9 @@ fn draw_keys(theme: Theme, regions: &Regions, buffer: &mut Buffer) {
 
 /// The open line of input; where the terminal's cursor stands.
 fn draw_prompt(state: &State, regions: &Regions, buffer: &mut Buffer) -> Option<Position> {
+    if let Screen::Password(masked) = state.screen() {
+        return draw_mask(state, masked.typed, regions, buffer);
+    }
     let (area, lead, input) = match (state.screen(), state.screen().prompt(), regions.prompt) {
         (_, Some(prompt), Some(area)) => {
             let lead = match prompt.kind {
@@ -191,4 +203,12 @@ fn draw_prompt(state: &State, regions: &Regions, buffer: &mut Buffer) -> Option<
     buffer.set_string(x, area.y, words::cut(&shown, room), state.theme.style(Role::Heading));
     let offset = u16::try_from(input.visual_cursor().saturating_sub(scroll)).unwrap_or(0);
     Some(Position { x: (x + offset).min(area.right().saturating_sub(1)), y: area.y })
+}
+
+/// A dot for each character that was typed, the last ones when they are more than the row has room for.
+fn draw_mask(state: &State, typed: usize, regions: &Regions, buffer: &mut Buffer) -> Option<Position> {
+    let area = Rect { y: regions.main.y + u16::try_from(open::LINE_ROW).unwrap_or(0), ..regions.main };
+    let shown = u16::try_from(typed).unwrap_or(u16::MAX).min(area.width.saturating_sub(5));
+    buffer.set_string(area.x + 3, area.y, "•".repeat(usize::from(shown)), state.theme.style(Role::Heading));
+    Some(Position { x: area.x + 3 + shown, y: area.y })
 }

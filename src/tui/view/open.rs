@@ -33,6 +33,7 @@ pub fn build(state: &State, open: &Open, b: &mut Build) {
         Purpose::Examine => "Path of an app, a file of code, a crash report or a log",
         Purpose::SaveCase => "File to save the case to (a new one)",
         Purpose::SaveProof => "File to save the proof to (a new one)",
+        Purpose::SignWith => "PKCS #12 file (.p12) with certificate and key",
         Purpose::WriteTo(_) => "Entitlements file to write (one that is there is edited)",
     };
     b.pieces(&[(Role::Heading, ask)]);
@@ -41,6 +42,9 @@ pub fn build(state: &State, open: &Open, b: &mut Build) {
     if let (Purpose::Examine, Some(report)) = (open.purpose, state.report()) {
         let name = super::title::target_name(&report.target);
         b.para(0, Role::Dim, &format!("A report or log is added to {name}; anything else is examined instead of it."));
+    }
+    if open.purpose == Purpose::SignWith {
+        b.para(0, Role::Dim, "It is only named here. Its password is asked for next, on a line that shows nothing of it.");
     }
     let entries = shown_entries(open);
     if open.listing.is_none() {

@@ -2,7 +2,7 @@
 
 use crate::fix::prove::{FileLine, Keys, Proof, SignatureLine};
 use crate::tui::page::Build;
-use crate::tui::state::{FixPage, Fixed, Since};
+use crate::tui::state::{Fixed, Since, State};
 use crate::tui::theme::{Mark, Role};
 use crate::tui::words;
 
@@ -13,10 +13,10 @@ const GAP: usize = 2;
 /// Files and signatures that are listed; the saved proof has all.
 const MOST: usize = 20;
 
-/// Builds the page.
-pub fn build(page: &FixPage, fixed: &Fixed, b: &mut Build) {
+/// Builds the page; `asks`: whether to take the fix back.
+pub fn build(fixed: &Fixed, asks: bool, b: &mut Build) {
     let proof = &fixed.proof;
-    since(page, fixed, b);
+    since(fixed, asks, b);
     match fixed.since {
         Since::Undone => b.para(0, Role::Dim, "What the fix was:"),
         _ => verdict(proof, b),
@@ -28,19 +28,27 @@ pub fn build(page: &FixPage, fixed: &Fixed, b: &mut Build) {
     signatures(proof, b);
     files(proof, b);
     b.second_block();
-    beside(page, fixed, b);
+    beside(fixed, b);
+}
+
+/// Elsewhere: which fix was done and can be taken back.
+pub fn standing(state: &State, b: &mut Build) {
+    let Some(fixed) = state.standing_fix() else { return };
+    let done = if fixed.proof.holds { "Mended by Temper" } else { "Signed by Temper, not mended" };
+    b.para(0, Role::Dim, &format!("{done}: {}. u takes it back, P shows its proof.", fixed.offer.app.to_string_lossy()));
+    b.blank();
 }
 
 /// What became of it, or what is asked.
-fn since(page: &FixPage, fixed: &Fixed, b: &mut Build) {
+fn since(fixed: &Fixed, asks: bool, b: &mut Build) {
     let app = fixed.offer.app.to_string_lossy();
-    let undoing = match page.order.in_place {
+    let undoing = match fixed.in_place {
         true => format!("Put the app back to {app} as it was, byte for byte?  y yes   n no"),
         false => format!("Make the copy {app} what the app was, byte for byte?  y yes   n no"),
     };
     match &fixed.since {
+        _ if asks => b.para(0, Role::Heading, &undoing),
         Since::Stands => return,
-        Since::AskingUndo => b.para(0, Role::Heading, &undoing),
         Since::Undoing(_) => b.para(0, Role::Dim, "Taking it back…"),
         Since::Undone => b.marked(Mark::Fine, Role::Good, &format!("fine: taken back: {app} is what the app was, byte for byte.")),
         Since::NotUndone(why) => b.marked(Mark::Broken, Role::Bad, &format!("broken: not taken back: {why}")),
@@ -125,10 +133,10 @@ fn one_file(file: &FileLine, b: &mut Build) {
 }
 
 /// What to know, what to do next, the way back.
-fn beside(page: &FixPage, fixed: &Fixed, b: &mut Build) {
+fn beside(fixed: &Fixed, b: &mut Build) {
     let proof = &fixed.proof;
     let app = fixed.offer.app.to_string_lossy();
-    b.heading(if page.order.in_place { "The mended app" } else { "The mended copy" });
+    b.heading(if fixed.in_place { "The mended app" } else { "The mended copy" });
     b.para(0, Role::Text, &app);
     if !proof.notary.is_empty() {
         b.heading("Before it is shipped");
@@ -146,7 +154,7 @@ fn beside(page: &FixPage, fixed: &Fixed, b: &mut Build) {
         b.para(0, Role::Text, "It was gone already: the fix is taken back.");
         return;
     }
-    b.para(0, Role::Text, &format!("u, or later: temper undo {}", crate::fix::sign::quote(&app)));
+    b.para(0, Role::Text, &format!("u, here or on the answer. Once Temper is left: temper undo {}", crate::fix::sign::quote(&app)));
     let folder = fixed.offer.way_back.to_string_lossy();
     b.para(0, Role::Dim, &format!("It needs {folder}. Remove that folder when you keep the fix for good."));
 }

@@ -1,7 +1,7 @@
 //! Line 1: where one is, and what is being judged.
 
 use crate::report::{Report, Target};
-use crate::tui::state::{FixStage, Screen, Stage, State};
+use crate::tui::state::{FixStage, Purpose, Screen, Stage, State};
 use crate::tui::theme::Role;
 use crate::tui::words;
 use ratatui::buffer::Buffer;
@@ -66,8 +66,10 @@ fn trail(state: &State) -> String {
         Screen::Fix(page) => match &page.stage {
             FixStage::Preparing(_) | FixStage::Refused(_) | FixStage::Asking(_) => "mend › do it".into(),
             FixStage::Running(_) | FixStage::Stopped(..) => "mend › being done".into(),
-            FixStage::Done(_) => "mend › proof".into(),
         },
+        Screen::Who(_) => "mend › who signs".into(),
+        Screen::Password(_) => "mend › password".into(),
+        Screen::Proof { .. } => "mend › proof".into(),
         Screen::Run(_) => "run".into(),
         Screen::Collect(_) => "fetch the log".into(),
         Screen::Code(_) => "code".into(),
@@ -85,6 +87,7 @@ fn trail(state: &State) -> String {
         },
         Screen::WhatIf(_) => "what if".into(),
         Screen::Help { .. } => "help".into(),
+        Screen::Open(open) if open.purpose == Purpose::SignWith => "mend › who signs".into(),
         Screen::Open(_) => "open".into(),
         Screen::Save(save) if save.proof.is_some() => "save the proof".into(),
         Screen::Save(_) => "save the case".into(),

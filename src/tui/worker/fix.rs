@@ -1,16 +1,18 @@
 //! The jobs of a fix: what would be done, doing exactly that, the proof, and the way back.
 
-use super::super::state::{FixOffer, FixOrder, JobId, Msg, Stopped};
+use super::super::state::{FixOffer, FixOrder, JobId, Msg, SignWith, Stopped, Tools};
 use crate::Examination;
 use crate::diagnose::Change;
 use crate::evidence::{Evidence, EvidenceText, TargetKind};
 use crate::fix::apply::{self, Destination, Order, Progress, Session};
+use crate::fix::identity;
 use crate::fix::plan::{FOLDER_CAUTION, Plan};
 use crate::fix::prove::{Deed, Proof, Side, prove};
-use crate::fix::sign::{PLACEHOLDER, Signing, Who};
+use crate::fix::sign::{PLACEHOLDER, Signer, Signing, Who};
+use crate::read::identity::Identity;
 use crate::report::{Diagnosis, Remedy, Report};
 use crate::scan::Request;
-use crate::system::System;
+use crate::system::{EntryKind, Secret, System};
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -41,7 +43,18 @@ struct Prepared {
 
 /// Says exactly what would be done. Writes nothing.
 pub fn offer(system: &dyn System, order: &FixOrder) -> Result<FixOffer, String> {
-    Ok(prepared(system, order)?.offer)
+    Ok(prepared(system, order, None)?.offer)
+}
+
+/// What there is to sign with. Runs nothing.
+pub fn tools(system: &dyn System) -> Tools {
+    let has = |signer: Signer| system.on_path(signer.program()).is_some();
+    Tools { codesign: has(Signer::Codesign), rcodesign: has(Signer::Rcodesign), security: system.on_path(identity::FIND[0]) }
+}
+
+/// Asks the keychain.
+pub fn identities(system: &dyn System) -> Result<Vec<Identity>, String> {
+    identity::of_keychain(system, &[PASSWORD_VARIABLE.to_owned()])
 }
 
 fn subject(order: &FixOrder) -> Result<(&Diagnosis, &Remedy), String> {
@@ -49,37 +62,63 @@ fn subject(order: &FixOrder) -> Result<(&Diagnosis, &Remedy), String> {
     Ok((diagnosis, diagnosis.remedies.get(order.plan.remedy).ok_or("the remedy is gone")?))
 }
 
-fn prepared(system: &dyn System, order: &FixOrder) -> Result<Prepared, String> {
+fn prepared(system: &dyn System, order: &FixOrder, password: Option<Secret>) -> Result<Prepared, String> {
     let (_, remedy) = subject(order)?;
     if remedy.needs_new_code {
         return Err(format!("\"{}\" needs new code first; sign what was built from it, then check again", remedy.title));
     }
-    let signer = apply::signer_on_path(system, None).map_err(|_| {
-        "no program that signs is in PATH. codesign comes with macOS (xcode-select --install); elsewhere get rcodesign with 'cargo install \
-         apple-codesign'"
-    })?;
-    let who = if order.ad_hoc { Who::AdHoc } else { Who::InUse };
-    let mut plan = super::plan(system, &order.plan, &Signing { signer, who, ..Signing::default() })?;
+    let signing = signing(system, &order.sign_with)?;
+    let mut plan = super::plan(system, &order.plan, &signing)?;
     bare_names(&mut plan);
     refuse_what_is_missing(&plan, order)?;
     let evidence = &order.plan.examination.evidence;
     let destination = if order.in_place { Destination::InPlace } else { Destination::Copy(free_place(system, evidence)) };
     let without = vec![PASSWORD_VARIABLE.to_owned()];
-    let session_order = Order { evidence, plan: &plan, destination, usage: &[], password: None, without };
+    let session_order = Order { evidence, plan: &plan, destination, usage: &[], password, without };
     let session = Session::prepare(system, session_order).map_err(|error| error.to_string())?;
     let cautions = plan.cautions.iter().filter(|caution| !caution.starts_with(FOLDER_CAUTION)).cloned();
     let placeholders =
         plan.info_plist.iter().map(|(_, key, _)| format!("the text for {key} is a placeholder: write your own before you ship it"));
+    let known = if let SignWith::Keychain(_, known) = &order.sign_with { known.as_slice() } else { &[] };
     let offer = FixOffer {
-        signer: signer.program(),
-        identity: identity(&plan, order.ad_hoc),
+        signer: signing.signer.program(),
+        identity: who(&plan, &order.sign_with),
         app: session.app(),
         way_back: session.way_back(),
         folder: session.folder(),
         steps: session.steps().to_vec(),
-        cautions: cautions.chain(placeholders).collect(),
+        cautions: known.iter().cloned().chain(cautions).chain(placeholders).collect(),
     };
     Ok(Prepared { plan, session, offer })
+}
+
+/// The program that signs, and with whose identity.
+fn signing(system: &dyn System, with: &SignWith) -> Result<Signing, String> {
+    let (wanted, who) = match with {
+        SignWith::InUse => (None, Who::InUse),
+        SignWith::AdHoc => (None, Who::AdHoc),
+        SignWith::Keychain(who, _) => (Some(Signer::Codesign), who.clone()),
+        SignWith::File(file) => (Some(Signer::Rcodesign), Who::P12(key_file(system, file)?)),
+    };
+    let signer = apply::signer_on_path(system, wanted).map_err(|error| match wanted {
+        Some(_) => error.to_string(),
+        None => {
+            "no program that signs is in PATH. codesign comes with macOS (xcode-select --install); elsewhere get rcodesign with 'cargo \
+                 install apple-codesign'"
+                .to_owned()
+        }
+    })?;
+    Ok(Signing { signer, who, ..Signing::default() })
+}
+
+/// The real path of a PKCS #12 file, since the commands run in another folder.
+fn key_file(system: &dyn System, file: &Path) -> Result<PathBuf, String> {
+    let real = system.canonical(file).map_err(|error| format!("{}: the identity cannot be read: {error}", file.display()))?;
+    match system.entry(&real) {
+        Ok(EntryKind::File(_)) => Ok(real),
+        Ok(_) => Err(format!("{}: the identity cannot be read: not a file", file.display())),
+        Err(error) => Err(format!("{}: the identity cannot be read: {error}", file.display())),
+    }
 }
 
 /// The commands run beside the copy, so an entitlements file of the project is written there under its bare name.
@@ -106,15 +145,14 @@ fn refuse_what_is_missing(plan: &Plan, order: &FixOrder) -> Result<(), String> {
     let has = |wanted: &str| plan.sign.iter().any(|step| step.argv.iter().any(|argument| argument == wanted));
     if has(PLACEHOLDER) {
         return Err(
-            "the app is not signed by anybody who could sign it again. 'a' signs it ad hoc, for an experiment on this machine; 'temper \
-                    fix APP --copy DIR --identity ID' signs it with an identity of the keychain"
+            "the app is not signed by anybody who could sign it again. 'I' chooses who signs; 'a' signs it ad hoc, for an experiment on this \
+             machine"
                 .into(),
         );
     }
     if has(NO_FILE) {
         return Err(
-            "rcodesign has no keychain. 'temper fix APP --copy DIR --p12 FILE' signs with certificate and key of a file; 'a' signs ad \
-                    hoc, for an experiment on this machine"
+            "rcodesign has no keychain. 'I' takes certificate and key of a .p12 file; 'a' signs ad hoc, for an experiment on this machine"
                 .into(),
         );
     }
@@ -128,16 +166,20 @@ fn refuse_what_is_missing(plan: &Plan, order: &FixOrder) -> Result<(), String> {
 }
 
 /// Who signs, as the commands say it.
-fn identity(plan: &Plan, ad_hoc: bool) -> String {
+fn who(plan: &Plan, with: &SignWith) -> String {
     let sign = plan.sign.iter().find_map(|step| {
         let at = step.argv.iter().position(|argument| argument == "--sign")?;
-        step.argv.get(at + 1).cloned()
+        step.argv.get(at + 1).map(String::as_str)
     });
-    match sign.as_deref() {
-        _ if ad_hoc => "nobody: ad hoc, for an experiment on this machine".into(),
-        Some("-") => "nobody: ad hoc, as the app is signed now".into(),
-        Some(name) => format!("{name} (the one in use)"),
-        None => "the one in use".into(),
+    match (with, sign) {
+        (SignWith::AdHoc, _) => "nobody: ad hoc, for an experiment on this machine".into(),
+        (SignWith::Keychain(Who::Hash { hash, name }, _), _) => format!("{name} (of the keychain, by its hash {hash})"),
+        (SignWith::Keychain(..), Some(name)) => format!("{name} (of the keychain)"),
+        (SignWith::Keychain(..), None) => "one of the keychain".into(),
+        (SignWith::File(file), _) => format!("certificate and key in {}", file.display()),
+        (SignWith::InUse, Some("-")) => "nobody: ad hoc, as the app is signed now".into(),
+        (SignWith::InUse, Some(name)) => format!("{name} (the one in use)"),
+        (SignWith::InUse, None) => "the one in use".into(),
     }
 }
 
@@ -153,25 +195,35 @@ fn free_place(system: &dyn System, evidence: &Evidence) -> PathBuf {
     places.find(|place| system.entry(&place.join(&name)).is_err()).unwrap_or_else(|| beside.join(COPIES))
 }
 
+/// What the user said yes to.
+pub struct Confirmed {
+    /// What is to be done, and how.
+    pub order: FixOrder,
+    /// Exactly what was shown.
+    pub shown: FixOffer,
+    /// Password of the file that is signed with; nobody reads it otherwise.
+    pub password: Secret,
+}
+
 /// Does exactly what was shown, and proves it. What fails or is stopped is taken back.
 pub fn run(
     system: &dyn System,
     job: JobId,
-    order: &FixOrder,
-    shown: &FixOffer,
+    confirmed: Confirmed,
     stop: &AtomicBool,
     last: &Last,
     out: &Sender<Msg>,
 ) -> Result<Msg, String> {
+    let Confirmed { order, shown, password } = confirmed;
     let nothing = |why: String| Ok(Msg::FixStopped(job, Stopped { why, left: None }));
-    let Prepared { plan, mut session, offer } = match prepared(system, order) {
+    let Prepared { plan, mut session, offer } = match prepared(system, &order, Some(password)) {
         Ok(prepared) => prepared,
         Err(why) => return nothing(why),
     };
-    if offer != *shown {
+    if offer != shown {
         return nothing("something has changed since it was shown, so other things would be done; look at it once more".into());
     }
-    let done = steps(system, job, &mut session, stop, out).and_then(|()| proof(system, order, &plan, &session));
+    let done = steps(system, job, &mut session, stop, out).and_then(|()| proof(system, &order, &plan, &session));
     // Asked for during the last step, or while it was proved.
     let outcome = done.and_then(|proof| if stop.load(Ordering::Relaxed) { Err(STOPPED.into()) } else { Ok(proof) });
     match outcome {
@@ -285,7 +337,7 @@ mod tests {
         let remedy = examination.report.diagnoses[0].remedies.iter().position(|remedy| remedy.least).unwrap();
         let files = vec![("Contents/MacOS/Sketchbook".into(), "/project/own.entitlements".into())];
         let plan = PlanOrder { examination, request: Arc::new(request), diagnosis: 0, remedy, files };
-        FixOrder { plan, in_place: false, ad_hoc: false }
+        FixOrder { plan, in_place: false, sign_with: SignWith::InUse }
     }
 
     #[test]
@@ -300,9 +352,87 @@ mod tests {
         let system = machine(Some("rcodesign"));
         let order = order(&system);
         let why = offer(&system, &order).unwrap_err();
-        assert!(why.contains("--p12") && why.contains("'a' signs ad hoc"), "{why}");
-        let offer = offer(&system, &FixOrder { ad_hoc: true, ..order }).unwrap();
+        assert!(why.contains("'I' takes") && why.contains("'a' signs ad hoc"), "{why}");
+        let offer = offer(&system, &FixOrder { sign_with: SignWith::AdHoc, ..order }).unwrap();
         assert!(offer.signer == "rcodesign" && offer.identity.contains("ad hoc"), "{offer:?}");
+    }
+
+    fn with(order: &FixOrder, sign_with: SignWith) -> FixOrder {
+        FixOrder { sign_with, ..order.clone() }
+    }
+
+    /// The signing commands, as text.
+    fn commands(offer: &FixOffer) -> Vec<Vec<String>> {
+        let commands = offer.steps.iter().map(|step| step.argv()).filter(|argv| !argv.is_empty());
+        commands.map(|argv| argv.iter().map(|argument| argument.to_string_lossy().into_owned()).collect()).collect()
+    }
+
+    #[test]
+    fn an_identity_of_the_keychain_is_in_every_command() {
+        let system = machine(Some("codesign"));
+        let order = order(&system);
+        let name = "Developer ID Application: Other (OTHER00001)".to_owned();
+        let hash = "89ABCDEF0123456789ABCDEF0123456789ABCDEF".to_owned();
+        let in_use = commands(&offer(&system, &order).unwrap()).len();
+        for (who, argument) in [(Who::Named(name.clone()), &name), (Who::Hash { hash: hash.clone(), name: name.clone() }, &hash)] {
+            let offer = offer(&system, &with(&order, SignWith::Keychain(who, vec!["another team".into()]))).unwrap();
+            let commands = commands(&offer);
+            assert!(commands.len() > in_use, "all code of the app: {commands:?}");
+            assert!(commands.iter().all(|argv| argv.windows(2).any(|pair| pair == ["--sign", argument])), "{commands:?}");
+            assert!(offer.identity.contains(&name) && offer.cautions[0] == "another team", "{offer:?}");
+        }
+        let only = machine(Some("rcodesign"));
+        let why = offer(&only, &with(&order, SignWith::Keychain(Who::Named(name), Vec::new()))).unwrap_err();
+        assert!(why.contains("codesign is not in PATH"), "{why}");
+    }
+
+    #[test]
+    fn a_file_is_named_by_its_real_path_and_one_that_is_none_is_refused() {
+        let system = machine(Some("rcodesign")).file("/keys/id.p12", "p12");
+        let order = order(&system);
+        let with_file = |file: &str| offer(&system, &with(&order, SignWith::File(file.into())));
+        let shown = with_file("/keys/../keys/id.p12").unwrap();
+        let commands = commands(&shown);
+        let wanted = ["--p12-file", "/keys/id.p12", "--p12-password-file", "/dev/stdin"];
+        assert!(!commands.is_empty() && commands.iter().all(|argv| argv.windows(4).any(|words| words == wanted)), "{commands:?}");
+        assert_eq!(shown.signer, "rcodesign");
+        assert!(with_file("/keys/no.p12").unwrap_err().starts_with("/keys/no.p12: the identity cannot be read"));
+        assert!(with_file("/keys").unwrap_err().contains("not a file"));
+        let only = machine(Some("codesign")).file("/keys/id.p12", "p12");
+        let why = offer(&only, &with(&order, SignWith::File("/keys/id.p12".into()))).unwrap_err();
+        assert!(why.contains("rcodesign is not in PATH"), "{why}");
+    }
+
+    #[test]
+    fn what_there_is_to_sign_with_is_found_without_running_anything() {
+        let system = machine(Some("codesign")).file("/usr/bin/security", "#!");
+        assert_eq!(tools(&system), Tools { codesign: true, rcodesign: false, security: Some("/usr/bin/security".into()) });
+        assert!(system.ran().is_empty());
+        assert!(identities(&system).unwrap().is_empty());
+        let ran = system.ran();
+        assert_eq!((ran.len(), &ran[0].argv), (1, &identity::FIND.map(Into::into).to_vec()));
+        assert_eq!(ran[0].without, [PASSWORD_VARIABLE], "it inherits no password");
+    }
+
+    #[test]
+    fn what_was_typed_is_read_by_the_signer_alone_and_once() {
+        use super::super::super::state::{Effect, Stroke};
+        let system = Arc::new(machine(Some("rcodesign")).file("/keys/id.p12", "p12"));
+        let order = with(&order(&system), SignWith::File("/keys/id.p12".into()));
+        let shown = offer(&*system, &order).unwrap();
+        let (out, messages) = mpsc::channel();
+        let mut worker = super::super::Worker::new(Arc::clone(&system) as Arc<dyn System>, &[], out);
+        let typed = |text: &str| Effect::Password(Stroke::Add(Secret(text.as_bytes().to_vec())));
+        let strokes =
+            [typed("wrong"), Effect::Password(Stroke::Wipe), typed("hü"), typed("x"), Effect::Password(Stroke::Erase), typed("sh")];
+        strokes.into_iter().for_each(|stroke| worker.start(stroke));
+        worker.start(Effect::Fix(JobId(1), Box::new(order), Box::new(shown)));
+        assert_eq!(worker.password, Secret::default(), "it was given away");
+        let end = messages.iter().find(|message| matches!(message, Msg::Fixed(..) | Msg::FixStopped(..) | Msg::Failed(..)));
+        assert!(matches!(end, Some(Msg::Fixed(..))), "{end:?}");
+        let ran = system.ran();
+        assert!(!ran.is_empty() && ran.iter().all(|command| command.input == Some(Secret("hüsh".as_bytes().to_vec()))), "{ran:?}");
+        assert!(!format!("{ran:?}").contains("hüsh"));
     }
 
     #[test]
@@ -321,7 +451,8 @@ mod tests {
     fn ran(system: &FakeSystem, order: &FixOrder, offer: &FixOffer, stop: bool) -> (Msg, Vec<Msg>, Last) {
         let (out, messages) = mpsc::channel();
         let last = Last::default();
-        let end = run(system, JobId(7), order, offer, &AtomicBool::new(stop), &last, &out).unwrap();
+        let confirmed = Confirmed { order: order.clone(), shown: offer.clone(), password: Secret(b"hush".to_vec()) };
+        let end = run(system, JobId(7), confirmed, &AtomicBool::new(stop), &last, &out).unwrap();
         drop(out);
         (end, messages.iter().collect(), last)
     }

@@ -66,6 +66,20 @@ impl Bench {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
 
+    /// A `security` that lists these identities (hash, name, what stands behind it), and leaves a trace that it was run.
+    pub fn keychain(&self, rows: &[(&str, &str, &str)]) -> PathBuf {
+        let trace = self.folder().join("security.ran");
+        let list: String =
+            rows.iter().enumerate().map(|(at, (hash, name, fault))| format!("  {}) {hash} \"{name}\"{fault}\n", at + 1)).collect();
+        let stub = format!(
+            "#!/bin/sh\necho \"$@\" >> '{}'\ncat <<'END'\n{list}     {} valid identities found\nEND\n",
+            trace.display(),
+            rows.len()
+        );
+        self.program("security", &stub);
+        trace
+    }
+
     /// The stub kills whoever started it, `kill -9`, when it is called for the n-th time from now.
     pub fn kill_at(&self, number: usize) {
         std::fs::write(self.folder().join("log.kill"), format!("{number}\n")).unwrap();
@@ -178,6 +192,10 @@ fn practice_name() -> &'static str {
     "Developer ID Application: Practice Software (PRACTICE01)"
 }
 
+/// Another identity that the stand-in has, and its hash in the lists of the tests.
+pub const OTHER_NAME: &str = "Developer ID Application: Other Team (OTHERTEAM1)";
+pub const OTHER_HASH: &str = "89ABCDEF0123456789ABCDEF0123456789ABCDEF";
+
 /// What the command line asks for.
 #[derive(Default)]
 struct Request {
@@ -229,6 +247,7 @@ fn options_of(path: &Path, request: &Request) -> SignOptions {
     let identity = match request.who.to_str() {
         Some("-") => Identity::AdHoc,
         Some(name) if name == practice_name() => Identity::Practice,
+        Some(OTHER_NAME | OTHER_HASH) => Identity::OtherTeam,
         _ => panic!("no identity found"),
     };
     let present = present(path);
