@@ -177,6 +177,13 @@ pub enum Clue {
     },
     /// Gatekeeper.
     Gatekeeper,
+    /// A folder that macOS keeps for programs which the user allows.
+    ProtectedPlace {
+        /// Only Full Disk Access opens it.
+        full_disk: bool,
+    },
+    /// Gatekeeper could not judge, for a reason that is not the file's.
+    AssessmentFailed,
     /// App Management kept one app from changing another.
     AppManagement,
     /// The sandbox forbade something.
@@ -273,6 +280,8 @@ pub enum Clue {
     ShownArch(Arch),
     /// `codesign -d` showed these entitlements: (key, true).
     ShownEntitlements(Vec<String>),
+    /// A provisioning profile was shown that names single Macs: one for development.
+    ShownProfileOfDevices,
     /// The process's flags in a crash report.
     ProcessFlags(u32),
     /// Nothing that decides.

@@ -281,6 +281,7 @@ pub(super) fn conclude(context: &Context, facts: &[LogLine]) -> Vec<LogLine> {
         overwritten(run, context, &mut found);
         changed(index, run, context, &mut found);
         original_runs(index, run, context, &mut found);
+        by_protected_script(index, run, context, &mut found);
     }
     found
 }
@@ -408,6 +409,21 @@ fn changed(index: usize, run: &Run, context: &Context, found: &mut Vec<LogLine>)
             found.push(LogLine { line: run.line, quote: super::quote_of(&run.quote), fact });
             return;
         }
+    }
+}
+
+/// A script that was shown before it was run begins with a protected interpreter, and a variable was set at the prompt.
+fn by_protected_script(index: usize, run: &Run, context: &Context, found: &mut Vec<LogLine>) {
+    let Some(script) = program(&run.words).filter(|name| name.contains('/')).map(file_name) else { return };
+    let earlier = || context.runs.iter().take(index);
+    let shows = |run: &&Run| run.words.first().is_some_and(|tool| matches!(tool.as_str(), "cat" | "head" | "less" | "more"));
+    let shown = earlier().filter(shows).find(|run| run.words.iter().skip(1).any(|word| file_name(word) == script));
+    let interpreter = shown.and_then(|run| run.output.iter().find_map(|line| line.strip_prefix("#!"))).map(str::trim);
+    let Some(by) = interpreter.filter(|line| is_protected(line.split_whitespace().next().unwrap_or(""))) else { return };
+    let set = earlier().flat_map(|run| variables(&run.words.join(" "), &[])).next_back();
+    if let Some((name, value)) = set {
+        let fact = LogFact::DyldVariable { name, value, by_protected: Some(by.to_owned()) };
+        found.push(LogLine { line: run.line, quote: super::quote_of(&run.quote), fact });
     }
 }
 

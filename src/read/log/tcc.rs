@@ -19,6 +19,9 @@ pub(super) fn facts(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
         out.push(LogFact::TccPrompting { service: service(text).unwrap_or_default(), process: subject(text) });
     } else if text.contains("privacy-sensitive data") {
         out.extend(termination(text));
+    } else if text.contains("TCC`__TCC_CRASHING_DUE_TO_PRIVACY_VIOLATION__") {
+        // A debugger's backtrace: the sentence is not in it.
+        out.push(LogFact::TccUsageMissing { service: None, key: String::new(), process: Proc::default() });
     }
     if out.len() > before {
         return;
@@ -45,7 +48,7 @@ pub(super) fn facts(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
     }
     if text.contains("Operation not permitted") && text.contains(".app/") {
         // A tool that wrote into another app's bundle.
-        const WRITERS: [&str; 9] = ["cp: ", "mv: ", "rm: ", "rsync: ", "ditto: ", "touch: ", "install: ", "sed: ", "unlink"];
+        const WRITERS: [&str; 10] = ["cp: ", "mv: ", "rm: ", "rsync: ", "ditto: ", "touch: ", "install: ", "sed: ", "xattr: ", "unlink"];
         if let Some(tool) = WRITERS.iter().find(|tool| text.trim_start().starts_with(**tool)) {
             let name = tool.trim_end_matches([':', ' ']).to_owned();
             out.push(LogFact::AppManagement { process: Proc { name: Some(name), ..Proc::default() } });
@@ -57,6 +60,10 @@ pub(super) fn facts(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
             out.push(LogFact::AppManagement { process: Proc::default() });
             return;
         }
+    }
+    if let Some(refused) = super::places::refused(text, logger) {
+        out.push(refused);
+        return;
     }
     apple_events(text, logger, out);
 }
