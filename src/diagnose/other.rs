@@ -51,6 +51,7 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
             candidate.facts.insert(Condition::Sandboxed);
             Some(candidate)
         }
+        Clue::AssessmentFailed if case.any(|c| *c == Clue::AssessmentFailed) != Some(index) => None,
         Clue::AssessmentFailed => {
             let mut candidate = start(case, "gatekeeper", index, detected, format!("{message}; that says nothing of the file"));
             candidate.mended_by = MendedBy::User;

@@ -258,6 +258,7 @@ fn noise(case: &Case<'_>) -> Vec<report::Noise> {
         for line in lines {
             let why = match &line.fact {
                 LogFact::Noise { why } => *why,
+                LogFact::NotaryIssue { is_error: false, .. } => "a warning of the notary refuses nothing",
                 LogFact::NoEligibleProfile { .. } if !restricted => {
                     "logged for every program without a profile; it matters only beside a restricted entitlement"
                 }

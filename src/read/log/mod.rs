@@ -415,6 +415,11 @@ pub enum TextKind {
     Log,
 }
 
+/// True when commands stand in a text: a property list among them is their output.
+pub fn is_transcript(text: &str) -> bool {
+    text.lines().any(|line| shell::prompt(line).is_some())
+}
+
 /// Recognises a text.
 pub fn kind_of(bytes: &[u8]) -> TextKind {
     let body = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -425,7 +430,7 @@ pub fn kind_of(bytes: &[u8]) -> TextKind {
     let text = super::lossy(body.get(..body.len().min(4 << 20)).unwrap_or(body));
     let start = text.trim_start();
     let plist = ["<?xml", "<!DOCTYPE plist", "<plist", "<dict>"].iter().any(|mark| start.starts_with(mark));
-    if plist || start.starts_with("<!--") && start.contains("<plist") {
+    if (plist || start.starts_with("<!--") && start.contains("<plist")) && !is_transcript(&text) {
         return TextKind::Plist;
     }
     let quoted = start.trim_start_matches(['>', ' ', '|']);
