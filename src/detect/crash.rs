@@ -418,6 +418,7 @@ fn speaks(fact: &LogFact) -> bool {
             | LogFact::DisplayedArch { .. }
             | LogFact::DisplayedTeam { .. }
             | LogFact::DisplayedProfile { .. }
+            | LogFact::SystemVersion { .. }
             | LogFact::DisplayedEntitlement { .. }
             | LogFact::DisplayedNoEntitlements { .. }
             | LogFact::SignatureAccepted { .. }

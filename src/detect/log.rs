@@ -355,6 +355,9 @@ impl Line<'_> {
                 self.place_file(&mut detected, file.as_deref());
                 detected
             }
+            LogFact::SystemVersion { major, minor } => {
+                self.note("shown-system", format!("it happened on macOS {major}.{minor}"), Clue::ShownSystem(*major, *minor), &nobody)
+            }
             LogFact::DisplayedFlags { flags, .. } => {
                 let hardened = flags & crate::read::signature::CodeSignatureFlags::RUNTIME != 0;
                 let words = if hardened { "codesign shows the runtime flag" } else { "codesign shows no runtime flag: not hardened" };

@@ -274,6 +274,8 @@ pub enum Clue {
         /// Variable.
         variable: String,
     },
+    /// The version of macOS, (major, minor).
+    ShownSystem(u16, u16),
     /// `codesign -d` showed the runtime flag (true) or its absence (false).
     ShownHardened(bool),
     /// `codesign -d` showed a file with one slice, of this architecture.

@@ -81,6 +81,8 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
             Some(candidate)
         }
         Clue::ProtectedPlace { full_disk } => Some(protected_place(case, index, detected, *full_disk)),
+        // App Management came with macOS 13 (Apple: What's new in privacy, 2022).
+        Clue::AppManagement if case.any(|c| matches!(c, Clue::ShownSystem(major, _) if *major < 13)).is_some() => None,
         Clue::AppManagement => {
             let summary =
                 "macOS keeps one developer's app from changing another's (App Management); no entitlement changes that".to_owned();

@@ -304,7 +304,7 @@ fn restricted_keys_are_those_the_policy_calls_restricted() {
 }
 
 /// The page of each fact a log can hold.
-const LOG_FACTS: [(&str, &str); 48] = [
+const LOG_FACTS: [(&str, &str); 49] = [
     ("Load", "log-dyld-tried"),
     ("LibraryValidationRejected", "log-library-validation"),
     ("InvalidPage", "log-invalid-page"),
@@ -343,6 +343,7 @@ const LOG_FACTS: [(&str, &str); 48] = [
     ("DisplayedArch", "shown-slice"),
     ("DisplayedEntitlement", "shown-entitlement"),
     ("DisplayedNoEntitlements", "shown-no-entitlements"),
+    ("SystemVersion", "shown-system"),
     ("DisplayedProfile", "shown-profile-of-devices"),
     ("DisplayedTeam", "team-identifier"),
     ("NotaryIssue", "log-notary"),

@@ -314,6 +314,7 @@ const WORDS: &[(Families, &[&str])] = &[
             "DYLD_",
             "#!",
             "verwriting",
+            "ProductVersion:",
         ],
     ),
     (
@@ -374,6 +375,7 @@ const WORDS: &[(Families, &[&str])] = &[
             "required task port",
             "ptrace: ",
             "Read-only file system",
+            "trust quarantined",
             "location it was downloaded to",
             "from a read-only volume",
             "read-only or a temporary location",

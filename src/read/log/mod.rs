@@ -195,6 +195,8 @@ pub enum LogFact {
     SignatureAccepted { file: Option<String>, source: Option<String> },
     /// `spctl` says `rejected`: Gatekeeper's policy, not a fault of the signature; with its `source=`.
     PolicyRejected { file: Option<String>, source: Option<String> },
+    /// `sw_vers`: the version of macOS on which it happened.
+    SystemVersion { major: u16, minor: u16 },
     /// A line of `codesign -d` output about flags: the runtime flag is (not) there.
     DisplayedFlags { file: Option<String>, flags: u32 },
     /// `Format=… Mach-O thin (arm64)` of `codesign -d`: the only slice.

@@ -123,7 +123,8 @@ fn reports(text: &str, out: &mut Vec<LogFact>) {
 }
 
 // The last three are Sparkle's, for an app that runs translocated.
-const GATEKEEPER: [&str; 19] = [
+const GATEKEEPER: [&str; 20] = [
+    "Refusing to execute/trust quarantined",
     "Gatekeeper policy blocked execution",
     "is damaged and can",
     "damaged and should be moved",
