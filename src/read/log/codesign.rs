@@ -198,7 +198,7 @@ fn verified<'a>(text: &str, following: &Following<'a>, out: &mut Vec<LogFact>) {
     } else if let Some((file, why)) = text
         .trim_end()
         .split_once(": rejected")
-        .filter(|(file, _)| is_file(&file))
+        .filter(|(file, _)| is_file(file))
         .filter(|(_, why)| why.is_empty() || why.starts_with(" ("))
     {
         const ENVELOPE: &str = "obsolete resource envelope";

@@ -112,7 +112,7 @@ fn asks_entitlements(command: &str) -> bool {
     command.contains("codesign") && command.contains("--entitlements") && !signs && !filter && !to_file
 }
 
-/// `ProductVersion:		15.0` or the number alone, as `sw_vers` prints it.
+/// `ProductVersion: 15.0` or the number alone, as `sw_vers` prints it.
 fn system_version(line: &str) -> Option<LogFact> {
     let number = after(line, "ProductVersion:").unwrap_or(line).trim();
     let mut parts = number.split('.').map(|part| part.parse::<u16>().ok());
