@@ -292,15 +292,18 @@ fn codesign_problem(case: &Case<'_>, index: usize, detected: &Detected, text: &s
 
 /// The file is as it was signed, and its certificate is not good any more: summary and remedies.
 fn certificate_problem(text: &str, message: &str) -> Option<(String, Vec<&'static str>)> {
-    let what = match text {
-        "CSSMERR_TP_CERT_REVOKED" => "was revoked",
-        "CSSMERR_TP_CERT_EXPIRED" => "has expired",
-        "CSSMERR_TP_NOT_TRUSTED" | "signature is valid but signer is not trusted" => "is not trusted by macOS",
+    const ANEW: &str = "sign-with-a-valid-certificate";
+    let (what, remedies) = match text {
+        "CSSMERR_TP_CERT_REVOKED" => ("was revoked", vec![ANEW]),
+        "CSSMERR_TP_CERT_EXPIRED" => ("has expired", vec![ANEW]),
+        "CSSMERR_TP_NOT_TRUSTED" | "signature is valid but signer is not trusted" => {
+            ("is not trusted by macOS", vec!["mend-the-chain", ANEW])
+        }
         _ => return None,
     };
     let file = message.strip_suffix(text).map_or("", |file| file.trim_end_matches([':', ' ']));
     let file = if file.is_empty() { "it" } else { file };
-    Some((format!("the certificate with which {file} was signed {what}"), vec!["sign-with-a-valid-certificate", "mend-the-chain"]))
+    Some((format!("the certificate with which {file} was signed {what}"), remedies))
 }
 
 fn restricted_refused(case: &Case<'_>, index: usize, detected: &Detected, listed: &[String]) -> Candidate {
