@@ -49,7 +49,10 @@ impl Look<'_> {
             ("CODESIGNING", _) => vec![self.invalid_page()],
             _ if self.is_codesign_fault() => vec![self.invalid_page()],
             ("TCC" | "DYLD", _) if explained => Vec::new(),
-            ("TCC", _) => vec![self.symptom("ended-for-privacy", "ended by the privacy system; the message is cut", Clue::None)],
+            ("TCC", _) => {
+                let clue = Clue::UsageMissing { resource: None, key: String::new(), fatal: true };
+                vec![self.symptom("ended-for-privacy", "ended by the privacy system; the message is cut", clue)]
+            }
             ("EXEC", code) => vec![self.exec(code)],
             ("GUARD" | "JETSAM" | "WATCHDOG" | "RUNNINGBOARD" | "SPRINGBOARD" | "ROSETTA" | "PORT_SPACE" | "METAL" | "LIBXPC", _) => {
                 let message = format!("ended by {namespace}, which has nothing to do with signing");
@@ -417,6 +420,8 @@ fn speaks(fact: &LogFact) -> bool {
             | LogFact::DisplayedFlags { .. }
             | LogFact::DisplayedArch { .. }
             | LogFact::DisplayedTeam { .. }
+            | LogFact::DisplayedProfile { .. }
+            | LogFact::SystemVersion { .. }
             | LogFact::DisplayedEntitlement { .. }
             | LogFact::DisplayedNoEntitlements { .. }
             | LogFact::SignatureAccepted { .. }

@@ -261,6 +261,11 @@ impl Line<'_> {
             LogFact::TccUsageMissing { service, key, process } => {
                 let resource = policy::resource(key).or_else(|| service.as_deref().and_then(policy::resource));
                 let fatal = matches!(self.text.facts, TextFacts::Crash(..));
+                if key.is_empty() {
+                    let message = "ended by the privacy system; the sentence that names the key is not here".to_owned();
+                    let clue = Clue::UsageMissing { resource: None, key: String::new(), fatal: true };
+                    return Some(self.symptom("ended-for-privacy", message, clue, process));
+                }
                 let message = format!("asked for protected data without {key} in its Info.plist");
                 self.symptom(
                     "usage-description-missing",
@@ -283,6 +288,11 @@ impl Line<'_> {
             }
             LogFact::AttachRefused { process } => {
                 self.symptom("debugger-refused", "a debugger was not allowed to attach".into(), Clue::AttachRefused(false), process)
+            }
+            LogFact::ProtectedPlace { process, path, full_disk } => {
+                let who = if *full_disk { "programs with Full Disk Access" } else { "programs that the user allows" };
+                let clue = Clue::ProtectedPlace { full_disk: *full_disk };
+                self.symptom("protected-place-refused", format!("{path} is kept for {who}"), clue, process)
             }
             LogFact::AppManagement { process } => self.symptom(
                 "app-management-denied",
@@ -318,6 +328,13 @@ impl Line<'_> {
             LogFact::SigningFailed { why } => {
                 self.symptom("signing-failed", format!("nothing was signed: {}", failure_words(*why)), Clue::SigningFailed(*why), &nobody)
             }
+            LogFact::AssessmentFailed { file, why } => {
+                let name = file.as_deref().map_or("a file", short);
+                let mut detected =
+                    self.symptom("assessment-failed", format!("macOS could not judge {name}: {why}"), Clue::AssessmentFailed, &nobody);
+                self.place_file(&mut detected, file.as_deref());
+                detected
+            }
             LogFact::PolicyRejected { file, source } => {
                 let by = source.as_deref().map(|source| format!(" ({source})")).unwrap_or_default();
                 let name = file.as_deref().map_or("a file", short);
@@ -341,6 +358,9 @@ impl Line<'_> {
                 self.place_file(&mut detected, file.as_deref());
                 detected
             }
+            LogFact::SystemVersion { major, minor } => {
+                self.note("shown-system", format!("it happened on macOS {major}.{minor}"), Clue::ShownSystem(*major, *minor), &nobody)
+            }
             LogFact::DisplayedFlags { flags, .. } => {
                 let hardened = flags & crate::read::signature::CodeSignatureFlags::RUNTIME != 0;
                 let words = if hardened { "codesign shows the runtime flag" } else { "codesign shows no runtime flag: not hardened" };
@@ -356,6 +376,12 @@ impl Line<'_> {
             LogFact::DisplayedNoEntitlements { .. } => {
                 self.note("shown-no-entitlements", "codesign shows no entitlements".into(), Clue::ShownEntitlements(Vec::new()), &nobody)
             }
+            LogFact::DisplayedProfile { .. } => self.note(
+                "shown-profile-of-devices",
+                "a provisioning profile is shown that names single Macs".into(),
+                Clue::ShownProfileOfDevices,
+                &nobody,
+            ),
             LogFact::Died { process, .. } => self.note("died", "the process died".into(), Clue::Died, process),
             LogFact::CrashReportSaved { process, .. } => self.note(
                 "crash-report-elsewhere",
@@ -434,9 +460,10 @@ fn of_entitlements_file(text: &EvidenceText) -> Vec<Detected> {
 }
 
 /// Errors that tell how a bundle or an executable is laid out, not that something was changed (CSCommon.h: errSecCSBadBundleFormat,
-/// UnsealedAppRoot, DSStoreSymlink, AmbiguousBundleFormat, BadMainExecutable, BadFrameworkVersion, UnsealedFrameworkRoot, InvalidSymlink).
+/// BadObjectFormat, NoMainExecutable, ResourceNotSupported, RegularFile, UnsealedAppRoot, DSStoreSymlink, AmbiguousBundleFormat, BadMainExecutable,
+/// BadFrameworkVersion, UnsealedFrameworkRoot, InvalidSymlink, MultipleExecSegments).
 fn is_layout(code: i64) -> bool {
-    matches!(code, -67028 | -67014 | -67012..=-67008 | -67003)
+    matches!(code, -67049 | -67029 | -67028 | -67016..=-67014 | -67012..=-67008 | -67003 | -66995)
 }
 
 /// Why nothing could be signed.
@@ -446,6 +473,7 @@ pub(crate) fn failure_words(why: SigningFailure) -> &'static str {
         SigningFailure::Ambiguous => "several certificates have that name",
         SigningFailure::NoIdentity => "there is no certificate of that name with its private key",
         SigningFailure::WrongCertificate => "the certificate is not one for code (an Installer certificate signs packages only)",
+        SigningFailure::InstallerNamed => "codesign was given an Installer certificate, which signs packages and no code",
         SigningFailure::NoChain => "the certificate's issuer is not there, or its trust was changed by hand",
         SigningFailure::NoTimestamp => "Apple's timestamp server was not reached, or the clock is wrong",
     }

@@ -179,6 +179,13 @@ pub enum Clue {
     },
     /// Gatekeeper.
     Gatekeeper,
+    /// A folder that macOS keeps for programs which the user allows.
+    ProtectedPlace {
+        /// Only Full Disk Access opens it.
+        full_disk: bool,
+    },
+    /// Gatekeeper could not judge, for a reason that is not the file's.
+    AssessmentFailed,
     /// App Management kept one app from changing another.
     AppManagement,
     /// The sandbox forbade something.
@@ -269,12 +276,16 @@ pub enum Clue {
         /// Variable.
         variable: String,
     },
+    /// The version of macOS, (major, minor).
+    ShownSystem(u16, u16),
     /// `codesign -d` showed the runtime flag (true) or its absence (false).
     ShownHardened(bool),
     /// `codesign -d` showed a file with one slice, of this architecture.
     ShownArch(Arch),
     /// `codesign -d` showed these entitlements: (key, true).
     ShownEntitlements(Vec<String>),
+    /// A provisioning profile was shown that names single Macs: one for development.
+    ShownProfileOfDevices,
     /// The process's flags in a crash report.
     ProcessFlags(u32),
     /// Nothing that decides.

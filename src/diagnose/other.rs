@@ -5,7 +5,7 @@ use super::memory::own_fault_words;
 use crate::detect::{Clue, Detected, OwnFault, Sign};
 use crate::evidence::TargetKind;
 use crate::finding::Confidence;
-use crate::policy::{Action, Process, decide};
+use crate::policy::{Action, Process, decide, key};
 use crate::scenario::Condition;
 
 /// Remedies for what Gatekeeper itself refused.
@@ -51,6 +51,16 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
             candidate.facts.insert(Condition::Sandboxed);
             Some(candidate)
         }
+        Clue::AssessmentFailed if case.any(|c| *c == Clue::AssessmentFailed) != Some(index) => None,
+        Clue::AssessmentFailed => {
+            let mut candidate = start(case, "gatekeeper", index, detected, format!("{message}; that says nothing of the file"));
+            candidate.mended_by = MendedBy::User;
+            candidate.only = vec!["let-macos-check-again"];
+            candidate.order = 26;
+            Some(candidate)
+        }
+        // What is refused while the check itself fails is refused for that.
+        Clue::Gatekeeper if case.any(|c| *c == Clue::AssessmentFailed).is_some() => None,
         Clue::Gatekeeper => {
             let mut candidate = start(case, "gatekeeper", index, detected, message);
             candidate.mended_by = MendedBy::User;
@@ -70,6 +80,9 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
             candidate.confidence = Confidence::Possible;
             Some(candidate)
         }
+        Clue::ProtectedPlace { full_disk } => Some(protected_place(case, index, detected, *full_disk)),
+        // App Management came with macOS 13 (Apple: What's new in privacy, 2022).
+        Clue::AppManagement if case.any(|c| matches!(c, Clue::ShownSystem(major, _) if *major < 13)).is_some() => None,
         Clue::AppManagement => {
             let summary =
                 "macOS keeps one developer's app from changing another's (App Management); no entitlement changes that".to_owned();
@@ -84,6 +97,27 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
         }
         _ => None,
     }
+}
+
+/// A folder that macOS keeps. One for which only Full Disk Access counts is refused to root as well; of the others a sandbox may keep a program, too.
+fn protected_place(case: &Case<'_>, index: usize, detected: &Detected, full_disk: bool) -> Candidate {
+    let summary = if full_disk {
+        format!(
+            "{}: the user gives it, to the app or terminal that is responsible; neither root nor an entitlement replaces it",
+            detected.finding.message
+        )
+    } else {
+        format!("{} under Files & Folders, unless an App Sandbox keeps the program from it", detected.finding.message)
+    };
+    let mut candidate = start(case, "protected-resource", index, detected, summary);
+    candidate.scenario = "other-resource";
+    candidate.mended_by = MendedBy::User;
+    candidate.only = vec!["let-the-user-allow-it"];
+    let sandboxed = case.any(|c| matches!(c, Clue::SandboxDenied { .. })).is_some()
+        || case.has_key(case.image_of(detected).or_else(|| case.scene.main()), key::APP_SANDBOX);
+    candidate.accounts = full_disk && !sandboxed && !case.unread_death();
+    candidate.confidence = if candidate.accounts { Confidence::Likely } else { Confidence::Possible };
+    candidate
 }
 
 /// `spctl` judges by Gatekeeper's policy. It rejects every program that is not signed for distribution; only its source says more.

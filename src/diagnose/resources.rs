@@ -179,6 +179,9 @@ fn usage_missing(
 
 /// The usage description of a resource that has no entitlement in the hardened runtime (speech, Bluetooth, …): the text is all that is asked for.
 fn other_usage_missing(case: &Case<'_>, index: usize, detected: &Detected, usage: &str, fatal: bool) -> Option<Candidate> {
+    if usage.is_empty() {
+        return ended_for_privacy(case, index, detected);
+    }
     if !usage.starts_with("NS") {
         return None;
     }
@@ -194,6 +197,28 @@ fn other_usage_missing(case: &Case<'_>, index: usize, detected: &Detected, usage
     candidate.order = 14;
     candidate.facts.insert(Condition::UsageMissing);
     candidate.info_plist = Some(vec![usage.to_owned()]);
+    Some(candidate)
+}
+
+/// The privacy system ended it, and the sentence that names what is missing was not given.
+fn ended_for_privacy(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candidate> {
+    let told =
+        |c: &Clue| matches!(c, Clue::UsageMissing { key, .. } if !key.is_empty()) || matches!(c, Clue::ResourceEntitlementMissing(_));
+    // With the app at hand its code and Info.plist say more.
+    if case.any(told).is_some() || case.scene.main().is_some() {
+        return None;
+    }
+    let summary = "the privacy system ended the program: the responsible program lacks a usage string (or, when hardened, an entitlement); the sentence of the \
+         crash report names it";
+    let image = subject(case, detected);
+    let mut candidate =
+        Candidate::new("protected-resource", "other-resource", Confidence::Likely, summary.to_owned()).about(image).like(&detected.finding);
+    candidate.only = vec!["add-usage-string"];
+    candidate.findings.push(index);
+    candidate.accounts = true;
+    candidate.order = 14;
+    candidate.facts.insert(Condition::UsageMissing);
+    candidate.info_plist = Some(Vec::new());
     Some(candidate)
 }
 

@@ -16,6 +16,7 @@ pub(super) fn diagnose(case: &Case<'_>) -> Vec<Candidate> {
     all.extend(not_hardened(case));
     all.extend(notary(case));
     all.extend(restricted_shown(case));
+    all.extend(development_profile(case));
     all
 }
 
@@ -68,12 +69,14 @@ fn of_clue(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Candida
                 SigningFailure::KeyNotUsable => "unlock-the-keychain",
                 SigningFailure::Ambiguous => "name-one-certificate",
                 SigningFailure::NoIdentity => "bring-the-key",
-                SigningFailure::WrongCertificate => "take-the-certificate-for-code",
+                SigningFailure::WrongCertificate | SigningFailure::InstallerNamed => "take-the-certificate-for-code",
                 SigningFailure::NoChain => "mend-the-chain",
                 SigningFailure::NoTimestamp => "reach-the-timestamp-server",
             };
             let summary = detected.finding.message.clone();
-            let mut candidate = start("signature-invalid", index, detected, image.or(case.scene.main()), Confidence::Certain, summary);
+            let said = *why != SigningFailure::InstallerNamed;
+            let confidence = if said { Confidence::Certain } else { Confidence::Likely };
+            let mut candidate = start("signature-invalid", index, detected, image.or(case.scene.main()), confidence, summary);
             candidate.accounts = true;
             candidate.only = vec![remedy];
             Some(candidate)
@@ -275,18 +278,32 @@ fn codesign_problem(case: &Case<'_>, index: usize, detected: &Detected, text: &s
     let path = Some(detected.finding.subject.as_str()).filter(|s| !s.is_empty()).map(Path::new);
     let proven = path.and_then(|path| case.any_broken(Some(path)));
     let confidence = if proven.is_some() { Confidence::Certain } else { Confidence::Likely };
-    let mut candidate = start(
-        "signature-invalid",
-        index,
-        detected,
-        image.or(case.scene.main()),
-        confidence,
-        format!("codesign says: {}", detected.finding.message),
-    );
+    let of_certificate = certificate_problem(text, &detected.finding.message);
+    let (summary, remedies) = of_certificate.unwrap_or_else(|| (format!("codesign says: {}", detected.finding.message), Vec::new()));
+    let mut candidate = start("signature-invalid", index, detected, image.or(case.scene.main()), confidence, summary);
+    if !remedies.is_empty() {
+        candidate.only = remedies;
+    }
     candidate.findings.extend(proven);
     candidate.accounts = true;
     candidate.order = 26;
     Some(candidate)
+}
+
+/// The file is as it was signed, and its certificate is not good any more: summary and remedies.
+fn certificate_problem(text: &str, message: &str) -> Option<(String, Vec<&'static str>)> {
+    const ANEW: &str = "sign-with-a-valid-certificate";
+    let (what, remedies) = match text {
+        "CSSMERR_TP_CERT_REVOKED" => ("was revoked", vec![ANEW]),
+        "CSSMERR_TP_CERT_EXPIRED" => ("has expired", vec![ANEW]),
+        "CSSMERR_TP_NOT_TRUSTED" | "signature is valid but signer is not trusted" => {
+            ("is not trusted by macOS", vec!["mend-the-chain", ANEW])
+        }
+        _ => return None,
+    };
+    let file = message.strip_suffix(text).map_or("", |file| file.trim_end_matches([':', ' ']));
+    let file = if file.is_empty() { "it" } else { file };
+    Some((format!("the certificate with which {file} was signed {what}"), remedies))
 }
 
 fn restricted_refused(case: &Case<'_>, index: usize, detected: &Detected, listed: &[String]) -> Candidate {
@@ -405,6 +422,20 @@ fn restricted_shown(case: &Case<'_>) -> Option<Candidate> {
         TextFacts::Entitlements(_) | TextFacts::Unusable(_) => false,
     });
     let (index, died) = case.clues(|c| matches!(c, Clue::Died)).next().filter(|_| failed)?;
+    let (list, shown) = shown_restricted(case);
+    let first = case.detected.get(*shown.first()?)?;
+    let summary = format!("launchd could not start it: {} needs a provisioning profile that covers it", list.join(", "));
+    let mut candidate = start("restricted-entitlement", index, died, None, Confidence::Likely, summary).like(&first.finding);
+    candidate.findings.extend(shown);
+    candidate.accounts = true;
+    candidate.order = 8;
+    candidate.only = only_of(&list);
+    candidate.remove = Some(list);
+    Some(candidate)
+}
+
+/// Restricted keys that `codesign -d` shows, and where.
+fn shown_restricted(case: &Case<'_>) -> (Vec<String>, Vec<usize>) {
     let mut keys = BTreeSet::new();
     let mut shown = Vec::new();
     for (index, detected) in case.clues(|c| matches!(c, Clue::ShownEntitlements(_))) {
@@ -415,15 +446,28 @@ fn restricted_shown(case: &Case<'_>) -> Option<Candidate> {
             shown.push(index);
         }
     }
-    let first = case.detected.get(*shown.first()?)?;
-    let list: Vec<String> = keys.into_iter().collect();
-    let summary = format!("launchd could not start it: {} needs a provisioning profile that covers it", list.join(", "));
-    let mut candidate = start("restricted-entitlement", index, died, None, Confidence::Likely, summary).like(&first.finding);
+    (keys.into_iter().collect(), shown)
+}
+
+/// Signed for everybody, with restricted keys that a profile for single Macs covers (Apple: TN3125): on every other Mac it is refused at launch.
+fn development_profile(case: &Case<'_>) -> Option<Candidate> {
+    let (index, profile) = case.clues(|c| *c == Clue::ShownProfileOfDevices).next()?;
+    let for_everybody =
+        |line: &LogLine| matches!(&line.fact, LogFact::SignatureAccepted { source: Some(source), .. } if source.contains("Developer ID"));
+    let is_distributed = case.scene.evidence.texts.iter().any(|text| match &text.facts {
+        TextFacts::Crash(_, lines) | TextFacts::Log(lines) => lines.iter().any(for_everybody),
+        TextFacts::Entitlements(_) | TextFacts::Unusable(_) => false,
+    });
+    let (keys, shown) = shown_restricted(case);
+    let first = case.detected.get(*shown.first()?).filter(|_| is_distributed)?;
+    let summary =
+        format!("the profile in the app is one for development: it covers {} on the Macs that it names and on no other", keys.join(", "));
+    let mut candidate = start("restricted-entitlement", index, profile, None, Confidence::Likely, summary).like(&first.finding);
     candidate.findings.extend(shown);
     candidate.accounts = true;
     candidate.order = 8;
-    candidate.only = only_of(&list);
-    candidate.remove = Some(list);
+    candidate.only = only_of(&keys);
+    candidate.remove = Some(keys);
     Some(candidate)
 }
 

@@ -265,6 +265,7 @@ fn noise(case: &Case<'_>) -> Vec<report::Noise> {
             }
             let why = match &line.fact {
                 LogFact::Noise { why } => *why,
+                LogFact::NotaryIssue { is_error: false, .. } => "a warning of the notary refuses nothing",
                 LogFact::NoEligibleProfile { .. } if !restricted => {
                     "logged for every program without a profile; it matters only beside a restricted entitlement"
                 }

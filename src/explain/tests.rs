@@ -304,7 +304,7 @@ fn restricted_keys_are_those_the_policy_calls_restricted() {
 }
 
 /// The page of each fact a log can hold.
-const LOG_FACTS: [(&str, &str); 45] = [
+const LOG_FACTS: [(&str, &str); 49] = [
     ("Load", "log-dyld-tried"),
     ("LibraryValidationRejected", "log-library-validation"),
     ("InvalidPage", "log-invalid-page"),
@@ -329,6 +329,8 @@ const LOG_FACTS: [(&str, &str); 45] = [
     ("AppManagement", "log-app-management"),
     ("SandboxDenied", "log-sandbox-deny"),
     ("SystemPolicyDenied", "system-policy-denied"),
+    ("ProtectedPlace", "protected-place-refused"),
+    ("AssessmentFailed", "assessment-failed"),
     ("RestrictedMissing", "restricted-entitlement-wanted"),
     ("PolicyRejected", "rejected-by-policy"),
     ("NotaryUnread", "notary-reason-not-given"),
@@ -341,6 +343,8 @@ const LOG_FACTS: [(&str, &str); 45] = [
     ("DisplayedArch", "shown-slice"),
     ("DisplayedEntitlement", "shown-entitlement"),
     ("DisplayedNoEntitlements", "shown-no-entitlements"),
+    ("SystemVersion", "shown-system"),
+    ("DisplayedProfile", "shown-profile-of-devices"),
     ("DisplayedTeam", "team-identifier"),
     ("NotaryIssue", "log-notary"),
     ("Died", "died"),

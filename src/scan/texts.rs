@@ -178,7 +178,7 @@ fn facts(bytes: &[u8]) -> (&'static str, TextFacts) {
     match log::kind_of(bytes) {
         TextKind::Plist => return plist(bytes),
         TextKind::NotaryLog => return ("notary-log", TextFacts::Log(log::read(&decode(bytes)))),
-        TextKind::Log if entitlements::looks_like_plist(bytes) => return plist(bytes),
+        TextKind::Log if entitlements::looks_like_plist(bytes) && !log::is_transcript(&decode(bytes)) => return plist(bytes),
         TextKind::CrashReport | TextKind::Log => {}
     }
     let text = decode(bytes);

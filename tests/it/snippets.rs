@@ -176,6 +176,19 @@ fn every_snippet_names_a_public_thread_and_its_trap() {
     }
 }
 
+#[test]
+fn a_certificate_that_only_the_arguments_show_is_no_proof() {
+    let confidence = |text: &str| {
+        let request = Request { pasted: vec![("paste".to_owned(), text.as_bytes().to_vec())], ..Request::default() };
+        let report = temper::examine(&FakeSystem::new(), &request, &|_| {}, &AtomicBool::new(false)).unwrap().report;
+        report.diagnoses.first().map(|top| (top.cause, top.confidence))
+    };
+    let arguments = "IOException: Command [/usr/bin/codesign, -s, Developer ID Installer: A (B), -vvvv, x] exited with 1 code\n";
+    assert_eq!(confidence(arguments), Some(("signature-invalid", "likely")));
+    let said = "Developer ID Installer: A (B): this identity cannot be used for signing code\n";
+    assert_eq!(confidence(said), Some(("signature-invalid", "certain")));
+}
+
 /// Titles of the remedies that apply to the first diagnosis of a pasted text.
 fn offered(text: &str) -> Vec<String> {
     let request = Request { pasted: vec![("paste".to_owned(), text.as_bytes().to_vec())], ..Request::default() };
@@ -201,6 +214,9 @@ fn a_remedy_is_offered_for_its_own_kind_only() {
         ("/A.app: rejected\nsource=no usable signature\n".to_owned(), "Sign again after", "Notarize and staple"),
         ("System Policy: a(9) deny(1) file-read-data /Users/n/Library/Mail\n".to_owned(), "Let the user allow it", "Add the entitlement"),
         ("Sandbox: a(9) deny(1) file-read-data /Users/n/Library/Mail\n".to_owned(), "Add the entitlement", "Let the user allow it"),
+        ("ls: /Users/n/Library/Mail: Operation not permitted\n".to_owned(), "Let the user allow it", "Add the entitlement"),
+        ("/A.app/x: CSSMERR_TP_CERT_REVOKED\n".to_owned(), "Sign anew, with a certificate", "Sign again after"),
+        ("/A.app: Too many open files\n".to_owned(), "Let macOS check again", "Notarize and staple"),
     ];
     for (text, right, wrong) in pairs {
         let titles = offered(&text);

@@ -166,6 +166,18 @@ impl Reader<'_> {
                     }
                 }
                 Some(b',') => self.step(),
+                // A name without quotes, as a browser shows objects.
+                Some(byte) if byte.is_ascii_alphabetic() => {
+                    let at = self.at;
+                    let key = self.bare_name();
+                    if self.peek() == Some(b':') {
+                        self.step();
+                        let value = self.value(depth.saturating_add(1));
+                        members.push(Member { key, at, value });
+                    } else {
+                        self.cut = true;
+                    }
+                }
                 // An elision (`[...]`, `…`) or a bracket too many.
                 Some(_) => {
                     self.cut = true;
@@ -225,6 +237,14 @@ impl Reader<'_> {
                 Json::Null
             }
         }
+    }
+
+    fn bare_name(&mut self) -> String {
+        let start = self.at;
+        while self.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            self.step();
+        }
+        String::from_utf8_lossy(self.bytes.get(start..self.at).unwrap_or(&[])).into_owned()
     }
 
     /// A string. A raw line end inside it is a mailer's wrap: one blank, unless a blank is there already.

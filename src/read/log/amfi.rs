@@ -62,7 +62,9 @@ fn entitlements(text: &str, out: &mut Vec<LogFact>) {
             Some(-413 | -423) => out.push(LogFact::RestrictedEntitlements { keys: Vec::new(), process, code }),
             _ => out.push(LogFact::LaunchSignatureRefused { process }),
         }
-    } else if text.to_ascii_lowercase().contains("restricted entitlements, but the validation of its code signature failed") {
+    } else if text.to_ascii_lowercase().contains("restricted entitlements, but the validation of its code signature failed")
+        || text.contains("estricted entitlements not validated, bailing out")
+    {
         let path = between(text, "When validating ", ": ").or_else(|| between(text, "mac_vnode_check_signature: ", ": "));
         out.push(LogFact::RestrictedEntitlements { keys: Vec::new(), process: named(path.unwrap_or("")), code: None });
     } else if text.contains("because its use of the ") && text.contains("entitlement is not allowed") {
@@ -176,7 +178,9 @@ fn constraint_error(text: &str) -> Option<ConstraintError> {
 fn noise(text: &str, out: &mut Vec<LogFact>) {
     let failed = text.trim_end().ends_with("code signature validation failed.");
     let bare_failure = failed && text.contains("AMFI") && !text.to_ascii_lowercase().contains("restricted");
-    if text.contains("has no CMS blob") || text.contains("Unrecoverable CT signature issue") || bare_failure {
+    if text.contains("Requirements for restricted entitlements failed to validate") {
+        out.push(LogFact::Noise { why: "amfid logs this for every program with restricted entitlements that is not from the App Store; then it looks for a profile" });
+    } else if text.contains("has no CMS blob") || text.contains("Unrecoverable CT signature issue") || bare_failure {
         out.push(LogFact::Noise { why: "AMFI logs this for every ad hoc signed program" });
     } else if text.contains("ASP: Library load") && text.trim_end().ends_with("allowed") {
         out.push(LogFact::Noise { why: "the system policy allowed this library; a refusal elsewhere is not about it" });

@@ -135,6 +135,10 @@ fn sandbox(text: &str, out: &mut Vec<LogFact>) {
     let named = named.split_once(" duplicate report").and_then(|(_, rest)| rest.split_once(" for ")).map_or(named, |(_, who)| who);
     let who = process(named);
     let (operation, target) = rest.trim().split_once(' ').unwrap_or((rest.trim(), ""));
+    if target.trim() == "AppleMultitouchDeviceUserClient" {
+        out.push(LogFact::Noise { why: "AppKit asks for the trackpad in every sandboxed app, and does without" });
+        return;
+    }
     if who.name.as_deref().is_some_and(is_part_of_macos) {
         out.push(LogFact::Noise { why: "a part of macOS itself was denied something, not the app" });
     } else if policy && operation.starts_with("file-write") && target.contains(".app") {

@@ -10,6 +10,7 @@ mod dyld;
 mod kernel;
 mod keywords;
 mod notary;
+mod places;
 mod prefix;
 mod reader;
 mod runtime;
@@ -136,7 +137,8 @@ pub enum LogFact {
         responsible: Option<Proc>,
         requesting: Option<Proc>,
     },
-    /// tccd: usage string missing (`Refusing authorization request … without … key`), or the TCC termination text.
+    /// tccd: usage string missing (`Refusing authorization request … without … key`), or the TCC termination text. `key` is empty when only the place
+    /// at which the process ended is known.
     TccUsageMissing { service: Option<String>, key: String, process: Proc },
     /// A TCC termination whose text names a missing entitlement.
     TccEntitlementAbort { entitlement: String, process: Proc },
@@ -166,6 +168,10 @@ pub enum LogFact {
     Gatekeeper { process: Proc, text: String },
     /// App Management: writing into another app's bundle was prevented.
     AppManagement { process: Proc },
+    /// A program may not look into a folder that macOS keeps for those which the user allows; `full_disk`: only Full Disk Access opens it.
+    ProtectedPlace { process: Proc, path: String, full_disk: bool },
+    /// `spctl` could not judge a file (`Too many open files`, `internal error in Code Signing subsystem`): nothing is said about the file.
+    AssessmentFailed { file: Option<String>, why: String },
     /// App Sandbox: `Sandbox: name(pid) deny(1) operation target`.
     SandboxDenied { process: Proc, operation: String, target: String },
     /// `System Policy: name(pid) deny(1) file-… target`: privacy settings or System Integrity Protection, not the App Sandbox.
@@ -189,6 +195,8 @@ pub enum LogFact {
     SignatureAccepted { file: Option<String>, source: Option<String> },
     /// `spctl` says `rejected`: Gatekeeper's policy, not a fault of the signature; with its `source=`.
     PolicyRejected { file: Option<String>, source: Option<String> },
+    /// `sw_vers`: the version of macOS on which it happened.
+    SystemVersion { major: u16, minor: u16 },
     /// A line of `codesign -d` output about flags: the runtime flag is (not) there.
     DisplayedFlags { file: Option<String>, flags: u32 },
     /// `Format=… Mach-O thin (arm64)` of `codesign -d`: the only slice.
@@ -197,6 +205,8 @@ pub enum LogFact {
     DisplayedEntitlement { file: Option<String>, key: String, value: bool },
     /// `codesign -d --entitlements` printed nothing for the file.
     DisplayedNoEntitlements { file: Option<String> },
+    /// A provisioning profile was shown (`security cms -D`) that is good on the Macs it names only.
+    DisplayedProfile { file: Option<String> },
     /// `TeamIdentifier=` of `codesign -d`; `None` for `not set`.
     DisplayedTeam { file: Option<String>, team: Option<String> },
     /// An issue of a notary log.
@@ -233,6 +243,8 @@ pub enum SigningFailure {
     NoIdentity,
     /// The certificate is not one for code: Developer ID Installer signs packages (`this identity cannot be used for signing code`).
     WrongCertificate,
+    /// codesign was called with a Developer ID Installer certificate and failed; what it said is not shown.
+    InstallerNamed,
     /// The certificate's issuer is not there or not trusted (`unable to build chain to self-signed root`).
     NoChain,
     /// Apple's server for timestamps was not reached.
@@ -292,8 +304,12 @@ fn read_plain(text: &str) -> Vec<LogLine> {
     let (mut facts, context) = reader::scan(text, report.is_some());
     facts.extend(shell::conclude(&context, &facts));
     if notary::is_one(text) {
-        facts.extend(notary::read(&clean::text(text), text));
+        let issues = notary::read(&clean::text(text), text);
+        // The sentence of an issue was read as a line of its own, without its file.
+        facts.retain(|line| !issues.iter().any(|issue| notary::says_the_same(&issue.fact, &line.fact)));
+        facts.extend(issues);
     }
+    runtime::leave_out_containers(&mut facts);
     for fact in report.iter().flat_map(read_report) {
         // A translated report in front of the JSON said it already.
         if !facts.iter().any(|known| known.fact == fact.fact) {
@@ -401,6 +417,11 @@ pub enum TextKind {
     Log,
 }
 
+/// True when commands stand in a text: a property list among them is their output.
+pub fn is_transcript(text: &str) -> bool {
+    text.lines().any(|line| shell::prompt(line).is_some())
+}
+
 /// Recognises a text.
 pub fn kind_of(bytes: &[u8]) -> TextKind {
     let body = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -411,7 +432,7 @@ pub fn kind_of(bytes: &[u8]) -> TextKind {
     let text = super::lossy(body.get(..body.len().min(4 << 20)).unwrap_or(body));
     let start = text.trim_start();
     let plist = ["<?xml", "<!DOCTYPE plist", "<plist", "<dict>"].iter().any(|mark| start.starts_with(mark));
-    if plist || start.starts_with("<!--") && start.contains("<plist") {
+    if (plist || start.starts_with("<!--") && start.contains("<plist")) && !is_transcript(&text) {
         return TextKind::Plist;
     }
     let quoted = start.trim_start_matches(['>', ' ', '|']);

@@ -25,8 +25,15 @@ const SENTENCES: [&str; 10] = [
 pub(super) fn is_one(text: &str) -> bool {
     let has = |word: &str| memchr::memmem::find(text.as_bytes(), word.as_bytes()).is_some();
     // A log that lost its head is known by the members of an issue.
-    let issue = has("\"severity\"") && (has("\"issues\"") || has("\"docUrl\"") || has("\"message\"") && has("\"architecture\""));
+    let issue =
+        has("\"severity\"") && (has("\"issues\"") || has("\"docUrl\"") || has("\"message\"") && has("\"architecture\"")) || is_shown(text);
     text.len() <= MAX_BYTES && (has("\"logFormatVersion\"") || issue || is_piece(text))
+}
+
+/// Objects as a browser shows them: names without quotes.
+fn is_shown(text: &str) -> bool {
+    let has = |word: &str| memchr::memmem::find(text.as_bytes(), word.as_bytes()).is_some();
+    !has("\"severity\"") && has("severity: \"") && has("path: \"") && has("message: \"")
 }
 
 /// One issue that lost its head: its path and its message, which is one of the service's.
@@ -41,7 +48,11 @@ pub(super) fn read(cleaned: &str, original: &str) -> Vec<LogLine> {
     let mut found = Vec::new();
     let mut at = 0_usize;
     let mut line = 1_u32;
-    let first_member = if is_piece(cleaned) { "\"path\"" } else { "\"severity\"" };
+    let first_member = match () {
+        () if is_piece(cleaned) => "\"path\"",
+        () if is_shown(cleaned) => "severity:",
+        () => "\"severity\"",
+    };
     // An issue is an object with a severity; its brace is found from the key, so that a log without its head is read too.
     while found.len() < MAX_ISSUES {
         let rest = cleaned.get(at..).unwrap_or("");
@@ -92,7 +103,17 @@ fn issue(value: &Json) -> Option<LogFact> {
     })
 }
 
-/// A sentence of the service in other output.
+/// True for an issue and a line that has its sentence and no file.
+pub(super) fn says_the_same(issue: &LogFact, line: &LogFact) -> bool {
+    match (issue, line) {
+        (LogFact::NotaryIssue { message: sentence, .. }, LogFact::NotaryIssue { message, path, .. }) => {
+            path.is_empty() && message == sentence
+        }
+        _ => false,
+    }
+}
+
+/// A sentence of the service in other output: `path: sentence`, `[warning]: (path): sentence`, `message: "sentence"`.
 pub(super) fn sentence(text: &str, out: &mut Vec<LogFact>) {
     let ticket = text.contains("The staple and validate action failed") || text.contains("Could not find base64 encoded ticket");
     if ticket || text.contains("status: Invalid") || text.contains("\"status\":\"Invalid\"") {
@@ -102,11 +123,46 @@ pub(super) fn sentence(text: &str, out: &mut Vec<LogFact>) {
     if !SENTENCES.iter().any(|sentence| text.contains(sentence)) || text.contains("\"message\"") || text.contains("statusSummary") {
         return;
     }
+    let text = text.trim();
+    let text = text.strip_prefix("message:").map_or(text, |rest| rest.trim().trim_end_matches(',').trim_matches('"'));
+    let (is_error, text) = match text.strip_prefix('[').and_then(|text| text.split_once("]: ")) {
+        Some((severity, rest)) if matches!(severity, "warning" | "error") => (severity == "error", rest),
+        _ => (true, text),
+    };
     let (path, message) = match text.split_once(": ") {
         Some((path, message)) if path.contains('/') && SENTENCES.iter().any(|sentence| message.contains(sentence)) => {
-            (path.trim(), message.trim())
+            (path.trim().trim_matches(['(', ')']), message.trim())
         }
         _ => ("", text.trim()),
     };
-    out.push(LogFact::NotaryIssue { path: path.into(), message: message.chars().take(300).collect(), arch: None, is_error: true });
+    out.push(LogFact::NotaryIssue { path: path.into(), message: message.chars().take(300).collect(), arch: None, is_error });
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::super::{LogFact, read};
+
+    fn issues(text: &str) -> Vec<(String, String, bool)> {
+        let of = |fact| match fact {
+            LogFact::NotaryIssue { path, message, is_error, .. } => Some((path, message, is_error)),
+            _ => None,
+        };
+        read(text).into_iter().filter_map(|line| of(line.fact)).collect()
+    }
+
+    #[test]
+    fn a_sentence_has_its_file_and_its_severity() {
+        let says = "The binary is not signed.";
+        let issue = |path: &str, is_error| vec![(path.to_owned(), says.to_owned(), is_error)];
+        assert_eq!(issues(&format!("[warning]: (go/bin/go): {says}\n")), issue("go/bin/go", false));
+        assert_eq!(issues(&format!("[error]: (go/bin/go): {says}\n")), issue("go/bin/go", true));
+        assert_eq!(issues(&format!("A.app/x: {says}\n")), issue("A.app/x", true));
+    }
+
+    #[test]
+    fn objects_without_quotes_around_their_names_are_read_once() {
+        let text = "{\nseverity: \"error\",\ncode: null,\npath: \"A.dmg/A.app/x.jnilib\",\nmessage: \"The binary is not signed.\",\narchitecture: \"x86_64\"\n}\n";
+        assert_eq!(issues(text), [("A.dmg/A.app/x.jnilib".to_owned(), "The binary is not signed.".to_owned(), true)]);
+    }
 }

@@ -1,7 +1,7 @@
 //! What runtimes say when they get no executable memory, and faults of a program's own.
 
 use super::cut::{after, number};
-use super::{LogFact, Proc};
+use super::{LogFact, LogLine, Proc};
 
 /// (words, engine, goes on without its JIT).
 const MESSAGES: [(&str, &str, bool); 57] = [
@@ -67,6 +67,29 @@ const MESSAGES: [(&str, &str, bool); 57] = [
     ("allocate some memory for the JIT", "pypy", false),
 ];
 
+/// Marks of a container, in which programs of Linux run: the build of an image, and QEMU's emulation of a foreign processor in it.
+const CONTAINER: [&str; 5] = [
+    "uncaught target signal",
+    "---> Running in ",
+    "Sending build context to Docker",
+    "The command '/bin/sh -c",
+    "executor failed running [/bin/sh",
+];
+const IN_CONTAINER: &str = "said in a container: that is Linux, in which no signature of macOS counts";
+
+/// What programs said and how they died near a line of a container is no matter of macOS.
+pub(super) fn leave_out_containers(facts: &mut [LogLine]) {
+    const NEAR: u32 = 40;
+    let is_mark = |line: &&LogLine| matches!(&line.fact, LogFact::Noise { why } if *why == IN_CONTAINER);
+    let marks: Vec<u32> = facts.iter().filter(is_mark).map(|line| line.line).collect();
+    for line in facts {
+        let inside = marks.iter().any(|mark| mark.abs_diff(line.line) <= NEAR);
+        if inside && matches!(line.fact, LogFact::EngineMemory { .. } | LogFact::Died { .. } | LogFact::OwnFault { .. }) {
+            line.fact = LogFact::Noise { why: IN_CONTAINER };
+        }
+    }
+}
+
 /// Words that name the engine when the message does not.
 const NAMED: [(&str, &str); 12] = [
     ("wasmtime", "wasm"),
@@ -108,7 +131,9 @@ const OWN_FAULTS: [&str; 13] = [
 
 /// Facts of one message; `process` is whoever said it, when known.
 pub(super) fn facts(text: &str, process: &dyn Fn() -> Proc, out: &mut Vec<LogFact>) {
-    if let Some((engine, degrades)) = engine(text) {
+    if CONTAINER.iter().any(|mark| text.contains(mark)) {
+        out.push(LogFact::Noise { why: IN_CONTAINER });
+    } else if let Some((engine, degrades)) = engine(text) {
         out.push(LogFact::EngineMemory { engine, process: process(), degrades });
     } else if OWN_FAULTS.iter().any(|mark| text.contains(mark)) {
         out.push(LogFact::OwnFault { text: text.chars().take(300).collect() });
@@ -188,4 +213,25 @@ pub(super) fn signal_of_status(status: i64) -> Option<i32> {
 /// The number after one of these words.
 pub(super) fn number_after(text: &str, marks: &[&str]) -> Option<i64> {
     marks.iter().find_map(|mark| after(text, mark).and_then(number))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::super::{LogFact, read};
+
+    #[test]
+    fn what_is_said_in_a_container_is_not_about_macos() {
+        let message = "# Fatal process OOM in Failed to reserve virtual memory for CodeRange\n";
+        let engine = |text: &str| read(text).iter().any(|line| matches!(line.fact, LogFact::EngineMemory { .. }));
+        assert!(engine(message));
+        for mark in [
+            "qemu: uncaught target signal 5 (Trace/breakpoint trap) - core dumped\n",
+            " ---> Running in 4be0d13cf6a2\n",
+            "The command '/bin/sh -c yarn' returned a non-zero code: 133\n",
+        ] {
+            assert!(!engine(&format!("{message}{mark}")) && !engine(&format!("{mark}{message}")), "{mark}");
+        }
+        assert!(engine(&format!("{message}{}---> Running in 4be0d13cf6a2\n", "\n".repeat(60))));
+    }
 }

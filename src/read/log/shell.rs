@@ -80,6 +80,9 @@ pub(super) fn command<'a>(text: &str, line: u32, context: &mut Context, followin
     if text.contains("attach") {
         context.attach_pid = list.iter().filter_map(|word| word.parse().ok()).next_back();
     }
+    if list.iter().any(|word| word == "sw_vers") {
+        out.extend(output.iter().find_map(|line| system_version(line)));
+    }
     if text.starts_with("echo") && text.contains("$?") {
         status(&output, context, out);
     }
@@ -107,6 +110,14 @@ fn asks_entitlements(command: &str) -> bool {
         command.split('|').skip(1).any(|part| !["plutil", "xmllint", "cat", "less"].iter().any(|tool| part.trim().starts_with(tool)));
     let to_file = command.replace("2>&1", "").replace("2>/dev/null", "").replace("2> /dev/null", "").contains('>');
     command.contains("codesign") && command.contains("--entitlements") && !signs && !filter && !to_file
+}
+
+/// `ProductVersion: 15.0` or the number alone, as `sw_vers` prints it.
+fn system_version(line: &str) -> Option<LogFact> {
+    let number = after(line, "ProductVersion:").unwrap_or(line).trim();
+    let mut parts = number.split('.').map(|part| part.parse::<u16>().ok());
+    let (major, minor) = (parts.next()??, parts.next().unwrap_or(Some(0))?);
+    (10..100).contains(&major).then_some(LogFact::SystemVersion { major, minor })
 }
 
 /// The number after `echo $?`: a status over 128 is a signal.
@@ -169,6 +180,9 @@ pub(super) fn output(text: &str, context: &Context, out: &mut Vec<LogFact>) {
         && let Some(fact) = super::system::exit_words(text)
     {
         out.push(fact);
+    }
+    if text.contains("ProductVersion:") {
+        out.extend(system_version(text));
     }
     if text.contains("environment variables being ignored because main executable") {
         let by = between(text, "main executable (", ")").filter(|program| is_protected(program)).and_then(known);
@@ -281,6 +295,7 @@ pub(super) fn conclude(context: &Context, facts: &[LogLine]) -> Vec<LogLine> {
         overwritten(run, context, &mut found);
         changed(index, run, context, &mut found);
         original_runs(index, run, context, &mut found);
+        by_protected_script(index, run, context, &mut found);
     }
     found
 }
@@ -411,6 +426,21 @@ fn changed(index: usize, run: &Run, context: &Context, found: &mut Vec<LogLine>)
     }
 }
 
+/// A script that was shown before it was run begins with a protected interpreter, and a variable was set at the prompt.
+fn by_protected_script(index: usize, run: &Run, context: &Context, found: &mut Vec<LogLine>) {
+    let Some(script) = program(&run.words).filter(|name| name.contains('/')).map(file_name) else { return };
+    let earlier = || context.runs.iter().take(index);
+    let shows = |run: &&Run| run.words.first().is_some_and(|tool| matches!(tool.as_str(), "cat" | "head" | "less" | "more"));
+    let shown = earlier().filter(shows).find(|run| run.words.iter().skip(1).any(|word| file_name(word) == script));
+    let interpreter = shown.and_then(|run| run.output.iter().find_map(|line| line.strip_prefix("#!"))).map(str::trim);
+    let Some(by) = interpreter.filter(|line| is_protected(line.split_whitespace().next().unwrap_or(""))) else { return };
+    let set = earlier().flat_map(|run| variables(&run.words.join(" "), &[])).next_back();
+    if let Some((name, value)) = set {
+        let fact = LogFact::DyldVariable { name, value, by_protected: Some(by.to_owned()) };
+        found.push(LogLine { line: run.line, quote: super::quote_of(&run.quote), fact });
+    }
+}
+
 /// `cp A B`, then B is killed and A runs: the same bytes live in the one place and die in the other.
 fn original_runs(index: usize, run: &Run, context: &Context, found: &mut Vec<LogLine>) {
     let parts = parts(&run.words);
@@ -429,5 +459,40 @@ fn original_runs(index: usize, run: &Run, context: &Context, found: &mut Vec<Log
     if let Some(place) = source_runs.filter(|_| target_dies) {
         let fact = LogFact::WorksWhen { how: WorksHow::Copied, file: Some((*source).clone()) };
         found.push(LogLine { line: place.line, quote: super::quote_of(&place.quote), fact });
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::super::{LogFact, read};
+
+    fn facts(text: &str) -> Vec<LogFact> {
+        read(text).into_iter().map(|line| line.fact).collect()
+    }
+
+    #[test]
+    fn the_version_of_macos_is_read_in_both_forms_of_sw_vers() {
+        let version = |text: &str| facts(text).into_iter().find(|fact| matches!(fact, LogFact::SystemVersion { .. }));
+        let is = |major, minor| Some(LogFact::SystemVersion { major, minor });
+        assert_eq!(version("$ sw_vers\nProductName:\t\tmacOS\nProductVersion:\t\t15.0\n"), is(15, 0));
+        assert_eq!(version("$ sw_vers -productVersion\n11.1\n"), is(11, 1));
+        assert_eq!(version("ProductVersion: 26\n"), is(26, 0));
+        for text in ["$ cat version\n11.1\n", "ProductVersion: unknown\n", "ProductVersion: 3.2.1\n"] {
+            assert_eq!(version(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_script_that_was_shown_tells_who_drops_a_variable() {
+        let run = |first: &str| {
+            let text = format!(
+                "$ cat demo.sh\n#!{first}\n./tool\n$ export DYLD_LIBRARY_PATH=/a/lib\n$ ./demo.sh\ndyld: Library not loaded: x.dylib\n"
+            );
+            let dropped = |fact: &LogFact| matches!(fact, LogFact::DyldVariable { by_protected: Some(by), .. } if by == first);
+            facts(&text).iter().any(dropped)
+        };
+        assert!(run("/usr/bin/env bash") && run("/bin/sh"));
+        assert!(!run("/opt/homebrew/bin/bash"));
     }
 }

@@ -122,7 +122,9 @@ fn reports(text: &str, out: &mut Vec<LogFact>) {
     }
 }
 
-const GATEKEEPER: [&str; 16] = [
+// The last three are Sparkle's, for an app that runs translocated.
+const GATEKEEPER: [&str; 20] = [
+    "Refusing to execute/trust quarantined",
     "Gatekeeper policy blocked execution",
     "is damaged and can",
     "damaged and should be moved",
@@ -139,6 +141,9 @@ const GATEKEEPER: [&str; 16] = [
     "failed on loadCmd",
     "Adding Gatekeeper denial breadcrumb",
     "GK Xprotect results: malware",
+    "running from the location it was downloaded to",
+    "running from a read-only volume",
+    "opened from a read-only or a temporary location",
 ];
 
 fn gatekeeper(text: &str, refused: bool, out: &mut Vec<LogFact>) {

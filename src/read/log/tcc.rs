@@ -19,6 +19,9 @@ pub(super) fn facts(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
         out.push(LogFact::TccPrompting { service: service(text).unwrap_or_default(), process: subject(text) });
     } else if text.contains("privacy-sensitive data") {
         out.extend(termination(text));
+    } else if text.contains("TCC`__TCC_CRASHING_DUE_TO_PRIVACY_VIOLATION__") {
+        // A debugger's backtrace: the sentence is not in it.
+        out.push(LogFact::TccUsageMissing { service: None, key: String::new(), process: Proc::default() });
     }
     if out.len() > before {
         return;
@@ -43,20 +46,24 @@ pub(super) fn facts(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
         out.push(LogFact::AppManagement { process });
         return;
     }
-    if text.contains("Operation not permitted") && text.contains(".app/") {
-        // A tool that wrote into another app's bundle.
-        const WRITERS: [&str; 9] = ["cp: ", "mv: ", "rm: ", "rsync: ", "ditto: ", "touch: ", "install: ", "sed: ", "unlink"];
+    if text.contains("Operation not permitted") && text.contains("/Applications/") && text.contains(".app/") {
+        // A tool that wrote into another app's bundle: an installed one, not a place of the user's own.
+        const WRITERS: [&str; 10] = ["cp: ", "mv: ", "rm: ", "rsync: ", "ditto: ", "touch: ", "install: ", "sed: ", "xattr: ", "unlink"];
         if let Some(tool) = WRITERS.iter().find(|tool| text.trim_start().starts_with(**tool)) {
             let name = tool.trim_end_matches([':', ' ']).to_owned();
             out.push(LogFact::AppManagement { process: Proc { name: Some(name), ..Proc::default() } });
             return;
         }
-        // Programs that say what they were about to write; an installed app, not a place of the user's own.
+        // Programs that say what they were about to write.
         const WRITING: [&str; 5] = ["Opening Destination", "to write", "writing", "to modify", "to replace"];
-        if text.contains("/Applications/") && WRITING.iter().any(|words| text.contains(words)) {
+        if WRITING.iter().any(|words| text.contains(words)) {
             out.push(LogFact::AppManagement { process: Proc::default() });
             return;
         }
+    }
+    if let Some(refused) = super::places::refused(text, logger) {
+        out.push(refused);
+        return;
     }
     apple_events(text, logger, out);
 }

@@ -899,7 +899,7 @@ fn a_signing_that_failed_says_why() {
         Some(SigningFailure::WrongCertificate)
     );
     let jpackage = "IOException: Command [/usr/bin/codesign, -s, Developer ID Installer: A (B), -vvvv, x] exited with 1 code\n";
-    assert_eq!(why(jpackage), Some(SigningFailure::WrongCertificate));
+    assert_eq!(why(jpackage), Some(SigningFailure::InstallerNamed));
     assert_eq!(why("productbuild: Signing product with identity \"Developer ID Installer: A (B)\"\n"), None);
     assert_eq!(why("Tern.app: replacing existing signature\n"), None);
 }
