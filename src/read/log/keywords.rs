@@ -52,6 +52,9 @@ const WORDS: &[(Families, &[&str])] = &[
             "@ path expansion",
             "incompatible architecture",
             "dlopen_preflight",
+            "because dependent dylib",
+            "mapping process and mapped file",
+            "mapped file has no",
         ],
     ),
     (
@@ -240,6 +243,7 @@ const WORDS: &[(Families, &[&str])] = &[
             "pthread jit write",
             "machine code",
             "CoreCLR, HRESULT",
+            "coreclr, hresult",
             "coreclr_initialize",
             "GC heap initialization failed",
             "MAP_JIT",
@@ -256,6 +260,7 @@ const WORDS: &[(Families, &[&str])] = &[
             "Index out of range",
             "dereference a null",
             "ad CPU type",
+            "Invalid dylib load",
         ],
     ),
     (
@@ -350,6 +355,7 @@ const WORDS: &[(Families, &[&str])] = &[
             "Mach task port",
             "access process with pid",
             "failed to grab pid",
+            "dtrace cannot control executables",
             "ermission to debug",
             "required task port",
             "ptrace: ",
