@@ -144,6 +144,9 @@ impl<'a> Failure<'a> {
             candidate.facts.extend([Condition::NoTeam, Condition::Hardened]);
             candidate.facts.remove(&Condition::HasTeam);
         }
+        if reason == TriedReason::LibraryValidation {
+            candidate.no_keys = Some("the reason is cut off: where Gatekeeper refuses a library, the words begin the same way".into());
+        }
         if reason == TriedReason::PlatformProcess {
             candidate.no_keys = Some("the program is Apple's own: no entitlement can be added to it".into());
         }

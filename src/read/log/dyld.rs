@@ -56,21 +56,26 @@ fn is_inside_path(text: &str) -> bool {
     path.is_some_and(|path| path.starts_with('/') && !path.contains(')')) && !text.contains("tried:")
 }
 
-/// dyld2's `code signature in (path) not valid for use in process using Library Validation: library load disallowed by system policy`, of which the line ends
-/// within the words that tell Gatekeeper from library validation.
+/// `not valid for use in process: library load disallowed by system policy`, of which the line ends within the words that tell Gatekeeper from library
+/// validation; dyld2 puts `using Library Validation` before the colon.
 fn is_inside_policy(text: &str) -> bool {
-    const WORDS: &str = " not valid for use in process using library validation: library load disallowed by system policy";
+    const BEGINNING: &str = "not valid for use in";
+    const WORDS: [&str; 2] = [
+        " process: library load disallowed by system policy",
+        " process using library validation: library load disallowed by system policy",
+    ];
     let words = one_line(text).to_lowercase();
-    let Some((_, said)) = words.rsplit_once("code signature in (").and_then(|(_, rest)| rest.split_once(')')) else { return false };
-    let said = said.trim_end();
-    said != WORDS && said != " not valid for use in process" && WORDS.starts_with(said)
+    let Some((_, said)) = words.rsplit_once(BEGINNING) else { return false };
+    said != " process" && WORDS.iter().any(|words| words.starts_with(said)) && !WORDS.contains(&said)
 }
 
 /// A `tried:` list that goes on in the next line: it ends with a comma, or inside quotes or brackets.
 fn wants_more(text: &str) -> bool {
     let Some(list) = after(text, "tried:") else {
         let end = text.trim_end();
-        return ["Did find:", "Reason:", "code signature in", ": no suitable", ": no suitable image"].iter().any(|mark| end.ends_with(mark))
+        return ["Did find:", "Reason:", "code signature in", ": no suitable", ": no suitable image"]
+            .iter()
+            .any(|mark| end.ends_with(mark))
             || is_inside_path(text)
             || is_inside_policy(text);
     };

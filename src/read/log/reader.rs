@@ -199,7 +199,10 @@ impl<'a> Reader<'a> {
             return Some(sentence);
         }
         let is_part = |line: &str| !line.trim().is_empty() && (line.len() <= WIDEST_WRAP || !line.trim().contains(' '));
-        let begins = |line: &str| prefix::split(line).logger != Proc::default() || prefix::names_process(line) || line.contains("dlopen(");
+        let begins = |line: &str| {
+            let bare = line.contains("dlopen(") || line.trim_start().starts_with("Library Validation failed: Rejecting");
+            bare || prefix::split(line).logger != Proc::default() || prefix::names_process(line)
+        };
         let goes_on = |line: &str, next: &str| {
             let word = next.split_whitespace().next().unwrap_or("");
             line.len().saturating_add(1).saturating_add(word.len()) > NARROWEST_WRAP && shell::prompt(next).is_none()

@@ -152,7 +152,8 @@ fn commits_executable(text: &str) -> bool {
 /// `Failed to create CoreCLR, HRESULT: 0x80070008`; also `Failed to initialize CoreCLR` and `coreclr_initialize failed`.
 fn coreclr(text: &str) -> Option<u32> {
     // Of a program's own log the words may come in small letters.
-    let marks = ["CoreCLR, HRESULT", "coreclr, hresult", "coreclr_initialize failed", "coreclr_initialize", "GC heap initialization failed"];
+    let marks =
+        ["CoreCLR, HRESULT", "coreclr, hresult", "coreclr_initialize failed", "coreclr_initialize", "GC heap initialization failed"];
     let rest = marks.iter().find_map(|mark| after(text, mark))?;
     let value = after(rest, "0x").or_else(|| after(rest, "0X"))?;
     super::cut::hex(value).and_then(|value| u32::try_from(value).ok())
