@@ -281,7 +281,10 @@ fn codesign_problem(case: &Case<'_>, index: usize, detected: &Detected, text: &s
         detected,
         image.or(case.scene.main()),
         confidence,
-        format!("codesign says: {}", detected.finding.message),
+        match text {
+            _ if text.starts_with("the App Sandbox") => detected.finding.message.clone(),
+            _ => format!("codesign says: {}", detected.finding.message),
+        },
     );
     candidate.findings.extend(proven);
     candidate.accounts = true;

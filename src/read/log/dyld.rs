@@ -16,8 +16,9 @@ pub(super) fn block(first: &str, following: impl Iterator<Item = String>) -> (St
     let alone = is_reason_alone(first);
     for line in following.take(MAX_LINES) {
         let start = line.trim_start();
-        let named =
-            ["Referenced from:", "Reason:", "tried:", "Expected in:", "Did find:", "in /"].iter().any(|mark| start.starts_with(mark));
+        let named = ["Referenced from:", "Reason:", "tried:", "Expected in:", "Did find:", "in /", "using Library Validation"]
+            .iter()
+            .any(|mark| start.starts_with(mark));
         let candidate = text.contains("Did find:") && (start.starts_with('/') && start.contains(": ") || start.starts_with('@'));
         let listed = start.starts_with("'/") && text.contains("tried:");
         let of_reason = alone && taken == 0 && unreadable(start).is_some();
@@ -37,7 +38,9 @@ pub(super) fn block(first: &str, following: impl Iterator<Item = String>) -> (St
 
 /// A reason that somebody pasted without the beginning of its sentence: of the message only the words and the next line are left.
 fn is_reason_alone(text: &str) -> bool {
-    ["mapping process and mapped file", "mapped file has no"].iter().any(|words| text.trim_start().starts_with(words))
+    let said = text.trim_start();
+    let said = said.strip_prefix("Reason:").map_or(said, str::trim_start);
+    ["mapping process and mapped file", "mapped file has no"].iter().any(|words| said.starts_with(words))
 }
 
 /// `/path: stat() failed with errno=1`, with which dyld2 ends its list: the path.
@@ -48,6 +51,14 @@ fn unreadable(line: &str) -> Option<&str> {
 /// One blank for each run of blanks and line ends: a window of fixed width leaves both in the middle of a sentence.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// dyld2's `path: code signature in (path) not valid for use in …`, of which the line ends before the second path or among the words that follow it.
+fn is_in_beginning(text: &str) -> bool {
+    let rest = text.rsplit_once("code signature in").map(|(_, rest)| rest).filter(|rest| !rest.contains("not valid for use in process"));
+    let words = rest.and_then(|rest| rest.rsplit_once(')')).map(|(_, words)| words.trim());
+    [": code", "code signature", "code signature in"].iter().any(|words| text.ends_with(words))
+        || words.is_some_and(|words| "not valid for use in".starts_with(words))
 }
 
 /// dyld2's `code signature in (path) not valid …`, of which the line ends within the path.
@@ -73,9 +84,8 @@ fn is_inside_policy(text: &str) -> bool {
 fn wants_more(text: &str) -> bool {
     let Some(list) = after(text, "tried:") else {
         let end = text.trim_end();
-        return ["Did find:", "Reason:", "code signature in", ": no suitable", ": no suitable image"]
-            .iter()
-            .any(|mark| end.ends_with(mark))
+        return ["Did find:", "Reason:", ": no suitable", ": no suitable image"].iter().any(|mark| end.ends_with(mark))
+            || is_in_beginning(end)
             || is_inside_path(text)
             || is_inside_policy(text);
     };
@@ -90,7 +100,7 @@ pub(super) fn read(text: &str) -> Option<LoadFailure> {
         || text.contains("inserted library")
         || text.contains("DYLD_INSERT_LIBRARIES") && text.contains("could not be loaded");
     let is_dlopen = text.contains("dlopen(") || text.contains("dlopen failed") || text.contains("dlopen_preflight(");
-    if let Some(failure) = dependent(text) {
+    if let Some(failure) = dependent(text).or_else(|| unknown_command(text)) {
         return Some(failure);
     }
     let candidates = candidates(text);
@@ -118,6 +128,20 @@ fn dependent(text: &str) -> Option<LoadFailure> {
         name: known(library.split_once(" could not be loaded")?.0)?,
         referenced_from: after(asked, " in ").and_then(known),
         reason: TriedReason::Missing,
+        file: None,
+        arch: None,
+        is_dlopen: false,
+        inserted: false,
+    })
+}
+
+/// dyld2: `cannot load '‹file›' (load command 0x80000034 is unknown)`: linked for a newer macOS than runs it.
+fn unknown_command(text: &str) -> Option<LoadFailure> {
+    let (before, _) = text.split_once("' (load command 0x").filter(|(_, rest)| rest.contains(" is unknown)"))?;
+    Some(LoadFailure {
+        name: after(before, "cannot load '").and_then(known)?,
+        referenced_from: None,
+        reason: TriedReason::OtherFault,
         file: None,
         arch: None,
         is_dlopen: false,
@@ -213,7 +237,9 @@ fn did_find(list: &str) -> Vec<(String, String)> {
     for line in list.split(['\n', '\t']).map(str::trim).filter(|line| !line.is_empty()) {
         match (line.split_once(": ").filter(|_| line.starts_with(['/', '@', '.'])), found.last_mut()) {
             (Some((path, reason)), _) => found.push((path.to_owned(), reason.to_owned())),
-            (None, Some((_, reason))) if reason.ends_with("code signature in") || is_inside_policy(reason) => {
+            (None, Some((_, reason)))
+                if is_in_beginning(&format!(": {reason}")) || is_inside_policy(reason) || line.starts_with("using Library Validation") =>
+            {
                 *reason = format!("{reason} {line}");
             }
             _ => {}
