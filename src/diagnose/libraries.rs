@@ -147,6 +147,10 @@ impl<'a> Failure<'a> {
         if reason == TriedReason::LibraryValidation {
             candidate.no_keys = Some("the reason is cut off: where Gatekeeper refuses a library, the words begin the same way".into());
         }
+        if self.process.is_none() && self.file.is_none() && !self.reported.contains(['/', '.']) {
+            candidate.no_keys =
+                Some("only a name is shown: the framework may be the app's, somebody else's or a changed one of macOS".into());
+        }
         if reason == TriedReason::PlatformProcess {
             candidate.no_keys = Some("the program is Apple's own: no entitlement can be added to it".into());
         }

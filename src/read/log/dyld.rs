@@ -292,7 +292,7 @@ fn plain(text: &str) -> Option<(TriedReason, Option<String>, String)> {
         between(&words, "code signature in (", ")").or_else(|| between(&words, "mmap() of '", "'")).or_else(|| between(&words, "> '", "'"));
     // A quote may begin in the middle of the sentence: `'path' not valid for use in process`.
     let file = file.or_else(|| words.split_once("' not valid for use in process").and_then(|(before, _)| before.rsplit('\'').next()));
-    let file = file.or(of_reason);
+    let file = file.or_else(|| bare_name(&words)).or(of_reason);
     let reason_words = after(&words, "Reason:").unwrap_or(&words).to_owned();
     let known_reason = classify_known(&reason_words);
     // Without words of a reason a mention of dlopen is no failure.
@@ -308,6 +308,14 @@ fn plain(text: &str) -> Option<(TriedReason, Option<String>, String)> {
         None => return None,
     };
     Some((reason, file.and_then(known), reason_words))
+}
+
+/// `…EchoCore not valid for use in process using Library Validation: mapped file …`: only a name, without quotes or brackets, is left of the beginning.
+fn bare_name(words: &str) -> Option<&str> {
+    let (before, said) = words.split_once(" not valid for use in process")?;
+    let name = before.rsplit(' ').next()?.trim_start_matches(['.', '…', '-']);
+    let is_name = name.contains(['/', '.']) || name.starts_with(|c: char| c.is_ascii_uppercase());
+    (is_name && !name.ends_with([')', '\'', ':']) && said.contains("mapp")).then_some(name)
 }
 
 /// What the words of one candidate mean.

@@ -94,3 +94,12 @@ fn the_kernels_words_on_a_page_are_put_together() {
         facts("CODE SIGNING: process 812[Tern]: rejecting invalid page from file\n\"/p/libecho.dylib\" (cs_mtime:1.0 == mtime:1.0)\n");
     assert!(matches!(&page[..], [LogFact::RejectedPage { file: Some(file), .. }] if file == "/p/libecho.dylib"), "{page:?}");
 }
+
+#[test]
+fn a_name_alone_is_left_of_the_beginning() {
+    let found = load(
+        "...EchoCore not valid for use in process using Library Validation: mapped file has no Team ID and is not a platform binary\n",
+    );
+    assert_eq!((found.reason, found.name.as_str()), (TriedReason::NoTeam, "EchoCore"));
+    assert!(facts("The library is not valid for use in process reviews: mapping is wrong\n").is_empty());
+}
