@@ -57,7 +57,7 @@ fn of_failure(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Cand
     let Clue::LoadFailed { name, from, file, reason, inserted, .. } = &detected.clue else { return None };
     let reported = file.as_deref().unwrap_or(name);
     let found = case.scene.file_by_name(reported).filter(|_| !reported.starts_with("/usr/") && !reported.starts_with("/System/"));
-    let inside = found.is_some() || same_bundle(from.as_deref(), reported) || name.starts_with('@');
+    let inside = found.is_some() || same_bundle(from.as_deref(), reported) || name.starts_with('@') && !is_of_the_machine(reported);
     let short = reported.rsplit('/').next().unwrap_or(reported).to_owned();
     let failure = Failure {
         case,
@@ -93,9 +93,17 @@ fn same_bundle(from: Option<&str>, file: &str) -> bool {
     match (from.and_then(bundle), bundle(file)) {
         (Some(a), Some(b)) => a == b,
         // An error string of dlopen does not say who asked. What lies among an app's own code is loaded by that app.
-        (None, Some(_)) => from.is_none() && [".app/Contents/Frameworks/", ".app/Contents/MacOS/"].iter().any(|place| file.contains(place)),
+        (None, Some(_)) => from.is_none() && OWN_PLACES.iter().any(|place| file.contains(place)),
         _ => false,
     }
+}
+
+/// Where an app keeps code of its own (Apple: "Placing content in a bundle"); Unity spells the second so too.
+const OWN_PLACES: [&str; 4] = [".app/Contents/Frameworks/", ".app/Contents/PlugIns/", ".app/Contents/Plugins/", ".app/Contents/MacOS/"];
+
+/// A place where something is installed for all programs: not part of any bundle, also when `@rpath` led there.
+fn is_of_the_machine(file: &str) -> bool {
+    ["/Library/", "/usr/local/", "/opt/"].iter().any(|place| file.starts_with(place))
 }
 
 impl<'a> Failure<'a> {
@@ -135,6 +143,13 @@ impl<'a> Failure<'a> {
             // Without a team of its own only the runtime flag makes a program validate its libraries.
             candidate.facts.extend([Condition::NoTeam, Condition::Hardened]);
             candidate.facts.remove(&Condition::HasTeam);
+        }
+        if reason == TriedReason::LibraryValidation {
+            candidate.no_keys = Some("the reason is cut off: where Gatekeeper refuses a library, the words begin the same way".into());
+        }
+        if self.process.is_none() && self.file.is_none() && !self.reported.contains(['/', '.']) {
+            candidate.no_keys =
+                Some("only a name is shown: the framework may be the app's, somebody else's or a changed one of macOS".into());
         }
         if reason == TriedReason::PlatformProcess {
             candidate.no_keys = Some("the program is Apple's own: no entitlement can be added to it".into());
@@ -239,8 +254,14 @@ impl<'a> Failure<'a> {
     fn missing(&self) -> Candidate {
         let load = self.case.any(|c| matches!(c, Clue::LibraryMissing(index) if self.is_same(self.case.scene.loads.get(*index))));
         let confidence = if load.is_some() { Confidence::Certain } else { Confidence::Likely };
-        let mut candidate = self.start("not-signing", confidence, format!("{} is not in the bundle: it was not packed", self.name));
-        candidate.only = vec!["pack-missing-library"];
+        let of_macos = ["/System/", "/usr/lib/"].iter().any(|place| self.reported.starts_with(place));
+        let (remedy, words) = if of_macos {
+            ("other", "belongs to macOS, and this macOS does not have it for the program")
+        } else {
+            ("pack-missing-library", "is not in the bundle: it was not packed")
+        };
+        let mut candidate = self.start("not-signing", confidence, format!("{} {words}", self.name));
+        candidate.only = vec![remedy];
         candidate.findings.extend(load);
         candidate.file = Some(self.place_for_missing());
         candidate

@@ -195,6 +195,8 @@ impl<'a> Look<'a> {
             "v8" if self.arch().is_some_and(Arch::is_arm64) => Some(MemoryUse::MapJit),
             "hotspot" if self.arch().is_some_and(Arch::is_arm64) => Some(MemoryUse::MapJit),
             "wasm" | "luajit" => Some(MemoryUse::FlipsPages),
+            // On Apple silicon it takes a table of prepared code instead (libffi: configure.ac, FFI_EXEC_TRAMPOLINE_TABLE).
+            "libffi" if self.arch() == Some(Arch::X86_64) => Some(MemoryUse::WriteExecute),
             // What allow-jit permits would not have been refused: this engine maps without MAP_JIT, which on Intel the broader key allows.
             _ if self.image.is_none() && self.arch() == Some(Arch::X86_64) && self.case.has_key(None, key::ALLOW_JIT) => {
                 Some(MemoryUse::WriteExecute)

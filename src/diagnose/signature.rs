@@ -278,8 +278,15 @@ fn codesign_problem(case: &Case<'_>, index: usize, detected: &Detected, text: &s
     let path = Some(detected.finding.subject.as_str()).filter(|s| !s.is_empty()).map(Path::new);
     let proven = path.and_then(|path| case.any_broken(Some(path)));
     let confidence = if proven.is_some() { Confidence::Certain } else { Confidence::Likely };
+    let said = || {
+        if text.starts_with("the App Sandbox") {
+            detected.finding.message.clone()
+        } else {
+            format!("codesign says: {}", detected.finding.message)
+        }
+    };
     let of_certificate = certificate_problem(text, &detected.finding.message);
-    let (summary, remedies) = of_certificate.unwrap_or_else(|| (format!("codesign says: {}", detected.finding.message), Vec::new()));
+    let (summary, remedies) = of_certificate.unwrap_or_else(|| (said(), Vec::new()));
     let mut candidate = start("signature-invalid", index, detected, image.or(case.scene.main()), confidence, summary);
     if !remedies.is_empty() {
         candidate.only = remedies;

@@ -176,10 +176,11 @@ fn facts(bytes: &[u8]) -> (&'static str, TextFacts) {
         return unusable("a case file of Temper, which is no text: name it without an option, as you would the app");
     }
     match log::kind_of(bytes) {
-        TextKind::Plist => return plist(bytes),
+        // Lines of a report among the tags: a post with both in it, not a file.
+        TextKind::Plist if !crash::looks_like_crash(&decode(bytes)) => return plist(bytes),
         TextKind::NotaryLog => return ("notary-log", TextFacts::Log(log::read(&decode(bytes)))),
         TextKind::Log if entitlements::looks_like_plist(bytes) && !log::is_transcript(&decode(bytes)) => return plist(bytes),
-        TextKind::CrashReport | TextKind::Log => {}
+        TextKind::Plist | TextKind::CrashReport | TextKind::Log => {}
     }
     let text = decode(bytes);
     if !crash::looks_like_crash(&text) {

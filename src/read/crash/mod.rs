@@ -256,16 +256,25 @@ fn crashed_thread(line: &str) -> bool {
 /// Reads a crash report. An error for a report of another kind (hang, spindump, panic …), which it names, and for text that is none.
 pub fn read(text: &str) -> Result<CrashReport, ReadError> {
     let cleaned = clean::text(bounded(text));
-    if looks_like_json(&cleaned) {
-        return read_json(&cleaned);
+    let mut report = read_cleaned(&cleaned)?;
+    if report.frames.is_empty() {
+        report.frames = text::retold_frames(&cleaned);
+        report.no_backtrace &= report.frames.is_empty();
     }
-    if let Some(kind) = other_kind_of_text(&cleaned) {
+    Ok(report)
+}
+
+fn read_cleaned(cleaned: &str) -> Result<CrashReport, ReadError> {
+    if looks_like_json(cleaned) {
+        return read_json(cleaned);
+    }
+    if let Some(kind) = other_kind_of_text(cleaned) {
         return Err(ReadError::new(format!("{kind}, not a crash report"), 0));
     }
-    if !looks_like_text(&cleaned) {
+    if !looks_like_text(cleaned) {
         return Err(ReadError::new("not a crash report", 0));
     }
-    Ok(text::read(&cleaned))
+    Ok(text::read(cleaned))
 }
 
 fn read_json(cleaned: &str) -> Result<CrashReport, ReadError> {

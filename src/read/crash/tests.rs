@@ -229,6 +229,7 @@ fn every_spelling_of_exception_and_termination_is_read() {
         ("EXC_CRASH (SIGABRT)", Some("EXC_CRASH"), Some("SIGABRT")),
         ("EXC_CRASH (SIGKILL - CODESIGNING)", Some("EXC_CRASH"), Some("SIGKILL - CODESIGNING")),
         ("SIGKILL - CODESIGNING", None, Some("SIGKILL - CODESIGNING")),
+        ("SIGKILL (Code Signature Invalid)", None, Some("SIGKILL (Code Signature Invalid)")),
         ("EXC_BREAKPOINT", Some("EXC_BREAKPOINT"), None),
     ] {
         let report = read(&format!("Exception Type:  {line}\n")).unwrap();
@@ -238,6 +239,7 @@ fn every_spelling_of_exception_and_termination_is_read() {
     for (line, namespace, code, indicator) in [
         ("Namespace CODESIGNING, Code 2 Invalid Page", "CODESIGNING", 2, "Invalid Page"),
         ("Namespace CODESIGNING, Code 0x1", "CODESIGNING", 1, ""),
+        ("Code 2 in namespace CODESIGNING, indicator Invalid Page", "CODESIGNING", 2, "Invalid Page"),
         ("CODESIGNING 1 Taskgated Invalid Signature", "CODESIGNING", 1, "Taskgated Invalid Signature"),
         ("CODESIGNING 4 Launch Constraint Violation", "CODESIGNING", 4, "Launch Constraint Violation"),
         ("DYLD, [0x1] Library missing", "DYLD", 1, "Library missing"),
@@ -344,4 +346,12 @@ fn no_cut_makes_it_panic() {
     }
     let _ = read(&format!("\"bug_type\"\"procName\"{}", "{\"a\":".repeat(50_000)));
     let _ = read(&format!("{HEADER}{}", "\n{\n".repeat(20_000)));
+}
+
+#[test]
+fn functions_of_dyld_are_frames_also_without_numbers() {
+    let report = read("Exception Type: EXC_BAD_ACCESS (SIGKILL)\nTermination Reason: Code 2 in namespace CODESIGNING\n\n- dyld4::Loader::mapSegments + 120\n- `dyld4::JustInTimeLoader::make`\n").unwrap();
+    let frames: Vec<_> = report.frames.iter().map(|frame| (frame.image.as_str(), frame.symbol.as_deref().unwrap())).collect();
+    assert_eq!(frames, [("dyld", "dyld4::Loader::mapSegments"), ("dyld", "dyld4::JustInTimeLoader::make")]);
+    assert!(!report.no_backtrace);
 }

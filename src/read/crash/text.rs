@@ -313,8 +313,8 @@ impl<'a> Reader<'a> {
                     report.codes = codes(tail);
                 }
                 let (name, signal) = match value.split_once('(') {
+                    _ if value.starts_with("SIG") => ("", Some(value)),
                     Some((name, signal)) => (name.trim(), signal.trim_end().strip_suffix(')').or(Some(signal))),
-                    None if value.starts_with("SIG") => ("", Some(value)),
                     None => (value, None),
                 };
                 report.exception = Some(name.to_owned()).filter(|name| !name.is_empty());
@@ -424,13 +424,31 @@ pub(super) fn summary(line: &str) -> Option<(&'static str, &str)> {
     let value = value.trim_matches(plain);
     let key = key.trim_matches(plain);
     let is = |names: [&str; 2]| names.iter().any(|name| key.eq_ignore_ascii_case(name));
-    if is(["exception", "exception type"]) && value.starts_with("EXC_") {
+    let killed = value.starts_with("SIGKILL") && value.contains("Code Signature Invalid");
+    if is(["exception", "exception type"]) && (value.starts_with("EXC_") || killed) {
         return Some(("Exception Type", value));
     }
     let reason = value.strip_prefix("Namespace ").unwrap_or(value);
     let namespace = reason.split(|c: char| !c.is_ascii_uppercase()).next().unwrap_or("");
     let known = ["CODESIGNING", "DYLD", "TCC", "SIGNAL", "EXEC", "GUARD", "JETSAM", "LIBSYSTEM"].contains(&namespace);
-    (is(["termination", "termination reason"]) && known).then_some(("Termination Reason", value))
+    (is(["termination", "termination reason"]) && (known || in_namespace(value).is_some())).then_some(("Termination Reason", value))
+}
+
+/// `Code 2 in namespace CODESIGNING, indicator Invalid Page`: code, namespace and what follows it.
+fn in_namespace(value: &str) -> Option<(u64, &str, &str)> {
+    let (code, rest) = value.strip_prefix("Code ")?.split_once(" in namespace ")?;
+    let end = rest.find(|c: char| !c.is_ascii_uppercase()).unwrap_or(rest.len());
+    let (namespace, tail) = rest.split_at_checked(end)?;
+    let tail = tail.trim_start_matches([',', ' ']);
+    Some((number(code)?, namespace, tail.strip_prefix("indicator ").unwrap_or(tail)))
+}
+
+/// Functions of dyld that somebody who retells a report lists without numbers and addresses: nothing else has names that begin so.
+pub(super) fn retold_frames(text: &str) -> Vec<Frame> {
+    let names = text.lines().map(|line| line.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '-' | '*' | '•' | '`')));
+    let of_dyld = names.filter(|name| ["dyld3::", "dyld4::"].iter().any(|space| name.starts_with(space)));
+    let symbol = |name: &str| name.split_once(" + ").map_or(name, |(symbol, _)| symbol).trim_end_matches(['`', ' ']).to_owned();
+    of_dyld.take(64).map(|name| Frame { image: "dyld".to_owned(), symbol: Some(symbol(name)), ..Frame::default() }).collect()
 }
 
 /// `Name [pid]`; `???` is no name.
@@ -445,6 +463,9 @@ fn name_and_pid(value: &str) -> (Option<String>, Option<u64>) {
 /// `Namespace CODESIGNING, Code 2 Invalid Page` and its older spellings: `Code 0x2`, `DYLD, [0x1] Library missing`,
 /// `CODESIGNING 1 Taskgated Invalid Signature`, `TCC, This app has crashed because …`.
 fn read_termination(value: &str) -> Termination {
+    if let Some((code, namespace, indicator)) = in_namespace(value) {
+        return Termination { namespace: namespace.to_owned(), code, indicator: indicator.to_owned(), ..Termination::default() };
+    }
     let value = value.strip_prefix("Namespace ").unwrap_or(value);
     let (namespace, rest) = value.split_once([',', ' ']).unwrap_or((value, ""));
     let rest = rest.trim();

@@ -7,7 +7,7 @@ use super::{ConstraintError, LogFact, Proc};
 /// Facts of one message. `logger` is who wrote it.
 pub(super) fn facts(text: &str, logger: &Proc, out: &mut Vec<LogFact>) {
     if text.contains("Library Validation failed: Rejecting") {
-        out.push(library_validation(text));
+        out.push(refused_callback(library_validation(text)));
         return;
     }
     entitlements(text, out);
@@ -28,6 +28,24 @@ fn library_validation(text: &str) -> LogFact {
         process_team: team(host),
         platform_process: host.contains("platform: yes"),
     }
+}
+
+/// libffi for Intel, when it is refused memory that is writable and executable, writes its callbacks into a file `ffiXXXXXX` of a temporary folder or of the
+/// user's home and maps that (libffi: src/closures.c, `open_temp_exec_file_dir`; configure.ac sets `FFI_MMAP_EXEC_WRIT` for Intel Macs). Such a file is no
+/// library.
+fn refused_callback(fact: LogFact) -> LogFact {
+    match fact {
+        LogFact::LibraryValidationRejected { library, process, library_team: None, .. } if is_callback_file(&library) => {
+            LogFact::EngineMemory { engine: "libffi", process, degrades: false }
+        }
+        fact => fact,
+    }
+}
+
+/// `mkostemp` replaces the six X by letters and digits.
+fn is_callback_file(path: &str) -> bool {
+    let random = file_name(path).strip_prefix("ffi");
+    random.is_some_and(|random| random.len() == 6 && random.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 fn keys(list: &str) -> Vec<String> {

@@ -264,6 +264,11 @@ fn file_of<'a>(before: &str, rest: &str, following: &Following<'a>, context: &mu
 }
 
 fn problems<'a>(text: &str, following: &Following<'a>, context: &mut Context, out: &mut Vec<LogFact>) {
+    // libsystem_secinit, before `main`: the container needs to know whose it is (often with OSStatus -2147409622, CSSMERR_TP_NOT_TRUSTED).
+    if text.contains("registration failed: The code signature is not valid") {
+        out.push(LogFact::CodesignProblem { file: None, text: "the App Sandbox finds the code signature not valid".into(), code: None });
+        return;
+    }
     if let Some((_, why)) = FAILURES.iter().find(|(mark, _)| text.contains(mark)) {
         out.push(LogFact::SigningFailed { why: *why });
         return;

@@ -13,13 +13,16 @@ pub(super) fn block(first: &str, following: impl Iterator<Item = String>) -> (St
     let mut text = first.to_owned();
     let mut taken = 0_usize;
     let mut wanted = wants_more(first);
+    let alone = is_reason_alone(first);
     for line in following.take(MAX_LINES) {
         let start = line.trim_start();
-        let named =
-            ["Referenced from:", "Reason:", "tried:", "Expected in:", "Did find:", "in /"].iter().any(|mark| start.starts_with(mark));
+        let named = ["Referenced from:", "Reason:", "tried:", "Expected in:", "Did find:", "in /", "using Library Validation"]
+            .iter()
+            .any(|mark| start.starts_with(mark));
         let candidate = text.contains("Did find:") && (start.starts_with('/') && start.contains(": ") || start.starts_with('@'));
         let listed = start.starts_with("'/") && text.contains("tried:");
-        if text.len() > MAX_BYTES || start.is_empty() || !(named || candidate || listed || wanted) {
+        let of_reason = alone && taken == 0 && unreadable(start).is_some();
+        if text.len() > MAX_BYTES || start.is_empty() || !(named || candidate || listed || of_reason || wanted) {
             break;
         }
         // A window of fixed width breaks a path anywhere.
@@ -33,27 +36,56 @@ pub(super) fn block(first: &str, following: impl Iterator<Item = String>) -> (St
     (text, taken)
 }
 
+/// A reason that somebody pasted without the beginning of its sentence: of the message only the words and the next line are left.
+fn is_reason_alone(text: &str) -> bool {
+    let said = text.trim_start();
+    let said = said.strip_prefix("Reason:").map_or(said, str::trim_start);
+    ["mapping process and mapped file", "mapped file has no"].iter().any(|words| said.starts_with(words))
+}
+
+/// `/path: stat() failed with errno=1`, with which dyld2 ends its list: the path.
+fn unreadable(line: &str) -> Option<&str> {
+    line.trim_start().split_once(": stat() failed with errno").map(|(path, _)| path).filter(|path| path.starts_with('/'))
+}
+
+/// One blank for each run of blanks and line ends: a window of fixed width leaves both in the middle of a sentence.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// dyld2's `path: code signature in (path) not valid for use in …`, of which the line ends before the second path or among the words that follow it.
+fn is_in_beginning(text: &str) -> bool {
+    let rest = text.rsplit_once("code signature in").map(|(_, rest)| rest).filter(|rest| !rest.contains("not valid for use in process"));
+    let words = rest.and_then(|rest| rest.rsplit_once(')')).map(|(_, words)| words.trim());
+    [": code", "code signature", "code signature in"].iter().any(|words| text.ends_with(words))
+        || words.is_some_and(|words| "not valid for use in".starts_with(words))
+}
+
 /// dyld2's `code signature in (path) not valid …`, of which the line ends within the path.
 fn is_inside_path(text: &str) -> bool {
     let path = text.rsplit_once("code signature in").and_then(|(_, rest)| rest.trim_start().strip_prefix('('));
     path.is_some_and(|path| path.starts_with('/') && !path.contains(')')) && !text.contains("tried:")
 }
 
-/// dyld2's `code signature in (path) not valid for use in process using Library Validation: library load disallowed by system policy`, of which the line ends
-/// within the words that tell Gatekeeper from library validation.
+/// `not valid for use in process: library load disallowed by system policy`, of which the line ends within the words that tell Gatekeeper from library
+/// validation; dyld2 puts `using Library Validation` before the colon.
 fn is_inside_policy(text: &str) -> bool {
-    const WORDS: &str = " not valid for use in process using library validation: library load disallowed by system policy";
-    let words = text.replace('\n', " ").to_lowercase();
-    let Some((_, said)) = words.rsplit_once("code signature in (").and_then(|(_, rest)| rest.split_once(')')) else { return false };
-    let said = said.trim_end();
-    said != WORDS && said != " not valid for use in process" && WORDS.starts_with(said)
+    const BEGINNING: &str = "not valid for use in";
+    const WORDS: [&str; 2] = [
+        " process: library load disallowed by system policy",
+        " process using library validation: library load disallowed by system policy",
+    ];
+    let words = one_line(text).to_lowercase();
+    let Some((_, said)) = words.rsplit_once(BEGINNING) else { return false };
+    said != " process" && WORDS.iter().any(|words| words.starts_with(said)) && !WORDS.contains(&said)
 }
 
 /// A `tried:` list that goes on in the next line: it ends with a comma, or inside quotes or brackets.
 fn wants_more(text: &str) -> bool {
     let Some(list) = after(text, "tried:") else {
         let end = text.trim_end();
-        return ["Did find:", "Reason:", "code signature in"].iter().any(|mark| end.ends_with(mark))
+        return ["Did find:", "Reason:", ": no suitable", ": no suitable image"].iter().any(|mark| end.ends_with(mark))
+            || is_in_beginning(end)
             || is_inside_path(text)
             || is_inside_policy(text);
     };
@@ -68,6 +100,9 @@ pub(super) fn read(text: &str) -> Option<LoadFailure> {
         || text.contains("inserted library")
         || text.contains("DYLD_INSERT_LIBRARIES") && text.contains("could not be loaded");
     let is_dlopen = text.contains("dlopen(") || text.contains("dlopen failed") || text.contains("dlopen_preflight(");
+    if let Some(failure) = dependent(text).or_else(|| unknown_command(text)) {
+        return Some(failure);
+    }
     let candidates = candidates(text);
     let (reason, file, words) = strongest(&candidates).or_else(|| plain(text))?;
     let name = name(text).or_else(|| file.clone()).unwrap_or_default();
@@ -82,6 +117,36 @@ pub(super) fn read(text: &str) -> Option<LoadFailure> {
         });
     let arch = (reason == TriedReason::WrongArch).then(|| arch(&words)).flatten();
     Some(LoadFailure { name, referenced_from, reason, file, arch, is_dlopen, inserted })
+}
+
+/// dyld3: `can't resolve symbol ‹symbol› in ‹image› because dependent dylib ‹name› could not be loaded`. So it says it of a library that may be missing and is
+/// needed nevertheless (dyld-852: dyld3/ClosureBuilder.cpp).
+fn dependent(text: &str) -> Option<LoadFailure> {
+    let rest = after(text, "can't resolve symbol ")?;
+    let (asked, library) = rest.split_once(" because dependent dylib ")?;
+    Some(LoadFailure {
+        name: known(library.split_once(" could not be loaded")?.0)?,
+        referenced_from: after(asked, " in ").and_then(known),
+        reason: TriedReason::Missing,
+        file: None,
+        arch: None,
+        is_dlopen: false,
+        inserted: false,
+    })
+}
+
+/// dyld2: `cannot load '‹file›' (load command 0x80000034 is unknown)`: linked for a newer macOS than runs it.
+fn unknown_command(text: &str) -> Option<LoadFailure> {
+    let (before, _) = text.split_once("' (load command 0x").filter(|(_, rest)| rest.contains(" is unknown)"))?;
+    Some(LoadFailure {
+        name: after(before, "cannot load '").and_then(known)?,
+        referenced_from: None,
+        reason: TriedReason::OtherFault,
+        file: None,
+        arch: None,
+        is_dlopen: false,
+        inserted: false,
+    })
 }
 
 /// `System.DllNotFoundException: libc`: .NET and Mono looked for a library by its bare name. By itself that is any missing file; it tells something where
@@ -121,6 +186,9 @@ fn name(text: &str) -> Option<String> {
     if text.contains("Symbol not found") {
         let file = after(text, "Expected in:").map(|rest| until(rest, "\n").trim());
         let file = file.map(|file| if file.starts_with('<') { after(file, "> ").unwrap_or(file) } else { file });
+        // No library in particular should have had it: then the one that asks does not fit.
+        let asks = || after(text, "Referenced from:").map(|rest| until(rest, "\n").trim());
+        let file = file.filter(|file| !matches!(*file, "flat namespace" | "dynamic lookup")).or_else(asks);
         return file.and_then(known).or_else(|| between(text, "Symbol not found:", "\n").and_then(known));
     }
     None
@@ -163,10 +231,24 @@ fn tried(list: &str) -> Vec<(String, String)> {
     found
 }
 
-/// dyld2: a line `/path: reason` for each candidate.
+/// dyld2: a line `/path: reason` for each candidate. A reason may go on in the next lines.
 fn did_find(list: &str) -> Vec<(String, String)> {
-    let lines = list.split(['\n', '\t']).map(str::trim).filter(|line| line.starts_with(['/', '@', '.']));
-    lines.take(MAX_CANDIDATES).filter_map(|line| line.split_once(": ")).map(|(path, reason)| (path.to_owned(), reason.to_owned())).collect()
+    let mut found: Vec<(String, String)> = Vec::new();
+    for line in list.split(['\n', '\t']).map(str::trim).filter(|line| !line.is_empty()) {
+        match (line.split_once(": ").filter(|_| line.starts_with(['/', '@', '.'])), found.last_mut()) {
+            (Some((path, reason)), _) => found.push((path.to_owned(), reason.to_owned())),
+            (None, Some((_, reason)))
+                if is_in_beginning(&format!(": {reason}")) || is_inside_policy(reason) || line.starts_with("using Library Validation") =>
+            {
+                *reason = format!("{reason} {line}");
+            }
+            _ => {}
+        }
+        if found.len() >= MAX_CANDIDATES {
+            break;
+        }
+    }
+    found
 }
 
 /// The candidate whose reason decides. The first of several equal ones.
@@ -188,7 +270,7 @@ fn weight(reason: TriedReason) -> (TriedReason, bool) {
 
 /// A message without a list of candidates.
 fn plain(text: &str) -> Option<(TriedReason, Option<String>, String)> {
-    let words = text.replace('\n', " ").replace("code signature in  (", "code signature in (");
+    let words = one_line(text);
     let decides = [
         "not valid for use in process",
         "Library not loaded",
@@ -201,7 +283,8 @@ fn plain(text: &str) -> Option<(TriedReason, Option<String>, String)> {
         "not allowed in hardened",
         "@ path expansion",
     ];
-    if !decides.iter().any(|mark| words.contains(mark)) {
+    let of_reason = if is_reason_alone(text) { text.lines().skip(1).find_map(unreadable) } else { None };
+    if of_reason.is_none() && !decides.iter().any(|mark| words.contains(mark)) {
         return None;
     }
     // The path in `code signature in (path) …`, `blocked mmap() of 'path'`, `… in <uuid> 'path'`.
@@ -209,6 +292,7 @@ fn plain(text: &str) -> Option<(TriedReason, Option<String>, String)> {
         between(&words, "code signature in (", ")").or_else(|| between(&words, "mmap() of '", "'")).or_else(|| between(&words, "> '", "'"));
     // A quote may begin in the middle of the sentence: `'path' not valid for use in process`.
     let file = file.or_else(|| words.split_once("' not valid for use in process").and_then(|(before, _)| before.rsplit('\'').next()));
+    let file = file.or_else(|| bare_name(&words)).or(of_reason);
     let reason_words = after(&words, "Reason:").unwrap_or(&words).to_owned();
     let known_reason = classify_known(&reason_words);
     // Without words of a reason a mention of dlopen is no failure.
@@ -226,6 +310,14 @@ fn plain(text: &str) -> Option<(TriedReason, Option<String>, String)> {
     Some((reason, file.and_then(known), reason_words))
 }
 
+/// `…EchoCore not valid for use in process using Library Validation: mapped file …`: only a name, without quotes or brackets, is left of the beginning.
+fn bare_name(words: &str) -> Option<&str> {
+    let (before, said) = words.split_once(" not valid for use in process")?;
+    let name = before.rsplit(' ').next()?.trim_start_matches(['.', '…', '-']);
+    let is_name = name.contains(['/', '.']) || name.starts_with(|c: char| c.is_ascii_uppercase());
+    (is_name && !name.ends_with([')', '\'', ':']) && said.contains("mapp")).then_some(name)
+}
+
 /// What the words of one candidate mean.
 pub(super) fn classify(words: &str) -> TriedReason {
     classify_known(words).unwrap_or(TriedReason::OtherFault)
@@ -238,7 +330,7 @@ fn classify_known(words: &str) -> Option<TriedReason> {
         (TriedReason::DifferentTeams, &["have different Team IDs", "different Team ID", "mapping process and mapped file"]),
         (TriedReason::PlatformProcess, &["mapping process is a platform binary"]),
         (TriedReason::NoTeam, &["mapped file has no Team"]),
-        (TriedReason::Unsigned, &["mapped file has no cdhash", "completely unsigned"]),
+        (TriedReason::Unsigned, &["mapped file has no cdhash", "completely unsigned", "Trying to load an unsigned library"]),
         // macOS 10.15 wrote `Library load disallowed by System Policy` at first.
         (TriedReason::SystemPolicy, &["by system policy", "by System Policy"]),
         (
@@ -281,6 +373,7 @@ fn classify_known(words: &str) -> Option<TriedReason> {
             TriedReason::OtherFault,
             &[
                 "Symbol not found",
+                "symbol not found in",
                 "incompatible library version",
                 "Incompatible library version",
                 "requires version",

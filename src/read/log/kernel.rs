@@ -15,7 +15,7 @@ pub(super) fn facts(text: &str, out: &mut Vec<LogFact>) {
 }
 
 fn pages(text: &str, out: &mut Vec<LogFact>) {
-    if text.contains("cs_invalid_page(") {
+    if names_invalid_page(text) {
         let who = after(text, "p=").map(|rest| process(until(rest, " final"))).unwrap_or_default();
         let killed = text.contains("SIGKILL") || text.contains("denying page");
         out.push(LogFact::InvalidPage { process: who, killed });
@@ -24,7 +24,7 @@ fn pages(text: &str, out: &mut Vec<LogFact>) {
         let who = text.split_once("] killed for its code signature").map(|(before, _)| before.strip_prefix("kernel: ").unwrap_or(before));
         let process = who.map(|who| process(&format!("{who}]"))).unwrap_or_default();
         out.push(LogFact::InvalidPage { process, killed: true });
-    } else if text.contains("rejecting invalid page at address") {
+    } else if text.contains("rejecting invalid page") {
         out.push(rejected(text));
     } else if text.contains("code-signing-violation at") {
         let who = between(text, "[", "]").and_then(known);
@@ -36,6 +36,18 @@ fn pages(text: &str, out: &mut Vec<LogFact>) {
         let pid = between(text, "[", "]").and_then(number).and_then(|pid| u64::try_from(pid).ok());
         out.push(LogFact::JitMappingDenied { process: Proc { pid, ..Proc::default() } });
     }
+}
+
+/// The kernel's line; people who retell it leave the address out.
+fn names_invalid_page(text: &str) -> bool {
+    text.contains("cs_invalid_page(") || text.contains("cs_invalid_page: p=")
+}
+
+/// A line of the kernel about a page that was broken before what it says: how the process went on, or which file the page is of.
+pub(super) fn is_broken(text: &str) -> bool {
+    let ended = ["SIGKILL", "remove VALID", "denying page"].iter().any(|words| text.contains(words));
+    let named = text.contains("file \"") || text.contains("file <") || text.contains("address");
+    names_invalid_page(text) && !ended || text.trim_end().ends_with("rejecting invalid page from file") && !named
 }
 
 fn rejected(text: &str) -> LogFact {
@@ -54,6 +66,7 @@ fn rejected(text: &str) -> LogFact {
     });
     let file = between(text, "in file \"", "\" (cs_mtime")
         .or_else(|| between(text, "in file \"", "\""))
+        .or_else(|| between(text, "from file \"", "\""))
         .or_else(|| between(text, "in file ", " ("));
     let Some(file) = file else {
         // The line was cut before the name: the page may be of a file or of none.

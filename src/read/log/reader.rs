@@ -195,11 +195,14 @@ impl<'a> Reader<'a> {
     /// The whole log record of which `line` is a part, when something broke it over several lines, and how many lines of it follow. `None` for the usual
     /// case: a record is one line. Only a record that begins with a log's prefix is put together: other text has line breaks of its own.
     fn wrapped(&self, line: &str, place: &Place<'a>, floor: usize) -> Option<(String, usize)> {
-        if let Some(sentence) = self.broken_sentence(line, place, floor) {
+        if let Some(sentence) = self.broken_sentence(line, place, floor).or_else(|| self.broken_page(line, place)) {
             return Some(sentence);
         }
         let is_part = |line: &str| !line.trim().is_empty() && (line.len() <= WIDEST_WRAP || !line.trim().contains(' '));
-        let begins = |line: &str| prefix::split(line).logger != Proc::default() || prefix::names_process(line) || line.contains("dlopen(");
+        let begins = |line: &str| {
+            let bare = line.contains("dlopen(") || line.trim_start().starts_with("Library Validation failed: Rejecting");
+            bare || prefix::split(line).logger != Proc::default() || prefix::names_process(line)
+        };
         let goes_on = |line: &str, next: &str| {
             let word = next.split_whitespace().next().unwrap_or("");
             line.len().saturating_add(1).saturating_add(word.len()) > NARROWEST_WRAP && shell::prompt(next).is_none()
@@ -264,6 +267,13 @@ impl<'a> Reader<'a> {
             more = more.saturating_add(1);
         }
         (whole.len() > line.trim().len()).then_some((whole, more))
+    }
+
+    /// The kernel's words on a page, of which somebody set the end in a line of its own.
+    fn broken_page(&self, line: &str, place: &Place<'a>) -> Option<(String, usize)> {
+        let next = kernel::is_broken(line).then(|| self.text.get(place.end..).unwrap_or("").lines().next()).flatten()?;
+        let next = clean::line(head_of(next)).trim().to_owned();
+        (!next.is_empty() && shell::prompt(&next).is_none()).then(|| (format!("{} {next}", line.trim()), 1))
     }
 
     /// Reads a record that was put together, as far as daemons and the kernel write it. False when it says nothing: then its lines are read one by one.

@@ -113,7 +113,7 @@ const SMALL_ALLOCATION: i64 = 4_096;
 const CORECLR: [u32; 4] = [0x8007_0008, 0x8007_000c, 0x8007_000e, 0x8000_4005];
 
 /// Faults that a program has by itself.
-const OWN_FAULTS: [&str; 13] = [
+const OWN_FAULTS: [&str; 14] = [
     "Fatal error: Index out of range",
     "Terminating app due to uncaught exception",
     "erminating with uncaught exception",
@@ -127,6 +127,8 @@ const OWN_FAULTS: [&str; 13] = [
     "Assertion failed:",
     "attempt to dereference a null pointer",
     "ad CPU type in executable",
+    // libcrypto's and libssl's own words for being loaded without a version.
+    "Invalid dylib load. Clients should not load",
 ];
 
 /// Facts of one message; `process` is whoever said it, when known.
@@ -174,9 +176,10 @@ fn commits_executable(text: &str) -> bool {
 
 /// `Failed to create CoreCLR, HRESULT: 0x80070008`; also `Failed to initialize CoreCLR` and `coreclr_initialize failed`.
 fn coreclr(text: &str) -> Option<u32> {
-    let rest = ["CoreCLR, HRESULT", "coreclr_initialize failed", "coreclr_initialize", "GC heap initialization failed"]
-        .iter()
-        .find_map(|mark| after(text, mark))?;
+    // Of a program's own log the words may come in small letters.
+    let marks =
+        ["CoreCLR, HRESULT", "coreclr, hresult", "coreclr_initialize failed", "coreclr_initialize", "GC heap initialization failed"];
+    let rest = marks.iter().find_map(|mark| after(text, mark))?;
     let value = after(rest, "0x").or_else(|| after(rest, "0X"))?;
     super::cut::hex(value).and_then(|value| u32::try_from(value).ok())
 }

@@ -141,8 +141,9 @@ fn variables(text: &str, output: &[String]) -> Vec<(String, Option<String>)> {
         let Some(rest) = text.get(at..) else { continue };
         let end = rest.find(|c: char| !c.is_ascii_uppercase() && c != '_').unwrap_or(rest.len());
         let (Some(name), Some(tail)) = (rest.get(..end), rest.get(end..)) else { continue };
-        let before = text.get(..at).unwrap_or("").trim_end();
-        if name.len() <= 5 || before.ends_with("unset") {
+        let before = text.get(..at).unwrap_or("");
+        // `LC_DYLD_CHAINED_FIXUPS` is a load command.
+        if name.len() <= 5 || before.trim_end().ends_with("unset") || before.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
             continue;
         }
         let value = match tail.strip_prefix('=') {

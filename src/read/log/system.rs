@@ -173,7 +173,7 @@ fn gatekeeper(text: &str, refused: bool, out: &mut Vec<LogFact>) {
     }
 }
 
-const ATTACH: [&str; 13] = [
+const ATTACH: [&str; 14] = [
     "Not allowed to attach to process",
     "ot allowed to attach",
     "attach failed: lost connection",
@@ -183,6 +183,7 @@ const ATTACH: [&str; 13] = [
     "unable to access process with pid",
     "Failed to attach:",
     "failed to grab pid",
+    "dtrace cannot control executables",
     "Permission to debug",
     "permission to debug",
     "Unable to acquire required task port",

@@ -910,3 +910,5 @@ fn the_line_of_a_run_names_the_process_that_was_killed_for_its_signature() {
     let process = Proc { name: Some("Tern".into()), pid: Some(71), ..Proc::default() };
     assert_eq!(facts(line), [LogFact::InvalidPage { process, killed: true }]);
 }
+
+mod retold;

@@ -1,0 +1,105 @@
+//! What people retell: sentences in narrow columns, reasons without their sentence, words of tools that are rarely seen.
+
+use super::*;
+
+#[test]
+fn a_reason_without_its_sentence_names_the_file_of_the_next_line() {
+    let found = load(
+        "Reason: mapped file has no Team ID and is not a platform binary\n/Applications/Tern.app/Contents/Plugins/Echo.bundle: stat() failed with errno=1\n",
+    );
+    assert_eq!((found.reason, found.file.as_deref()), (TriedReason::NoTeam, Some("/Applications/Tern.app/Contents/Plugins/Echo.bundle")));
+}
+
+#[test]
+fn a_sentence_of_gatekeeper_in_narrow_columns_stays_gatekeepers() {
+    let sentence = "/p/echo.mexmaci64: code signature in (/p/echo.mexmaci64) not valid for use in process using Library Validation: library load disallowed by system policy";
+    let start = sentence.find("code signature").unwrap();
+    for (at, _) in sentence.match_indices(' ').filter(|(at, _)| *at > start) {
+        let broken = format!(
+            "Invalid MEX-file '/p/echo.mexmaci64':\ndlopen(/p/echo.mexmaci64, 6): no suitable\nimage found.  Did find:\n{}\n{}\nnext\n",
+            &sentence[..at],
+            &sentence[at + 1..]
+        );
+        let found = load(&broken);
+        assert_eq!((found.reason, found.file.as_deref()), (TriedReason::SystemPolicy, Some("/p/echo.mexmaci64")), "{broken}");
+    }
+}
+
+#[test]
+fn a_whole_sentence_takes_no_line_that_follows() {
+    let sentence = "/p/x.so: code signature in (/p/x.so) not valid for use in process using Library Validation: mapped file has no Team ID and is not a platform binary (signed with custom identity or adhoc?)";
+    let said = facts(&format!("dlopen(/p/x.so, 2): no suitable image found.  Did find:\n\t{sentence}\nAssertion failed: (count > 0)\n"));
+    assert!(matches!(&said[..], [LogFact::Load(_), LogFact::OwnFault { .. }]), "{said:?}");
+}
+
+#[test]
+fn rarer_words_of_dyld_are_read() {
+    let dependent = load(
+        "dyld: can't resolve symbol _tern_open in /Applications/Tern.app/Contents/MacOS/Tern because dependent dylib @rpath/libecho.dylib could not be loaded",
+    );
+    assert_eq!((dependent.reason, dependent.name.as_str()), (TriedReason::Missing, "@rpath/libecho.dylib"));
+    assert_eq!(dependent.referenced_from.as_deref(), Some("/Applications/Tern.app/Contents/MacOS/Tern"));
+    let flat = load("dlopen(/p/_echo.so, 0x0002): symbol not found in flat namespace '_echo_open'");
+    assert_eq!((flat.reason, flat.name.as_str(), flat.is_dlopen), (TriedReason::OtherFault, "/p/_echo.so", true));
+    let old = load(
+        "dlopen(/p/_echo.so, 2): Symbol not found: _echo_open\n  Referenced from: /p/_echo.so\n  Expected in: flat namespace\n in /p/_echo.so",
+    );
+    assert_eq!((old.reason, old.name.as_str()), (TriedReason::OtherFault, "/p/_echo.so"));
+    let command = load("dyld: cannot load 'Tern' (load command 0x80000034 is unknown)");
+    assert_eq!((command.reason, command.name.as_str()), (TriedReason::OtherFault, "Tern"));
+    let unsigned = load(
+        "dlopen(/p/echo.dylib, 0x2): tried: '/p/echo.dylib' (code signature in <AA> '/p/echo.dylib' not valid for use in process: Trying to load an unsigned library)",
+    );
+    assert_eq!(unsigned.reason, TriedReason::Unsigned);
+    assert!(facts("the tool shows load command 0x80000034 (LC_DYLD_CHAINED_FIXUPS)").is_empty());
+}
+
+#[test]
+fn a_file_for_callbacks_is_no_library() {
+    let rejects = |path: &str| {
+        facts(&format!(
+            "Library Validation failed: Rejecting '{path}' (Team ID: none, platform: no) for process 'Tern(812)' (Team ID: ABCDE12345, platform: no), reason: mapped file has no Team ID and is not a platform binary (signed with custom identity or adhoc?)\n"
+        ))
+    };
+    for path in ["/private/var/folders/q1/x/T/ffiK3x9Qa", "/Users/u/ffi0aZ9bY"] {
+        assert!(matches!(&rejects(path)[..], [LogFact::EngineMemory { engine: "libffi", .. }]), "{path}");
+    }
+    for path in ["/p/ffi_c.bundle", "/p/libffi.8.dylib", "/p/ffi-x86.so"] {
+        assert!(matches!(&rejects(path)[..], [LogFact::LibraryValidationRejected { .. }]), "{path}");
+    }
+}
+
+#[test]
+fn words_of_programs_about_themselves_are_read() {
+    let coreclr = facts("[main] failed to create coreclr, hresult: 0x80070008\n");
+    assert!(matches!(&coreclr[..], [LogFact::EngineMemory { engine: "coreclr", .. }]), "{coreclr:?}");
+    assert!(matches!(
+        &facts("Invalid dylib load. Clients should not load the unversioned libcrypto dylib as it does not have a stable ABI.\n")[..],
+        [LogFact::OwnFault { .. }]
+    ));
+    let sandbox = facts(
+        "Tern[812:4011] registration failed: The code signature is not valid: The operation couldn’t be completed. (OSStatus error -2147409622.)\n",
+    );
+    assert!(
+        matches!(&sandbox[..], [LogFact::CodesignProblem { file: None, text, .. }] if text.starts_with("the App Sandbox")),
+        "{sandbox:?}"
+    );
+}
+
+#[test]
+fn the_kernels_words_on_a_page_are_put_together() {
+    let killed = facts("cs_invalid_page: p=812[Tern]\nfinal status 0x23000200, denying page sending SIGKILL\n");
+    assert_eq!(killed, [LogFact::InvalidPage { process: proc("Tern", 812), killed: true }]);
+    let page =
+        facts("CODE SIGNING: process 812[Tern]: rejecting invalid page from file\n\"/p/libecho.dylib\" (cs_mtime:1.0 == mtime:1.0)\n");
+    assert!(matches!(&page[..], [LogFact::RejectedPage { file: Some(file), .. }] if file == "/p/libecho.dylib"), "{page:?}");
+}
+
+#[test]
+fn a_name_alone_is_left_of_the_beginning() {
+    let found = load(
+        "...EchoCore not valid for use in process using Library Validation: mapped file has no Team ID and is not a platform binary\n",
+    );
+    assert_eq!((found.reason, found.name.as_str()), (TriedReason::NoTeam, "EchoCore"));
+    assert!(facts("The library is not valid for use in process reviews: mapping is wrong\n").is_empty());
+}
