@@ -75,14 +75,17 @@ const FAILURES: [(&str, SigningFailure); 11] = [
 /// Facts of one line of output; `following` are the lines after it.
 pub(super) fn facts<'a>(text: &str, context: &mut Context, following: &Following<'a>, out: &mut Vec<LogFact>) {
     // A build tool shows what codesign said as one string: `'/x/A.app: replacing existing signature\n/x/A.app: nested code is …\n'`.
-    let lines: Vec<String> = text.split("\\n").map(|line| line.trim_matches(['"', '\'', ' ']).to_owned()).collect();
-    if lines.len() < 2 {
+    if !text.contains("\\n") {
         line(text, context, following, out);
         return;
     }
-    for (at, one) in (1_usize..).zip(&lines) {
-        let rest = || -> Box<dyn Iterator<Item = String>> { Box::new(lines.clone().into_iter().skip(at)) };
-        line(one, context, &rest, out);
+    let bare = |line: &str| line.trim_matches(['"', '\'', ' ']).to_owned();
+    let mut rest = Some(text);
+    while let Some(here) = rest {
+        let (one, later) = here.split_once("\\n").map_or((here, None), |(one, later)| (one, Some(later)));
+        let after = || -> Box<dyn Iterator<Item = String>> { Box::new(later.into_iter().flat_map(|text| text.split("\\n")).map(bare)) };
+        line(&bare(one), context, &after, out);
+        rest = later;
     }
 }
 

@@ -23,6 +23,7 @@ use super::crash::{self, CrashReport, clean};
 pub use condense::Condenser;
 use reader::{Context, Following, Run, quote_of};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Why dyld refused a candidate file. The order is the strength: the strongest reason of a `tried:` list decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -306,7 +307,8 @@ fn read_plain(text: &str) -> Vec<LogLine> {
     if notary::is_one(text) {
         let issues = notary::read(&clean::text(text), text);
         // The sentence of an issue was read as a line of its own, without its file.
-        facts.retain(|line| !issues.iter().any(|issue| notary::says_the_same(&issue.fact, &line.fact)));
+        let said: BTreeSet<&str> = issues.iter().filter_map(|issue| notary::said(&issue.fact)).map(|(_, sentence)| sentence).collect();
+        facts.retain(|line| notary::said(&line.fact).is_none_or(|(path, sentence)| !path.is_empty() || !said.contains(sentence)));
         facts.extend(issues);
     }
     runtime::leave_out_containers(&mut facts);

@@ -103,13 +103,11 @@ fn issue(value: &Json) -> Option<LogFact> {
     })
 }
 
-/// True for an issue and a line that has its sentence and no file.
-pub(super) fn says_the_same(issue: &LogFact, line: &LogFact) -> bool {
-    match (issue, line) {
-        (LogFact::NotaryIssue { message: sentence, .. }, LogFact::NotaryIssue { message, path, .. }) => {
-            path.is_empty() && message == sentence
-        }
-        _ => false,
+/// File and sentence of an issue; `None` for any other fact.
+pub(super) fn said(fact: &LogFact) -> Option<(&str, &str)> {
+    match fact {
+        LogFact::NotaryIssue { path, message, .. } => Some((path, message)),
+        _ => None,
     }
 }
 

@@ -9,6 +9,8 @@ const PROTECTED: [&str; 16] =
     ["sh", "bash", "zsh", "ksh", "dash", "csh", "tcsh", "env", "sudo", "arch", "nohup", "nice", "xargs", "open", "xcrun", "perl"];
 /// Most output lines that belong to one command here.
 const MAX_OUTPUT: usize = 400;
+/// Most commands of a transcript that are compared with each other, the last ones; at least half as many are kept.
+const MAX_RUNS: usize = 200;
 
 /// The command after a prompt (`$ `, `% `, `user@host dir % `, `bash-3.2$ `). `None` for other lines.
 pub(super) fn prompt(line: &str) -> Option<&str> {
@@ -98,9 +100,10 @@ pub(super) fn command<'a>(text: &str, line: u32, context: &mut Context, followin
         context.asks_entitlements = false;
     }
     context.program = program(&list).map(str::to_owned);
-    if context.runs.len() < 10_000 {
-        context.runs.push(Run { line, quote: text.to_owned(), words: list, output });
+    if context.runs.len() >= MAX_RUNS {
+        context.runs.drain(..MAX_RUNS / 2);
     }
+    context.runs.push(Run { line, quote: text.to_owned(), words: list, output });
 }
 
 /// `codesign -d --entitlements` whose whole answer is shown: no filter after it, and not a signing command.
@@ -290,9 +293,11 @@ fn failed(output: &[String]) -> bool {
 pub(super) fn conclude(context: &Context, facts: &[LogLine]) -> Vec<LogLine> {
     let mut found = Vec::new();
     let dead = dead(context, facts);
+    let failures = failures(context);
+    let with_script = context.runs.iter().any(is_of_script);
     for (index, run) in context.runs.iter().enumerate() {
         copied(run, context.runs.get(index.saturating_add(1)), &dead, &mut found);
-        direct(run, context, facts, &mut found);
+        direct(run, &failures, with_script, facts, &mut found);
         overwritten(run, context, &mut found);
         changed(index, run, context, &mut found);
         original_runs(index, run, context, &mut found);
@@ -344,28 +349,32 @@ fn copied(run: &Run, next: Option<&Run>, dead: &[String], found: &mut Vec<LogLin
     }
 }
 
+/// Lines with which a command failed that say where: the command's program, the line.
+fn failures(context: &Context) -> Vec<(&str, &str)> {
+    let failed = context.runs.iter().filter(|run| failed(&run.output)).filter_map(|run| Some((program(&run.words)?, &run.output)));
+    let told = |line: &&String| line.contains(": line ") || line.contains("Referenced from:");
+    failed.flat_map(|(program, output)| output.iter().filter(told).map(move |line| (program, line.as_str()))).collect()
+}
+
+fn is_of_script(run: &Run) -> bool {
+    run.words.iter().any(|word| file_name(word).ends_with(".sh") || word == "make" || word == "env")
+}
+
 /// A program that ran well from the prompt, and that a script could not start.
-fn direct(run: &Run, context: &Context, facts: &[LogLine], found: &mut Vec<LogLine>) {
+fn direct(run: &Run, failures: &[(&str, &str)], with_script: bool, facts: &[LogLine], found: &mut Vec<LogLine>) {
     let Some(name) = program(&run.words).filter(|name| name.contains('/')) else { return };
     let worked = !failed(&run.output) && run.output.iter().any(|line| !line.is_empty());
     if !worked {
         return;
     }
     let same = |path: &str| path == name || (path.ends_with(name.trim_start_matches('.')) && name.len() > 3);
-    let by_script = context.runs.iter().any(|other| {
-        let script = program(&other.words).is_some_and(|program| program != name);
-        script
-            && failed(&other.output)
-            && other.output.iter().any(|line| {
-                line.contains(": line ") && line.contains(name)
-                    || line.contains("Referenced from:") && same(after(line, "Referenced from:").unwrap_or("").trim())
-            })
+    let by_script = failures.iter().any(|(other, line)| {
+        let names = line.contains(": line ") && line.contains(name);
+        *other != name && (names || after(line, "Referenced from:").is_some_and(|path| same(path.trim())))
     });
     let refused =
-        facts.iter().any(|line| matches!(&line.fact, LogFact::Load(failure) if failure.referenced_from.as_deref().is_some_and(same)));
-    let script_ran =
-        context.runs.iter().any(|other| other.words.iter().any(|word| file_name(word).ends_with(".sh") || word == "make" || word == "env"));
-    if by_script || refused && script_ran {
+        || facts.iter().any(|line| matches!(&line.fact, LogFact::Load(failure) if failure.referenced_from.as_deref().is_some_and(same)));
+    if by_script || with_script && refused() {
         found.push(LogLine {
             line: run.line,
             quote: super::quote_of(&run.quote),

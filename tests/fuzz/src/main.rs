@@ -131,7 +131,7 @@ fn fuzz(reader: Reader, mut pool: Vec<Vec<u8>>, runs: usize, seed: u64) -> usize
         println!("{name}: no seeds");
         return 1;
     }
-    let watch = Arc::new(Watch { run: AtomicUsize::new(0), is_done: AtomicBool::new(false) });
+    let watch = Arc::new(Watch { run: AtomicUsize::new(0), is_done: AtomicBool::new(false), input: Mutex::default() });
     let dog = watchdog(name, seed, Arc::clone(&watch));
     let mut random = Random::new(seed);
     let (mut known, mut features) = (HashSet::new(), HashSet::new());
@@ -143,6 +143,9 @@ fn fuzz(reader: Reader, mut pool: Vec<Vec<u8>>, runs: usize, seed: u64) -> usize
         watch.run.store(run, Ordering::Relaxed);
         // Every seed once as it is, then damaged.
         let bytes = if run < seeds { pool[run].clone() } else { mutated(&mut random, &pool) };
+        if let Ok(mut input) = watch.input.lock() {
+            input.clone_from(&bytes);
+        }
         let (mut words, cost) = judged(reader, &bytes, || None);
         if words.as_deref().is_some_and(|words| words.starts_with("time")) {
             words = fault(reader, &bytes).0;
@@ -250,7 +253,11 @@ fn watchdog(name: &'static str, seed: u64, watch: Arc<Watch>) -> std::thread::Jo
             } else if let (Some(before), Some(now)) = (since, clock())
                 && now.saturating_sub(before) > Duration::from_secs(60)
             {
-                println!("{name}: run {run} with seed {seed} does not end");
+                let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("findings").join(name);
+                let input = watch.input.lock().map(|input| input.clone()).unwrap_or_default();
+                let written = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(folder.join(run.to_string()), input));
+                let lost = if written.is_err() { " (not written)" } else { "" };
+                println!("{name}: run {run} with seed {seed} does not end; its input is in {}{lost}", folder.display());
                 std::process::exit(1);
             }
         }

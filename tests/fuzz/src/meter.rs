@@ -1,6 +1,7 @@
 //! What a run costs: bytes on the heap, and processor time as the kernel counts it (a busy machine is no hang).
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -94,4 +95,6 @@ pub fn thread_name() -> Option<String> {
 pub struct Watch {
     pub run: AtomicUsize,
     pub is_done: AtomicBool,
+    /// What the reader is given now: nobody else has it when the run does not end.
+    pub input: Mutex<Vec<u8>>,
 }
