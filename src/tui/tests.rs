@@ -557,6 +557,17 @@ fn a_paste_is_evidence() {
 }
 
 #[test]
+fn evidence_of_another_program_is_told_first() {
+    let mut examination = sample::undetermined();
+    examination.report.evidence[0].matches = "another-program";
+    let source = examination.report.evidence[0].source.clone();
+    let shown = text(&examined(examination, (120, 24)));
+    let told = shown.find(&format!("{source} is about")).unwrap();
+    assert!(told < shown.find("Get this next").unwrap(), "{shown}");
+    assert!(shown.contains("which is not in this app") && shown.contains(": another program"), "{shown}");
+}
+
+#[test]
 fn a_dragged_app_asks_before_it_is_opened() {
     let mut state = examined(sample::mended(), (80, 24));
     update(&mut state, Msg::Paste("/Applications/My\\ App.app".into()));

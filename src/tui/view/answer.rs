@@ -47,7 +47,9 @@ pub fn build(state: &State, index: usize, b: &mut Build) {
         (_, None) => clear(state, report, b),
     }
     super::collect::reports(state, b);
-    about_the_evidence(report, b);
+    if report.verdict != Verdict::Undetermined {
+        about_the_evidence(report, b);
+    }
     also(report, index, b);
     if let Some(lab) = state.lab.and_then(|lab| state.library.labs.get(lab)) {
         b.heading("Practice app");
@@ -308,6 +310,8 @@ pub fn place_of(proof: &Proof) -> String {
 fn undetermined(state: &State, report: &Report, diagnosis: Option<&Diagnosis>, b: &mut Build) {
     b.pieces(&[(Role::Unknown, "? not known")]);
     b.para(2, Role::Heading, "What was given does not decide what broke.");
+    // Why it does not may be here.
+    about_the_evidence(report, b);
     b.heading("Get this next");
     if report.collect.is_empty() {
         b.para(2, Role::Text, "A crash report (.ips) of this very build, or the log of the moment it failed.");
