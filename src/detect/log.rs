@@ -521,7 +521,7 @@ fn named_arch(name: &str) -> Option<Arch> {
     [Arch::I386, Arch::X86_64, Arch::Arm64, Arch::Arm64e].into_iter().find(|arch| arch.name() == name)
 }
 
-fn short(path: &str) -> &str {
+pub(super) fn short(path: &str) -> &str {
     path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or(path)
 }
 

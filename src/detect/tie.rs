@@ -2,6 +2,7 @@
 //! says anything about the app that was given with it.
 
 use super::Scene;
+use super::log::short;
 use crate::evidence::{EvidenceText, Image, TargetKind, TextFacts};
 use crate::read::crash::CrashReport;
 use crate::read::log::{LogFact, LogLine, Proc};
@@ -35,12 +36,12 @@ impl Scene<'_> {
             return None;
         }
         if let LogFact::Load(failure) = &line.fact {
-            return failure.referenced_from.as_deref().filter(|path| is_program(path) && self.file_by_name(path).is_none()).map(file_name);
+            return failure.referenced_from.as_deref().filter(|path| is_program(path) && self.file_by_name(path).is_none()).map(short);
         }
         let named = processes(&line.fact);
         let first = named.iter().find(|process| is_exact(process) || (is_of_system(&line.fact) && is_named(process)))?;
         let is_ours = named.iter().any(|process| self.names(process));
-        first.name.as_deref().or(first.path.as_deref().map(file_name)).or(first.identifier.as_deref()).filter(|_| !is_ours)
+        first.name.as_deref().or(first.path.as_deref().map(short)).or(first.identifier.as_deref()).filter(|_| !is_ours)
     }
 
     /// What the text is about, when it is a crash report of a program that is not of the target.
@@ -84,10 +85,6 @@ impl Scene<'_> {
 /// The main executable of an app.
 fn is_program(path: &str) -> bool {
     path.starts_with('/') && path.contains(".app/Contents/MacOS/")
-}
-
-fn file_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// Only the system says such a thing. The others may be in a message for people as well, which names an app as people do.

@@ -157,26 +157,14 @@ impl Reader<'_> {
                     let at = self.at;
                     let key = self.string();
                     self.blanks();
-                    if self.peek() == Some(b':') {
-                        self.step();
-                        let value = self.value(depth.saturating_add(1));
-                        members.push(Member { key, at, value });
-                    } else {
-                        self.cut = true;
-                    }
+                    members.extend(self.member(key, at, depth));
                 }
                 Some(b',') => self.step(),
                 // A name without quotes, as a browser shows objects.
                 Some(byte) if byte.is_ascii_alphabetic() => {
                     let at = self.at;
                     let key = self.bare_name();
-                    if self.peek() == Some(b':') {
-                        self.step();
-                        let value = self.value(depth.saturating_add(1));
-                        members.push(Member { key, at, value });
-                    } else {
-                        self.cut = true;
-                    }
+                    members.extend(self.member(key, at, depth));
                 }
                 // An elision (`[...]`, `…`) or a bracket too many.
                 Some(_) => {
@@ -186,6 +174,16 @@ impl Reader<'_> {
             }
         }
         Json::Object(members)
+    }
+
+    /// What follows the key at `at`; `None`, and something was missing, when that is no colon.
+    fn member(&mut self, key: String, at: usize, depth: usize) -> Option<Member> {
+        if self.peek() != Some(b':') {
+            self.cut = true;
+            return None;
+        }
+        self.step();
+        Some(Member { key, at, value: self.value(depth.saturating_add(1)) })
     }
 
     fn elements(&mut self, depth: usize) -> Json {
