@@ -528,6 +528,11 @@ impl Evidence {
         let main = self.target.executable.as_deref();
         self.images.iter().filter(move |image| Some(image.path.as_path()) == main)
     }
+
+    /// Team of the main executable, of its first slice that has one ([`Image::team`]).
+    pub fn team(&self) -> Option<&str> {
+        self.main_images().find_map(Image::team)
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::text::{self, Look};
 use crate::Examination;
 use crate::clean::clean_json;
 use crate::diagnose::Change;
-use crate::evidence::{Evidence, EvidenceText, Image};
+use crate::evidence::{Evidence, EvidenceText};
 use crate::fix::apply::{self, Destination, Order, Session};
 use crate::fix::identity;
 use crate::fix::plan::{FOLDER_CAUTION, Plan};
@@ -113,7 +113,7 @@ fn unambiguous(
         Err(why) => return Ok((who, vec![format!("whether the identity is there and fit is not known: {why}")])),
     };
     let found = identity::named(&list, wanted).map_err(anyhow::Error::msg)?;
-    let team = evidence.main_images().find_map(Image::team);
+    let team = evidence.team();
     Ok((identity::who(&list, found), identity::cautions(found, team)))
 }
 

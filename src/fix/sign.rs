@@ -257,7 +257,7 @@ impl Identity {
 
 fn why(evidence: &Evidence, reason: &Reason, images: &[&Image], identity: &Identity) -> String {
     let unsigned = images.iter().any(|image| image.facts().is_none());
-    let team = evidence.main_images().find_map(Image::team);
+    let team = evidence.team();
     let foreign = images.iter().any(|image| image.team().is_some() && image.team() != team);
     match reason {
         Reason::Entitlements(_) => "its entitlements change",

@@ -6,7 +6,6 @@ use super::super::state::{
 };
 use super::super::view;
 use super::{fixing, input, push, selected};
-use crate::evidence::Image;
 use crate::fix::identity;
 use crate::read::identity::Identity;
 use crate::system::Secret;
@@ -126,7 +125,7 @@ pub fn failed(state: &mut State, job: JobId, why: &str) -> bool {
 }
 
 fn identity_chosen(state: &mut State, index: usize) -> Vec<Effect> {
-    let team = state.examination.as_ref().and_then(|examination| examination.evidence.main_images().find_map(Image::team));
+    let team = state.examination.as_ref().and_then(|examination| examination.evidence.team());
     let Screen::Who(page) = state.screen() else { return Vec::new() };
     let Keychain::Open(list) = &page.keychain else { return Vec::new() };
     let Some(one) = list.get(index) else { return Vec::new() };

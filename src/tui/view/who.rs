@@ -1,6 +1,5 @@
 //! Who signs: the identity in use, one of the keychain, a file, or nobody; and the masked line for the password of a file.
 
-use crate::evidence::Image;
 use crate::fix::identity::{self, FIND};
 use crate::fix::sign::{Identity as Signer, command_line};
 use crate::tui::page::{Build, Target};
@@ -179,7 +178,7 @@ fn what_is_missing(tools: &Tools, b: &mut Build) {
 
 /// What to know of a row before it is taken.
 fn known_of(state: &State, page: &WhoPage, row: SignRow) -> Vec<String> {
-    let team = state.examination.as_ref().and_then(|examination| examination.evidence.main_images().find_map(Image::team));
+    let team = state.examination.as_ref().and_then(|examination| examination.evidence.team());
     match (row, &page.keychain) {
         (SignRow::AdHoc, _) => vec![
             "an ad hoc signature has no team: library validation refuses the app's own libraries, and it counts on no other machine."
