@@ -125,6 +125,8 @@ pub fn read(bytes: &[u8]) -> Result<(Evidence, Outcome), CaseError> {
 fn in_order(evidence: &mut Evidence) {
     evidence.files.sort();
     evidence.files.dedup();
+    // Other names stand in another order.
+    evidence.images.sort_by(|a, b| (&a.path, a.slice).cmp(&(&b.path, b.slice)));
     let bundles = evidence.bundles.len();
     for image in &mut evidence.images {
         image.macho.undefined.sort_by(|a, b| a.name.cmp(&b.name));
@@ -160,6 +162,18 @@ mod tests {
                 also: Vec::new(),
             }],
             ..Evidence::empty()
+        }
+    }
+
+    #[test]
+    fn code_is_found_by_path_though_other_names_stand_in_another_order() {
+        let mut evidence = crate::evidence::sample::app();
+        evidence.images.reverse();
+        let outcome = Outcome { verdict: "healthy".into(), cause: None, confidence: None };
+        let facts = serde_json::to_value(&evidence).unwrap();
+        let (opened, _) = read(&bytes(facts, &outcome).unwrap()).unwrap();
+        for image in &evidence.images {
+            assert_eq!(opened.images_at(&image.path).count(), 1, "{}", image.path.display());
         }
     }
 

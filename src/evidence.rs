@@ -509,13 +509,17 @@ impl Evidence {
     }
 
     /// Slices of the file at `path`.
-    pub fn images_at<'a>(&'a self, path: &'a std::path::Path) -> impl Iterator<Item = &'a Image> {
-        self.images.iter().filter(move |image| image.path == path)
+    pub fn images_at(&self, path: &std::path::Path) -> std::slice::Iter<'_, Image> {
+        debug_assert!(self.images.is_sorted_by(|a, b| a.path <= b.path), "images stand in the order of their paths");
+        let start = self.images.partition_point(|image| image.path.as_path() < path);
+        let from = self.images.get(start..).unwrap_or_default();
+        let count = from.iter().take_while(|image| image.path == path).count();
+        from.get(..count).unwrap_or_default().iter()
     }
 
     /// The slice of the file at `path` for an architecture.
     pub fn slice_at(&self, path: &std::path::Path, arch: Arch) -> Option<&Image> {
-        self.images.iter().find(|image| image.path == path && image.arch() == arch)
+        self.images_at(path).find(|image| image.arch() == arch)
     }
 
     /// Slices of executables.

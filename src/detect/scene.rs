@@ -39,7 +39,7 @@ impl<'a> Scene<'a> {
         let parts: Vec<&str> = reported.split('/').filter(|part| !part.is_empty()).collect();
         let known = |candidate: &Path| {
             self.evidence.files.binary_search_by(|file| file.as_path().cmp(candidate)).is_ok()
-                || self.evidence.images.iter().any(|image| image.path == candidate)
+                || self.evidence.images_at(candidate).next().is_some()
         };
         (0..parts.len()).map(|start| parts.iter().skip(start).collect::<PathBuf>()).find(|candidate| known(candidate))
     }
@@ -90,11 +90,8 @@ impl<'a> Scene<'a> {
     /// Slice to judge of a file: the one asked for with `--arch`, else the first executable slice.
     pub fn image(&self, path: &Path) -> Option<&'a Image> {
         let wanted = self.evidence.arch;
-        self.evidence
-            .images
-            .iter()
-            .find(|image| image.path == path && wanted.is_none_or(|arch| image.arch() == arch))
-            .or_else(|| self.evidence.images.iter().find(|image| image.path == path))
+        let asked = self.evidence.images_at(path).find(|image| wanted.is_none_or(|arch| image.arch() == arch));
+        asked.or_else(|| self.evidence.images_at(path).next())
     }
 
     fn by_identifier(&self, identifier: &str) -> Option<&'a Image> {

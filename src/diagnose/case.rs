@@ -169,7 +169,7 @@ impl<'a> Case<'a> {
     pub(crate) fn image_of(&self, detected: &Detected) -> Option<&'a Image> {
         let finding = &detected.finding;
         let path = std::path::Path::new(&finding.subject);
-        let mut images = self.scene.evidence.images.iter().filter(|image| image.path == path);
+        let mut images = self.scene.evidence.images_at(path);
         let exact = finding.arch.and_then(|arch| images.clone().find(|image| crate::detect::Scene::same_family(image.arch(), arch)));
         exact.or_else(|| images.next())
     }

@@ -10,6 +10,12 @@ use crate::read::signature::{CodeDirectory, CodeSignatureFlags, CodeSlots, HashT
 pub const TEAM: &str = "TEAM123456";
 pub const NAME: &str = "Developer ID Application: Ann (TEAM123456)";
 
+/// Indexes of the images of [`app`].
+pub const KIT: usize = 0;
+pub const FOREIGN: usize = 1;
+pub const MAIN: usize = 2;
+pub const HELPER: usize = 3;
+
 pub fn app() -> Evidence {
     let mut foreign = image("Contents/Frameworks/Kit.framework/Versions/A/Libraries/libx.dylib", FileType::Dylib, None, Some(1));
     sign_as(&mut foreign, SignerKind::DeveloperId, Some("Developer ID Application: Bob (OTHER12345)"), Some("OTHER12345"));
@@ -22,10 +28,10 @@ pub fn app() -> Evidence {
         executable: Some("Contents/MacOS/Demo".into()),
     };
     evidence.images = vec![
-        image("Contents/MacOS/Demo", FileType::Execute, Some(0), Some(0)),
-        image("Contents/MacOS/helper", FileType::Execute, None, Some(0)),
         image("Contents/Frameworks/Kit.framework/Versions/A/Kit", FileType::Dylib, Some(1), Some(1)),
         foreign,
+        image("Contents/MacOS/Demo", FileType::Execute, Some(0), Some(0)),
+        image("Contents/MacOS/helper", FileType::Execute, None, Some(0)),
     ];
     evidence.bundles = vec![
         bundle("", TargetKind::App, Some("Contents/MacOS/Demo")),

@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn an_ad_hoc_app_is_not_sent_to_the_notary() {
         let mut evidence = sample::app();
-        sample::sign_as(&mut evidence.images[0], SignerKind::AdHoc, None, None);
+        sample::sign_as(&mut evidence.images[sample::MAIN], SignerKind::AdHoc, None, None);
         let all = ship(&evidence, false);
         assert!(all.len() == 1 && all[0].argv.is_empty() && all[0].text.contains("Developer ID"), "{all:?}");
     }

@@ -198,7 +198,7 @@ pub fn object_of(evidence: &Evidence, path: &Path) -> PathBuf {
 fn images_of<'a>(evidence: &'a Evidence, object: &Path) -> Vec<&'a Image> {
     let bundle = evidence.bundles.iter().find(|bundle| bundle.path == object && is_code(bundle));
     let executable = bundle.and_then(|bundle| bundle.executable.as_deref()).unwrap_or(object);
-    evidence.images.iter().filter(|image| image.path == executable).collect()
+    evidence.images_at(executable).collect()
 }
 
 /// Who signs.

@@ -15,7 +15,7 @@ const LIBRARY: &str = "Contents/Frameworks/Kit.framework/Versions/A/Libraries/li
 
 fn evidence() -> Evidence {
     let mut evidence = sample::app();
-    evidence.images.push(sample::image(HELPER, FileType::Execute, None, Some(0)));
+    evidence.images.insert(0, sample::image(HELPER, FileType::Execute, None, Some(0)));
     evidence
 }
 

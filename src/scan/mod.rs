@@ -438,7 +438,7 @@ impl Run<'_> {
         }
         let Sorted { images, scripts, unread } = self.sort_files(root, seen, &mut evidence.gaps)?;
         evidence.unread = unread;
-        let plan = seal::plan(self, root, seen, found);
+        let plan = seal::plan(self, root, seen, found)?;
         let Read { images, gaps, digests, unread } = self.read_files(root, images, seen, found, &plan.wanted())?;
         evidence.images = images;
         evidence.gaps.extend(gaps);
@@ -574,7 +574,7 @@ fn gaps_of_bundle(found: &Found, seen: &Seen) -> Vec<Gap> {
 
 /// A main executable that is there and is neither code nor a script, where nothing else was said about it: an empty file, a placeholder.
 fn no_code(evidence: &Evidence, seen: &Seen, main: &Path) -> Option<Gap> {
-    let is_read = evidence.images.iter().any(|image| image.path == main) || evidence.scripts.iter().any(|script| script.path == main);
+    let is_read = evidence.images_at(main).next().is_some() || evidence.scripts.iter().any(|script| script.path == main);
     let is_said = evidence.gaps.iter().any(|gap| gap.path == main);
     let why = "the main executable that the Info.plist names is neither a Mach-O file nor a script; it may be empty or damaged";
     (seen.has_file(main) && !is_read && !is_said).then(|| Gap { path: main.to_path_buf(), why: why.into() })

@@ -4,8 +4,9 @@
 use super::bundle::Found;
 use super::digest::{Digests, Wanted};
 use super::file::FileSource;
+use super::queue::{self, Spare};
 use super::walk::Seen;
-use super::{Run, install_name};
+use super::{Run, ScanError, install_name};
 use crate::evidence::{Gap, MAX_SEAL_FAULTS, SealCheck, SealFault, SealFaultKind, SealedCode};
 use crate::read::code_resources::{self, Class, CodeResources, Folder, Rules, Seal};
 use crate::system::System;
@@ -22,12 +23,18 @@ const MAX_ENTRY_FAULTS: usize = 100;
 /// What no sealed file may carry (`StaticCode.cpp validateResource`, `singlediskrep.cpp strictValidate`).
 const SIDEBAND: [&str; 2] = ["com.apple.ResourceFork", "com.apple.FinderInfo"];
 
+/// The digests that a seal has of a file.
+#[derive(Clone, Copy)]
+struct SealedDigests {
+    sha1: Option<[u8; 20]>,
+    sha256: Option<[u8; 32]>,
+}
+
 /// A file whose digests decide.
 struct Sealed {
     /// Index in [`Plan::checks`].
     seal: usize,
-    sha1: Option<[u8; 20]>,
-    sha256: Option<[u8; 32]>,
+    digests: SealedDigests,
 }
 
 /// Seals of which the files are still to be hashed.
@@ -38,27 +45,36 @@ pub(super) struct Plan {
     gaps: Vec<Gap>,
 }
 
-/// Reads the seals of all bundles and compares what needs no hashing.
-pub(super) fn plan(run: &Run<'_>, root: &Path, seen: &Seen, found: &[Found]) -> Plan {
+/// Reads the seals of all bundles, in parallel, and compares what needs no hashing.
+pub(super) fn plan(run: &Run<'_>, root: &Path, seen: &Seen, found: &[Found]) -> Result<Plan, ScanError> {
+    let disk = Disk { system: run.system, root, seen };
+    let one = |found: &Found| of_bundle(run, found, disk);
+    let done = queue::run(run.system.threads(), &Spare::default(), found, run.cancel, one).ok_or(ScanError::Cancelled)?;
     let mut plan = Plan::default();
-    for found in found {
-        if run.is_cancelled() {
-            break;
-        }
-        let mut check = layout(found, seen);
-        if found.bundle.has_seal {
-            match read(run, &root.join(&found.seal)) {
-                Ok(resources) => plan.compare(check, resources, found, &Disk { system: run.system, root, seen }),
-                Err(why) => {
-                    check.unusable = Some(why);
-                    plan.checks.push(check);
-                }
+    for (found, compared) in found.iter().zip(done) {
+        match compared {
+            Ok(compared) => plan.extend(compared),
+            Err(fault) => {
+                let unusable = Some(format!("Temper itself failed on it: {fault}"));
+                plan.checks.push(SealCheck { unusable, ..layout(found, seen) });
             }
-        } else if !check.unsealed.is_empty() || check.is_ambiguous {
-            plan.checks.push(check);
         }
     }
-    plan
+    Ok(plan)
+}
+
+/// `None` for a bundle without a seal of which nothing is to be said.
+fn of_bundle(run: &Run<'_>, found: &Found, disk: Disk<'_>) -> Option<Compared> {
+    let mut check = layout(found, disk.seen);
+    if found.bundle.has_seal {
+        match read(run, &disk.root.join(&found.seal)) {
+            Ok(resources) => return compare(check, resources, found, disk),
+            Err(why) => check.unusable = Some(why),
+        }
+    } else if check.unsealed.is_empty() && !check.is_ambiguous {
+        return None;
+    }
+    Some(Compared { check, files: Vec::new(), gaps: Vec::new() })
 }
 
 fn read(run: &Run<'_>, path: &Path) -> Result<CodeResources, String> {
@@ -127,49 +143,67 @@ struct Disk<'a> {
 /// A bundle under comparison.
 struct Work<'a> {
     disk: Disk<'a>,
-    index: usize,
-    check: SealCheck,
     resources: &'a CodeResources,
     rules: &'a Rules,
     /// Indexes of entries that were met on the disk.
     met: HashSet<usize>,
     seen: &'a Seen,
-    files: &'a mut BTreeMap<PathBuf, Vec<Sealed>>,
-    gaps: &'a mut Vec<Gap>,
+    /// What came out so far.
+    check: SealCheck,
+    files: Vec<(PathBuf, SealedDigests)>,
+    gaps: Vec<Gap>,
+}
+
+/// What came out of one bundle.
+struct Compared {
+    check: SealCheck,
+    /// Files to be hashed.
+    files: Vec<(PathBuf, SealedDigests)>,
+    gaps: Vec<Gap>,
+}
+
+/// Compares what needs no hashing. `None` when there are no rules.
+fn compare(mut check: SealCheck, mut resources: CodeResources, found: &Found, disk: Disk<'_>) -> Option<Compared> {
+    check.version = resources.version();
+    check.has_weak_rules = resources.has_weak_rules();
+    let relative = found.bundle.executable.as_ref().and_then(|path| path.strip_prefix(&check.base).ok());
+    let executable = relative.map(|path| path.to_string_lossy().into_owned());
+    for rules in [&mut resources.rules, &mut resources.rules2].into_iter().flatten() {
+        rules.executable.clone_from(&executable);
+    }
+    let rules = resources.active_rules()?;
+    let seen = disk.seen;
+    let mut work = Work { disk, resources: &resources, rules, met: HashSet::new(), seen, check, files: Vec::new(), gaps: Vec::new() };
+    for fault in resources.faults.iter().take(MAX_ENTRY_FAULTS) {
+        let seal = work.check.seal.clone();
+        work.fault(seal, SealFaultKind::Malformed(fault.what.clone()));
+    }
+    work.walk();
+    work.leftovers();
+    if let Some(executable) = &found.bundle.executable {
+        work.sideband(executable);
+    }
+    Some(Compared { check: work.check, files: work.files, gaps: work.gaps })
 }
 
 impl Plan {
     /// Which digests of which files are needed.
     pub(super) fn wanted(&self) -> HashMap<PathBuf, Wanted> {
         let wanted = |sealed: &Vec<Sealed>| Wanted {
-            sha1: sealed.iter().any(|sealed| sealed.sha1.is_some()),
-            sha256: sealed.iter().any(|sealed| sealed.sha256.is_some()),
+            sha1: sealed.iter().any(|sealed| sealed.digests.sha1.is_some()),
+            sha256: sealed.iter().any(|sealed| sealed.digests.sha256.is_some()),
         };
         self.files.iter().map(|(path, sealed)| (path.clone(), wanted(sealed))).collect()
     }
 
-    fn compare(&mut self, mut check: SealCheck, mut resources: CodeResources, found: &Found, disk: &Disk<'_>) {
-        check.version = resources.version();
-        check.has_weak_rules = resources.has_weak_rules();
-        let relative = found.bundle.executable.as_ref().and_then(|path| path.strip_prefix(&check.base).ok());
-        let executable = relative.map(|path| path.to_string_lossy().into_owned());
-        for rules in [&mut resources.rules, &mut resources.rules2].into_iter().flatten() {
-            rules.executable.clone_from(&executable);
+    fn extend(&mut self, compared: Option<Compared>) {
+        let Some(Compared { check, files, gaps }) = compared else { return };
+        let seal = self.checks.len();
+        for (path, digests) in files {
+            self.files.entry(path).or_default().push(Sealed { seal, digests });
         }
-        let Some(rules) = resources.active_rules() else { return };
-        let index = self.checks.len();
-        let (files, gaps) = (&mut self.files, &mut self.gaps);
-        let mut work = Work { disk: *disk, index, check, resources: &resources, rules, met: HashSet::new(), seen: disk.seen, files, gaps };
-        for fault in resources.faults.iter().take(MAX_ENTRY_FAULTS) {
-            let seal = work.check.seal.clone();
-            work.fault(seal, SealFaultKind::Malformed(fault.what.clone()));
-        }
-        work.walk();
-        work.leftovers();
-        if let Some(executable) = &found.bundle.executable {
-            work.sideband(executable);
-        }
-        self.checks.push(work.check);
+        self.checks.push(check);
+        self.gaps.extend(gaps);
     }
 
     /// Compares the digests; a file without one could not be read (a gap says so).
@@ -178,11 +212,12 @@ impl Plan {
             let Some(found) = digests.get(&path) else { continue };
             for sealed in sealed {
                 let differs = |sealed: Option<bool>| sealed == Some(false);
-                let sha256 = sealed.sha256.map(|digest| found.sha256 == Some(digest));
-                let sha1 = sealed.sha1.map(|digest| found.sha1 == Some(digest));
+                let SealedDigests { sha1, sha256 } = sealed.digests;
+                let sha256 = sha256.map(|digest| found.sha256 == Some(digest));
+                let sha1 = sha1.map(|digest| found.sha1 == Some(digest));
                 let kind = match (differs(sha256), differs(sha1)) {
                     (true, _) => SealFaultKind::Modified,
-                    (false, true) if sealed.sha256.is_some() => SealFaultKind::Sha1Differs,
+                    (false, true) if sha256.is_some() => SealFaultKind::Sha1Differs,
                     (false, true) => SealFaultKind::Modified,
                     (false, false) => continue,
                 };
@@ -302,8 +337,7 @@ impl Work<'_> {
         self.met.insert(index);
         match self.resources.entries().get(index).map(|entry| &entry.seal) {
             Some(Seal::File { sha1, sha256 }) => {
-                let sealed = Sealed { seal: self.index, sha1: *sha1, sha256: *sha256 };
-                self.files.entry(path.to_path_buf()).or_default().push(sealed);
+                self.files.push((path.to_path_buf(), SealedDigests { sha1: *sha1, sha256: *sha256 }));
                 self.sideband(path);
             }
             Some(Seal::Symlink(_)) => self.fault(path.to_path_buf(), SealFaultKind::ChangedKind),

@@ -61,10 +61,15 @@ impl System for RealSystem {
     fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
         let mut entries = Vec::new();
         for entry in fs::read_dir(path)? {
-            let path = entry?.path();
-            // An entry that went away since the folder was read is no entry.
-            match fs::symlink_metadata(&path) {
-                Ok(metadata) => entries.push(Entry { kind: kind_of(&metadata), path }),
+            let entry = entry?;
+            // The folder itself tells most kinds; a size is asked of the entry, which may have gone away since, and then is none.
+            let kind = entry.file_type().and_then(|kind| match kind {
+                kind if kind.is_dir() => Ok(EntryKind::Directory),
+                kind if kind.is_symlink() => Ok(EntryKind::Link),
+                _ => Ok(kind_of(&entry.metadata()?)),
+            });
+            match kind {
+                Ok(kind) => entries.push(Entry { kind, path: entry.path() }),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }

@@ -17,21 +17,23 @@ use crate::evidence::{Evidence, Image, SealCheck, SignatureFacts};
 use crate::finding::{Confidence, Finding, Location, Proof};
 use crate::read::macho::Arch;
 use crate::read::requirement::{Requirement, Verdict};
+use std::collections::BTreeSet;
 
 /// Faults of signatures and seals: of every slice, then of every bundle, in order; last what could not be compared.
 pub fn verify(evidence: &Evidence) -> Vec<Finding> {
     let slices = evidence.images.iter().flat_map(|image| slice::verify(image, evidence.examined_at));
     let seals = evidence.seals.iter().flat_map(|check| seal::verify(check, evidence));
     let uncompared = unread::unsigned(evidence).into_iter().chain(unread::programs(evidence)).chain(unread::files(evidence));
-    slices.chain(seal::unsealed_bundles(evidence)).chain(seals).chain(uncompared).collect()
+    let unsealed = (0..evidence.bundles.len()).filter_map(|index| seal::unsealed_bundle(evidence, index));
+    slices.chain(unsealed).chain(seals).chain(uncompared).collect()
 }
 
 /// Faults of one piece of code, a file or a bundle's main executable: of its slices, and whether it is sealed at all.
 pub fn of_code(evidence: &Evidence, code: &std::path::Path) -> Vec<Finding> {
     let images = nested::images(evidence, code);
     let slices = images.iter().flat_map(|image| slice::verify(image, evidence.examined_at));
-    let is_own = |finding: &Finding| images.iter().any(|image| image.path == std::path::Path::new(&finding.subject));
-    slices.chain(seal::unsealed_bundles(evidence).into_iter().filter(is_own)).collect()
+    let bundles: BTreeSet<usize> = images.iter().filter_map(|image| image.main_of).collect();
+    slices.chain(bundles.into_iter().filter_map(|index| seal::unsealed_bundle(evidence, index))).collect()
 }
 
 /// Faults of one bundle's seal.

@@ -81,7 +81,8 @@ pub(super) fn other_versions(sealed: &SealedCode, evidence: &Evidence) -> Vec<Fi
         .filter(|version| *version != current)
         .filter_map(|version| {
             let path = folder.join(version);
-            let slices: Vec<&Image> = evidence.images.iter().filter(|image| image.path == path.join(program)).collect();
+            let file = path.join(program);
+            let slices: Vec<&Image> = evidence.images_at(&file).collect();
             let fits = |image: &&Image| {
                 let facts = image.facts()?;
                 let verdict = requirement::evaluate(requirement.as_ref()?, facts);

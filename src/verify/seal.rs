@@ -10,18 +10,14 @@ use std::path::Path;
 /// Findings of one kind and bundle; beyond, one finding says how many more there are.
 const MAX_OF_A_KIND: usize = 100;
 
-/// Bundles whose signed main executable covers no resources: `codesign` refuses them, macOS runs them.
-pub(super) fn unsealed_bundles(evidence: &Evidence) -> Vec<Finding> {
-    let mut all = Vec::new();
-    for (index, bundle) in evidence.bundles.iter().enumerate() {
-        let mut main = mains(evidence, index);
-        let Some(image) = main.find(|image| image.facts().is_some() && !covers_seal(image)) else { continue };
-        let path = image.path.to_string_lossy();
-        let name = bundle.path.file_name().map_or_else(|| evidence.target.name(), |name| name.to_string_lossy().into_owned());
-        let message = format!("{name} is a bundle whose signature covers only its program: it was never signed as a bundle");
-        all.push(finding("bundle-not-sealed", &path, Some(image.arch()), message, vec![seen(&path, "special slot -3 is empty")]));
-    }
-    all
+/// A bundle whose signed main executable covers no resources: `codesign` refuses it, macOS runs it.
+pub(super) fn unsealed_bundle(evidence: &Evidence, index: usize) -> Option<Finding> {
+    let bundle = evidence.bundles.get(index)?;
+    let image = mains(evidence, index).find(|image| image.facts().is_some() && !covers_seal(image))?;
+    let path = image.path.to_string_lossy();
+    let name = bundle.path.file_name().map_or_else(|| evidence.target.name(), |name| name.to_string_lossy().into_owned());
+    let message = format!("{name} is a bundle whose signature covers only its program: it was never signed as a bundle");
+    Some(finding("bundle-not-sealed", &path, Some(image.arch()), message, vec![seen(&path, "special slot -3 is empty")]))
 }
 
 fn mains(evidence: &Evidence, bundle: usize) -> impl Iterator<Item = &Image> {

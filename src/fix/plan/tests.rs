@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::fix::sample::*;
+use crate::fix::sample::{self, *};
 use crate::fix::sign::command_line;
 use crate::read::info_plist::InfoPlist;
 
@@ -57,7 +57,7 @@ fn has(plan: &Plan, words: &str) -> bool {
 #[test]
 fn an_entitlement_becomes_a_file_a_signature_and_a_check() {
     let mut evidence = app();
-    entitle(&mut evidence.images[0], &[("b", Value::String("x".into()))]);
+    entitle(&mut evidence.images[sample::MAIN], &[("b", Value::String("x".into()))]);
     let plan = made(&evidence, "jit", "allow-jit");
     let edit = &plan.edits[0];
     assert_eq!((edit.file.as_path(), edit.from.as_str()), (Path::new("Demo.entitlements"), "as signed, 1 key"));
@@ -87,7 +87,7 @@ fn without_entitlements_the_file_is_new() {
 #[test]
 fn one_key_replaces_another() {
     let mut evidence = app();
-    entitle(&mut evidence.images[0], &[(JIT, Value::Bool(true))]);
+    entitle(&mut evidence.images[sample::MAIN], &[(JIT, Value::Bool(true))]);
     let edit = &made(&evidence, "jit", "allow-unsigned-memory").edits[0];
     assert_eq!(edit.after, create(&[(key::UNSIGNED_MEMORY.into(), Value::Bool(true))]));
 }
@@ -95,14 +95,14 @@ fn one_key_replaces_another() {
 #[test]
 fn slices_are_united_and_a_difference_is_said() {
     let mut evidence = app();
-    let mut intel = evidence.images[0].clone();
-    entitle(&mut evidence.images[0], &[("a", Value::Bool(true))]);
+    let mut intel = evidence.images[sample::MAIN].clone();
+    entitle(&mut evidence.images[sample::MAIN], &[("a", Value::Bool(true))]);
     entitle(&mut intel, &[("a", Value::Bool(true)), ("b", Value::Bool(true))]);
-    evidence.images.insert(1, intel);
+    evidence.images.insert(sample::MAIN + 1, intel);
     let edit = &made(&evidence, "jit", "allow-jit").edits[0];
     assert_eq!(edit.from, "as signed, 2 keys");
     assert!(edit.warnings[0].contains("slices carry different entitlements"));
-    evidence.images.remove(1);
+    evidence.images.remove(sample::MAIN + 1);
     assert!(made(&evidence, "jit", "allow-jit").edits[0].warnings.is_empty());
 }
 
@@ -121,7 +121,7 @@ fn helpers_get_files_of_their_own() {
 #[test]
 fn an_existing_file_is_edited_and_what_it_would_lose_is_said() {
     let mut evidence = app();
-    entitle(&mut evidence.images[0], &[("signed.only", Value::Bool(true)), (key::GET_TASK_ALLOW, Value::Bool(true))]);
+    entitle(&mut evidence.images[sample::MAIN], &[("signed.only", Value::Bool(true)), (key::GET_TASK_ALLOW, Value::Bool(true))]);
     let text = "<plist version=\"1.0\">\n<dict>\n  <key>a</key>\n  <true/>\n</dict>\n</plist>\n";
     let existing = [(PathBuf::from(MAIN), PathBuf::from("src/my.entitlements"), text.to_owned())];
     let plan = plan(&evidence, &diagnosis("jit", "jit"), &remedy("jit", "allow-jit", MAIN), &existing).unwrap();
@@ -192,7 +192,7 @@ fn a_foreign_library_is_signed_with_everything_that_holds_it() {
 #[test]
 fn the_signing_that_a_remedy_asks_for_is_done() {
     let mut evidence = app();
-    set_flags(&mut evidence.images[0], 0);
+    set_flags(&mut evidence.images[sample::MAIN], 0);
     assert!(made(&evidence, "not-hardened", "sign-with-runtime").sign[0].argv.contains(&"runtime".to_owned()));
     evidence = app();
     evidence.images.iter_mut().for_each(|image| sign_as(image, SignerKind::AdHoc, None, None));
@@ -210,7 +210,7 @@ fn what_is_unwise_is_said_before_signing() {
     evidence.images.iter_mut().for_each(|image| sign_as(image, SignerKind::AdHoc, None, None));
     assert!(has(&made(&evidence, "jit", "allow-jit"), "An ad hoc signature has no team"));
     assert!(!has(&made(&evidence, "jit", "allow-jit"), "notarization ticket"));
-    sign_as(&mut evidence.images[0], SignerKind::AppStore, Some("Apple Mac OS Application Signing"), Some(TEAM));
+    sign_as(&mut evidence.images[sample::MAIN], SignerKind::AppStore, Some("Apple Mac OS Application Signing"), Some(TEAM));
     assert!(has(&made(&evidence, "jit", "allow-jit"), "signed by Apple"));
 }
 
@@ -240,11 +240,11 @@ fn without_an_app_there_is_a_file_and_no_command() {
 #[test]
 fn a_value_of_unknown_type_keeps_the_signed_text() {
     let mut evidence = app();
-    entitle(&mut evidence.images[0], &[("d", Value::Other("AA==".into()))]);
+    entitle(&mut evidence.images[sample::MAIN], &[("d", Value::Other("AA==".into()))]);
     let edit = made(&evidence, "jit", "allow-jit").edits.remove(0);
     assert!(edit.warnings[0].contains("stands here as a string"));
     let xml = "<plist version=\"1.0\"><dict><key>d</key><data>AA==</data></dict></plist>";
-    facts_of(&mut evidence.images[0]).signature.entitlements.as_mut().unwrap().xml = Some(xml.into());
+    facts_of(&mut evidence.images[sample::MAIN]).signature.entitlements.as_mut().unwrap().xml = Some(xml.into());
     let edit = made(&evidence, "jit", "allow-jit").edits.remove(0);
     assert_eq!(edit.after, xml.replace("</dict>", &format!("<key>{JIT}</key><true/></dict>")));
 }
@@ -284,7 +284,7 @@ fn entitlements_that_cannot_be_read_are_corrected_and_never_kept() {
         command_line(&by_hand.sign[0].argv).contains("--entitlements Demo.entitlements --preserve-metadata=requirements --sign"),
         "the unreadable ones must not be preserved"
     );
-    entitle(&mut evidence.images[0], &[]);
-    facts_of(&mut evidence.images[0]).signature.entitlements.as_mut().unwrap().xml = Some(text.into());
+    entitle(&mut evidence.images[sample::MAIN], &[]);
+    facts_of(&mut evidence.images[sample::MAIN]).signature.entitlements.as_mut().unwrap().xml = Some(text.into());
     assert_eq!(plan(&evidence, &diagnosis, &remedy, &[]).unwrap().edits[0].from, "as signed");
 }

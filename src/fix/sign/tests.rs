@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::fix::sample::*;
+use crate::fix::sample::{self, *};
 
 fn lines(steps: &[SignStep]) -> Vec<String> {
     steps.iter().map(|step| command_line(&step.argv)).collect()
@@ -84,7 +84,7 @@ fn the_placeholder_stands_where_no_identity_is_known() {
         (SignerKind::SelfSigned, Some("-")),
     ] {
         let mut evidence = app();
-        sign_as(&mut evidence.images[0], kind, name, None);
+        sign_as(&mut evidence.images[sample::MAIN], kind, name, None);
         assert_eq!(
             Identity::of(&evidence, false),
             Identity { name: PLACEHOLDER.into(), hash: None, ad_hoc: false, known: false },
@@ -92,7 +92,7 @@ fn the_placeholder_stands_where_no_identity_is_known() {
         );
     }
     let mut evidence = app();
-    sign_as(&mut evidence.images[0], SignerKind::AppleDevelopment, Some("Apple Development: Ann (X)"), Some("TEAM123456"));
+    sign_as(&mut evidence.images[sample::MAIN], SignerKind::AppleDevelopment, Some("Apple Development: Ann (X)"), Some("TEAM123456"));
     assert_eq!(Identity::of(&evidence, false).name, "Apple Development: Ann (X)");
     assert_eq!(Identity::of(&evidence, true).name, PLACEHOLDER);
 }
@@ -107,7 +107,7 @@ fn the_runtime_flag_stays_as_it_is_unless_asked() {
     let without = lines(&steps(&app(), &job(Some(false))));
     assert!(!without[0].contains("--options") && !without[0].contains("flags"), "{without:?}");
     let mut restricted = app();
-    set_flags(&mut restricted.images[0], 0x12200);
+    set_flags(&mut restricted.images[sample::MAIN], 0x12200);
     assert!(lines(&plan(&restricted, &changed("Contents/MacOS/Demo"), &[]))[0].contains("--options runtime,kill,library-validation "));
 }
 
@@ -150,7 +150,7 @@ fn nothing_is_ever_signed_deep() {
 fn a_bare_tool_and_a_folder_have_no_container() {
     let mut evidence = app();
     evidence.bundles.clear();
-    evidence.images.truncate(1);
+    evidence.images = vec![evidence.images.swap_remove(sample::MAIN)];
     evidence.images[0].path = "-tool".into();
     (evidence.images[0].main_of, evidence.images[0].bundle) = (None, None);
     evidence.target.kind = TargetKind::MachO;
@@ -198,7 +198,7 @@ fn the_other_program_is_called_its_own_way() {
     let no_timestamp = Job { signing: Signing { no_timestamp: true, ..job.signing.clone() }, ..job.clone() };
     assert!(super::tests::lines(&steps(&app(), &no_timestamp)).iter().all(|line| line.contains("/dev/stdin --timestamp-url none ")));
     let mut evidence = app();
-    set_flags(&mut evidence.images[0], 0x12200);
+    set_flags(&mut evidence.images[sample::MAIN], 0x12200);
     let job = Job { changed: vec![("Contents/MacOS/Demo".into(), "a:b.entitlements".into())], ..job };
     let last = super::tests::lines(&steps(&evidence, &job)).pop().unwrap();
     assert!(last.contains("--code-signature-flags runtime --code-signature-flags kill --code-signature-flags library "), "{last}");

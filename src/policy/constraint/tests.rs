@@ -29,13 +29,13 @@ fn constraint(parts: Vec<Expression>) -> Constraint {
 /// The judgement on the app's main executable.
 fn on_app(parts: Vec<Expression>) -> Judgement {
     let evidence = sample::app();
-    judge(&Ok(constraint(parts)), &Subject::of(&evidence, &evidence.images[0], ConstraintSlot::Itself))
+    judge(&Ok(constraint(parts)), &Subject::of(&evidence, &evidence.images[sample::MAIN], ConstraintSlot::Itself))
 }
 
 fn on_ad_hoc(parts: Vec<Expression>) -> Judgement {
     let mut evidence = sample::app();
-    sample::sign_as(&mut evidence.images[0], SignerKind::AdHoc, None, None);
-    judge(&Ok(constraint(parts)), &Subject::library(&evidence.images[0]))
+    sample::sign_as(&mut evidence.images[sample::MAIN], SignerKind::AdHoc, None, None);
+    judge(&Ok(constraint(parts)), &Subject::library(&evidence.images[sample::MAIN]))
 }
 
 fn outcome(parts: Vec<Expression>) -> Outcome {
@@ -128,8 +128,8 @@ fn entitlements_are_asked_by_a_query() {
         vec![fact("entitlements", Test::Query(operations))]
     };
     let mut evidence = sample::app();
-    sample::entitle(&mut evidence.images[0], &[("com.example.key", Value::Bool(true))]);
-    let on = |evidence: &Evidence, parts| judge(&Ok(constraint(parts)), &Subject::library(&evidence.images[0]));
+    sample::entitle(&mut evidence.images[sample::MAIN], &[("com.example.key", Value::Bool(true))]);
+    let on = |evidence: &Evidence, parts| judge(&Ok(constraint(parts)), &Subject::library(&evidence.images[sample::MAIN]));
     assert_eq!(on(&evidence, query(true)).outcome, Outcome::Holds);
     assert_eq!(on(&evidence, query(false)).reasons, ["entitlements must have com.example.key = false, but those of Demo do not"]);
     let mut odd = query(true);
@@ -141,7 +141,7 @@ fn entitlements_are_asked_by_a_query() {
 fn another_version_or_an_unknown_field_leaves_it_open() {
     let good = || constraint(vec![text("team-identifier", TEAM)]);
     let evidence = sample::app();
-    let subject = Subject::library(&evidence.images[0]);
+    let subject = Subject::library(&evidence.images[sample::MAIN]);
     for odd in [
         Constraint { version: Some(2), ..good() },
         Constraint { version: None, ..good() },
@@ -175,9 +175,9 @@ fn service(evidence: &mut Evidence) {
 #[test]
 fn the_parent_of_a_helper_is_its_app_and_that_of_a_service_is_launchd() {
     let mut evidence = sample::app();
-    carry(&mut evidence.images[1], ConstraintSlot::Parent, vec![text("signing-identifier", "org.example.other")]);
+    carry(&mut evidence.images[sample::HELPER], ConstraintSlot::Parent, vec![text("signing-identifier", "org.example.other")]);
     service(&mut evidence);
-    let helper = of_launch(&evidence, &evidence.images[1]);
+    let helper = of_launch(&evidence, &evidence.images[sample::HELPER]);
     assert_eq!(helper[0].subject.as_deref(), Some("Demo"));
     assert!(helper[0].refuses() && helper[0].certainty() == LIKELY);
     assert!(helper[0].why().starts_with("its parent constraint does not let Demo start it: signing-identifier"), "{}", helper[0].why());
@@ -189,8 +189,8 @@ fn the_parent_of_a_helper_is_its_app_and_that_of_a_service_is_launchd() {
 #[test]
 fn nobody_knows_who_starts_the_app_itself() {
     let mut evidence = sample::app();
-    carry(&mut evidence.images[0], ConstraintSlot::Parent, vec![flag("is-init-proc", true)]);
-    let applied = of_launch(&evidence, &evidence.images[0]);
+    carry(&mut evidence.images[sample::MAIN], ConstraintSlot::Parent, vec![flag("is-init-proc", true)]);
+    let applied = of_launch(&evidence, &evidence.images[sample::MAIN]);
     assert_eq!((applied[0].subject.as_ref(), applied[0].judgement.outcome), (None, Outcome::Depends));
     assert_eq!(applied[0].judgement.reasons, ["is-init-proc must be true, which depends on who starts it"]);
 }
@@ -198,16 +198,16 @@ fn nobody_knows_who_starts_the_app_itself() {
 #[test]
 fn a_library_constraint_keeps_out_others_but_never_apples() {
     let mut evidence = sample::app();
-    carry(&mut evidence.images[0], ConstraintSlot::Library, vec![text("team-identifier", TEAM)]);
-    let process = Process::of(&evidence.images[0]);
-    let (program, own, foreign) = (&evidence.images[0], &evidence.images[2], &evidence.images[3]);
+    carry(&mut evidence.images[sample::MAIN], ConstraintSlot::Library, vec![text("team-identifier", TEAM)]);
+    let process = Process::of(&evidence.images[sample::MAIN]);
+    let (program, own, foreign) = (&evidence.images[sample::MAIN], &evidence.images[sample::KIT], &evidence.images[sample::FOREIGN]);
     assert_eq!(load(&process, &of_library(program, own).unwrap()), None);
     let refused = load(&process, &of_library(program, foreign).unwrap()).unwrap();
     assert!(!refused.allowed && refused.least_keys().is_none() && refused.certainty == CERTAIN);
     let old = Process { os: Some((13, 6)), ..process.clone() };
     assert_eq!(load(&old, &of_library(program, foreign).unwrap()), None, "macOS 14 is the first to heed them");
-    sample::sign_as(&mut evidence.images[3], SignerKind::Apple, None, None);
-    assert_eq!(of_library(&evidence.images[0], &evidence.images[3]), None);
+    sample::sign_as(&mut evidence.images[sample::FOREIGN], SignerKind::Apple, None, None);
+    assert_eq!(of_library(&evidence.images[sample::MAIN], &evidence.images[sample::FOREIGN]), None);
 }
 
 #[test]

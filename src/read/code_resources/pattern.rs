@@ -41,6 +41,8 @@ enum State {
 pub struct Pattern {
     states: Vec<State>,
     first: usize,
+    /// It can begin only where the text does.
+    is_anchored: bool,
 }
 
 impl Pattern {
@@ -56,21 +58,27 @@ impl Pattern {
         }
         let mut states = vec![State::Match];
         let first = emit(&mut states, &node, 0);
-        Some(Pattern { states, first })
+        // At the end of a text everything can be passed but `^`.
+        let mut later = Vec::new();
+        let is_anchored = !Run::new(&states).follow(first, 1, 1, &mut later)? && later.is_empty();
+        Some(Pattern { states, first, is_anchored })
     }
 
     /// Whether the expression matches somewhere in `text`; `None` when that takes too long to tell.
     pub fn is_match(&self, text: &[u8]) -> Option<bool> {
-        let mut run = Run { states: &self.states, seen: vec![0; self.states.len()], round: 0, steps: 0 };
+        let mut run = Run::new(&self.states);
         let (mut now, mut next) = (Vec::new(), Vec::new());
         for at in 0..=text.len() {
             run.round = run.round.saturating_add(1);
-            let active: Vec<usize> = std::mem::take(&mut next);
             now.clear();
-            for state in active.into_iter().chain([self.first]) {
+            let begins = (at == 0 || !self.is_anchored).then_some(self.first);
+            for state in next.drain(..).chain(begins) {
                 if run.follow(state, at, text.len(), &mut now)? {
                     return Some(true);
                 }
+            }
+            if self.is_anchored && now.is_empty() {
+                break;
             }
             let Some(&byte) = text.get(at) else { break };
             for &state in &now {
@@ -87,6 +95,8 @@ impl Pattern {
 
 struct Run<'a> {
     states: &'a [State],
+    /// States still to be entered.
+    open: Vec<usize>,
     /// The round in which a state was last entered.
     seen: Vec<u32>,
     round: u32,
@@ -94,6 +104,10 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
+    fn new(states: &'a [State]) -> Self {
+        Run { states, open: Vec::new(), seen: vec![u32::MAX; states.len()], round: 0, steps: 0 }
+    }
+
     /// The set of a state that consumes a byte, and where it leads: to the split behind it (see [`emit`]).
     fn set(&self, state: usize) -> Option<(&'a Class, usize)> {
         match self.states.get(state)? {
@@ -104,8 +118,9 @@ impl<'a> Run<'a> {
 
     /// Enters a state and all that can be reached without a byte; true when the end of the expression is reached. `None` when out of steps.
     fn follow(&mut self, state: usize, at: usize, length: usize, now: &mut Vec<usize>) -> Option<bool> {
-        let mut open = vec![state];
-        while let Some(state) = open.pop() {
+        self.open.clear();
+        self.open.push(state);
+        while let Some(state) = self.open.pop() {
             self.steps = self.steps.checked_add(1).filter(|&steps| steps <= MAX_STEPS)?;
             let Some(seen) = self.seen.get_mut(state).filter(|seen| **seen != self.round) else { continue };
             *seen = self.round;
@@ -113,9 +128,9 @@ impl<'a> Run<'a> {
             match self.states.get(state) {
                 Some(State::Match) => return Some(true),
                 Some(State::Set(_)) => now.push(state),
-                Some(State::Start) if at == 0 => open.push(next),
-                Some(State::End) if at == length => open.push(next),
-                Some(State::Split(one, other)) => open.extend([*one, *other]),
+                Some(State::Start) if at == 0 => self.open.push(next),
+                Some(State::End) if at == length => self.open.push(next),
+                Some(State::Split(one, other)) => self.open.extend([*one, *other]),
                 _ => {}
             }
         }
@@ -267,7 +282,7 @@ impl Parser<'_> {
                     let high = self.next().filter(|high| high.is_ascii() && *high >= low && *high != b'[')?;
                     class(|byte| (low..=high).contains(&byte))
                 }
-                (low, _) => class(|byte| byte == low),
+                (low, _) => only(low),
             };
             for (word, more) in set.iter_mut().zip(add) {
                 *word |= more;
@@ -296,6 +311,14 @@ impl Parser<'_> {
     }
 }
 
+fn only(byte: u8) -> Class {
+    let mut set = [0; 4];
+    if let Some(word) = set.get_mut(usize::from(byte >> 6)) {
+        *word = 1 << (byte & 63);
+    }
+    set
+}
+
 fn literal(byte: u8) -> Node {
-    Node::Set(class(|other| other == byte))
+    Node::Set(only(byte))
 }

@@ -203,6 +203,8 @@ fn patterns_match_as_posix_extended_expressions() {
         ("^(.*/)?x$", "a/b/x", "ax"),
         ("(^|/)x($|/)", "a/x/b", "a/xx/b"),
         ("^((a*)*)*b$", "aaaaaaaab", "aaaaaaaac"),
+        ("a*^b", "bc", "ab"),
+        ("(x$|^b)c?", "ax", "axb"),
         ("é", "caf\u{e9}", "cafe"),
     ] {
         let compiled = Pattern::parse(pattern).unwrap();
