@@ -4,7 +4,7 @@ use super::explain::Ask;
 use crate::read::macho::Arch;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{Date, OffsetDateTime, Time};
@@ -41,9 +41,9 @@ pub enum Asked {
 /// What is to be examined, and how.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Subject {
-    /// App, bundle, folder or Mach-O.
+    /// App, bundle, folder or Mach-O: the first path.
     pub path: Option<PathBuf>,
-    /// Evidence in the order given, whichever option brought it; `-` is standard input.
+    /// Evidence in the order given, whichever option brought it, further paths among it; `-` is standard input.
     pub texts: Vec<PathBuf>,
     /// Certificates of extra roots.
     pub anchors: Vec<PathBuf>,
@@ -124,9 +124,9 @@ Exit status:
 const EXAMPLES: &str = "\
 Examples:
   temper                                       a practice app, to look around
-  temper MyApp.app --crash MyApp.ips           why this crash? with your keyboard
+  temper MyApp.app MyApp.ips                   why this crash? with your keyboard
   temper check MyApp.app                       what would macOS refuse?
-  temper check --crash MyApp.ips               the report alone, without the app
+  temper check MyApp.ips build.log             what do these say alone, without the app?
   temper check MyApp.app --collect             it just broke on this Mac: read its reports and the log
   log show --last 10m | temper check MyApp.app --log -
   temper run MyApp.app                         start it, and say why it broke
@@ -229,9 +229,9 @@ struct CheckArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct SubjectArgs {
-    /// App, bundle, folder or Mach-O to examine; - reads evidence from standard input
+    /// App, bundle, folder or Mach-O to examine, and what was left when it broke (as --crash and --log); - reads that from standard input
     #[arg(value_name = "PATH")]
-    path: Option<PathBuf>,
+    paths: Vec<PathBuf>,
     /// Crash report (.ips, .crash, or pasted text), or a folder of them; - reads standard input. May be repeated
     #[arg(long, value_name = "FILE")]
     crash: Vec<PathBuf>,
@@ -269,7 +269,16 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Asked, clap::Er
     let line = Line::from_arg_matches(&matches)?;
     let inner = matches.subcommand().map_or(&matches, |(_, inner)| inner);
     let check = match line.command {
-        None => return Ok(Asked::Open(subject(line.subject, &matches)?, line.theme)),
+        None => {
+            let is_command = |path: &&PathBuf| Line::command().get_subcommands().any(|command| path.as_os_str() == command.get_name());
+            if let Some(command) = line.subject.paths.iter().find(is_command) {
+                let command = command.display();
+                return Err(usage(&format!(
+                    "'{command}' is a command and stands first: temper {command} …; a file of that name is ./{command}"
+                )));
+            }
+            return Ok(Asked::Open(subject(line.subject, &matches)?, line.theme));
+        }
         Some(Command::Explain(args)) => return Ok(args.asked()),
         Some(Command::Verify(args)) => return Ok(args.asked()),
         Some(Command::Run(run)) => return run.asked(inner).map(|asked| Asked::Run(Box::new(asked))),
@@ -283,7 +292,7 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Asked, clap::Er
     };
     let subject = Subject { save_case: check.save_case, collect: check.collect, ..subject(check.subject, inner)? };
     if subject.is_empty() {
-        let why = "nothing to examine: give an app or evidence, for example 'temper check MyApp.app --crash MyApp.ips'";
+        let why = "nothing to examine: give an app or evidence, for example 'temper check MyApp.app MyApp.ips'";
         return Err(Line::command().error(clap::error::ErrorKind::MissingRequiredArgument, why));
     }
     if check.watch && subject.path.is_none() {
@@ -300,15 +309,14 @@ pub(super) fn usage(why: &str) -> clap::Error {
 
 pub(super) fn subject(args: SubjectArgs, matches: &clap::ArgMatches) -> Result<Subject, clap::Error> {
     let mut texts: Vec<(usize, PathBuf)> = Vec::new();
-    for (id, paths) in [("path", Vec::new()), ("crash", args.crash), ("log", args.log), ("entitlements", args.entitlements)] {
+    for (id, paths) in [("paths", args.paths), ("crash", args.crash), ("log", args.log), ("entitlements", args.entitlements)] {
         // clap knows where each value stood; derive alone would lose the order between options.
         texts.extend(matches.indices_of(id).into_iter().flatten().zip(paths));
     }
-    let mut path = args.path;
-    if path.as_deref() == Some(Path::new("-")) {
-        let at = matches.index_of("path").unwrap_or(usize::MAX);
-        texts.extend(path.take().map(|path| (at, path)));
-    }
+    // The first path is the target, until its content says otherwise; what else was named is evidence.
+    let is_target = |(_, path): &(usize, PathBuf)| path.as_os_str() != "-";
+    let named = matches.indices_of("paths").map_or(0, Iterator::count);
+    let path = texts.iter().take(named).position(is_target).map(|at| texts.remove(at).1);
     texts.sort_by_key(|(index, _)| *index);
     let texts: Vec<PathBuf> = texts.into_iter().map(|(_, path)| path).collect();
     if texts.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
@@ -435,6 +443,14 @@ mod tests {
     }
 
     #[test]
+    fn further_paths_are_evidence() {
+        let subject = subject_of("temper My.app 1 --log 2 3");
+        assert_eq!((subject.path, subject.texts), (Some("My.app".into()), ["1", "2", "3"].map(PathBuf::from).to_vec()));
+        let subject = subject_of("temper check - My.app");
+        assert_eq!((subject.path, subject.texts), (Some("My.app".into()), vec!["-".into()]));
+    }
+
+    #[test]
     fn a_dash_is_evidence_from_standard_input() {
         assert_eq!(subject_of("temper check --log a --crash - --log b").texts, ["a", "-", "b"].map(PathBuf::from));
         let subject = subject_of("temper check --log a - --log b");
@@ -504,13 +520,13 @@ mod tests {
 
     #[test]
     fn a_usage_error_is_one_line_with_a_way_on() {
-        for line in
-            ["temper --nonsense", "temper check a --format xml", "temper check a b", "temper check a --at", "temper --os 14 check a"]
+        for line in ["temper --nonsense", "temper check a --format xml", "temper undo a b", "temper check a --at", "temper --os 14 check a"]
         {
             let said = refused(line);
             assert!(!said.contains('\n') && said.ends_with("(see 'temper --help')") && !said.starts_with("error"), "{said}");
         }
         assert!(refused("temper check a --format xml").contains("json"));
+        assert!(refused("temper My.app verify").contains("./verify"));
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub mod watch;
 
 use crate::lab;
 use crate::read::cms::{self, TrustAnchors};
-use crate::scan::{REPORTS, Request};
+use crate::scan::{self, REPORTS, Request};
 use crate::system::System;
 use anyhow::{Context, bail};
 use args::{Format, Reports, Subject};
@@ -56,9 +56,10 @@ pub fn check(system: &dyn System, request: &Request, format: Format, look: Look,
 /// The request that the arguments describe. Reads the trust anchors.
 pub fn request(system: &dyn System, subject: &Subject) -> anyhow::Result<Request> {
     let extra = subject.anchors.iter().map(|path| anchor(system, path)).collect::<anyhow::Result<_>>()?;
+    let (path, texts) = target(system, subject)?;
     Ok(Request {
-        path: subject.path.clone(),
-        texts: subject.texts.clone(),
+        path,
+        texts,
         anchors: TrustAnchors { extra },
         os: subject.os,
         arch: subject.arch,
@@ -67,6 +68,27 @@ pub fn request(system: &dyn System, subject: &Subject) -> anyhow::Result<Request
         project: subject.project.clone(),
         ..Request::default()
     })
+}
+
+/// The target and the evidence: of several things that were named, the one that is code is the target, wherever it stood.
+fn target(system: &dyn System, subject: &Subject) -> anyhow::Result<(Option<PathBuf>, Vec<PathBuf>)> {
+    let (mut path, mut texts) = (subject.path.clone(), subject.texts.clone());
+    if path.iter().chain(&texts).count() < 2 {
+        return Ok((path, texts));
+    }
+    let is_code = |path: &Path| path != Path::new("-") && scan::is_code(system, path);
+    let Some(at) = texts.iter().position(|text| is_code(text)) else { return Ok((path, texts)) };
+    let code = texts.remove(at);
+    let other = path.iter().chain(&texts).find(|path| is_code(path));
+    if let Some(other) = other {
+        bail!(
+            "{} and {}: both are code, and one thing is examined at a time: give the second to a command of its own",
+            other.display(),
+            code.display()
+        );
+    }
+    texts.splice(0..0, path.replace(code));
+    Ok((path, texts))
 }
 
 /// Folders in which reports of the app are looked for.
@@ -107,6 +129,7 @@ pub fn practice(system: &dyn System) -> anyhow::Result<(Request, String)> {
 mod tests {
     use super::*;
     use crate::system::disk::RealSystem;
+    use crate::system::fake::FakeSystem;
 
     #[test]
     fn a_missing_trust_anchor_is_named_with_its_path() {
@@ -121,6 +144,23 @@ mod tests {
         let subject = Subject { anchors: vec![file.path().into()], ..Subject::default() };
         let said = format!("{:#}", request(&RealSystem, &subject).expect_err("an empty file is no certificate"));
         assert!(said.contains("--trust-anchor takes one root certificate"), "{said}");
+    }
+
+    #[test]
+    fn the_code_is_the_target_wherever_it_stands() {
+        let app = |name: &str| format!("/x/{name}.app/Contents/Info.plist");
+        let system =
+            FakeSystem::new().file(&app("My"), "").file(&app("Other"), "").file("/x/a.log", "dyld: x").file("/x/reports/a.ips", "{}");
+        let named = |path: &str, texts: &[&str]| {
+            let subject = Subject { path: Some(path.into()), texts: texts.iter().map(PathBuf::from).collect(), ..Subject::default() };
+            request(&system, &subject).map(|request| (request.path.unwrap_or_default(), request.texts))
+        };
+        let right = |texts: &[&str]| (PathBuf::from("/x/My.app"), texts.iter().map(PathBuf::from).collect::<Vec<_>>());
+        assert_eq!(named("/x/My.app", &["/x/a.log"]).expect("one app"), right(&["/x/a.log"]));
+        assert_eq!(named("/x/a.log", &["-", "/x/My.app"]).expect("one app"), right(&["/x/a.log", "-"]));
+        assert_eq!(named("/x/reports", &["/x/My.app"]).expect("one app"), right(&["/x/reports"]));
+        let said = named("/x/Other.app", &["/x/My.app"]).expect_err("two apps").to_string();
+        assert!(said.starts_with("/x/Other.app and /x/My.app: both are code"), "{said}");
     }
 
     #[test]

@@ -143,9 +143,7 @@ impl Choice {
 /// The request for a fix: standard input is read once and kept; `.` gets its name, and a link becomes what it leads to.
 pub fn mending_request(system: &dyn System, subject: &Subject) -> anyhow::Result<Request> {
     let mut request = request(system, subject)?;
-    let Some(path) = request.path.take() else {
-        bail!("nothing to mend: give the app, for example 'temper plan MyApp.app --crash MyApp.ips'")
-    };
+    let Some(path) = request.path.take() else { bail!("nothing to mend: give the app, for example 'temper plan MyApp.app MyApp.ips'") };
     let has_name = path.components().next_back().is_some_and(|part| matches!(part, std::path::Component::Normal(_)));
     let is_itself = has_name && !matches!(system.entry(&path), Ok(EntryKind::Link));
     request.path = Some(if is_itself { path } else { system.canonical(&path).with_context(|| path.display().to_string())? });

@@ -14,7 +14,7 @@ use std::sync::atomic::AtomicBool;
 /// Checks, and checks again after each change, until it is ended from outside or nobody reads any more.
 pub fn watch(system: &dyn System, subject: &Subject, format: Format, look: Look, out: &mut dyn Write) -> anyhow::Result<u8> {
     let request = request(system, subject)?;
-    let files: Vec<PathBuf> = subject.path.iter().chain(subject.texts.iter().filter(|path| *path != Path::new("-"))).cloned().collect();
+    let files: Vec<PathBuf> = request.path.iter().chain(request.texts.iter().filter(|path| *path != Path::new("-"))).cloned().collect();
     // Before the first examination: what changes while it runs is a change.
     let mut watcher = Watcher::new(system, files);
     let examine = || crate::examine(system, &request, &|_| {}, &AtomicBool::new(false)).map(|examination| examination.report);
@@ -24,7 +24,7 @@ pub fn watch(system: &dyn System, subject: &Subject, format: Format, look: Look,
     };
     let mut last = examine().map_err(|error| anyhow::anyhow!("{error}"))?;
     out.write_all(render(&last)?.as_bytes())?;
-    let root = subject.path.clone().unwrap_or_default();
+    let root = request.path.clone().unwrap_or_default();
     if format == Format::Text {
         out.write_all(text::paragraph(&format!("Watching {} for changes; ctrl-c ends it.", root.display()), look).as_bytes())?;
     }

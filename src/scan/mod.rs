@@ -131,6 +131,15 @@ pub fn program(system: &dyn System, path: &Path) -> Result<PathBuf, ScanError> {
     target::program(system, path)
 }
 
+/// Whether a path is a bundle or a Mach-O, which no evidence is. False for what cannot be read.
+pub fn is_code(system: &dyn System, path: &Path) -> bool {
+    match target::recognise(system, path) {
+        Ok(Goal::Folder { kind, .. }) => kind != TargetKind::Folder,
+        Ok(Goal::MachO(_)) => true,
+        Ok(Goal::Script(_) | Goal::Evidence | Goal::Case(_)) | Err(_) => false,
+    }
+}
+
 /// Counts what was done and tells it. Shared by all threads.
 struct Meter<'a> {
     tell: &'a (dyn Fn(&Progress) + Sync),
