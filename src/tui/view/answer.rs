@@ -372,16 +372,16 @@ fn clear(state: &State, report: &Report, b: &mut Build) {
 /// Evidence about another build, or of no use: said, since it changes what the answer is worth.
 fn about_the_evidence(report: &Report, b: &mut Build) {
     let about = |item: &EvidenceItem| match item.matches {
-        "another-build" => Some(format!("unwise: {} is about another build than the one examined.", item.source)),
+        "another-build" => Some(format!("{} is about another build than the one examined.", item.source)),
         "another-program" => {
             let program = item.process.as_deref().unwrap_or("another program");
-            Some(format!("unwise: {} is about {program}, which is not in this app: it was not used.", item.source))
+            Some(format!("{} is about {program}, which is not in this app: it was not used.", item.source))
         }
         _ => None,
     };
     let unusable = report.evidence.iter().filter(|item| item.kind == "unusable");
     let mut lines: Vec<String> = report.evidence.iter().filter_map(about).collect();
-    lines.extend(unusable.map(|item| format!("unwise: {} could not be used.", item.source)));
+    lines.extend(unusable.map(|item| format!("{} could not be used.", item.source)));
     if !lines.is_empty() {
         b.blank();
     }
