@@ -92,6 +92,28 @@ pub enum Signed {
     Yes(Box<SignatureFacts>),
 }
 
+/// Code that is no Mach-O, with the signature that lies beside it (`read::signature::detached`): the script that a bundle starts, the Info.plist of a bundle without
+/// code, a file with a signature in its extended attributes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detached {
+    /// The file whose bytes are covered, relative to the root.
+    pub path: PathBuf,
+    /// Index of the bundle whose signature it is; `None` for a file of its own.
+    pub main_of: Option<usize>,
+    /// The signature; never [`Signed::No`].
+    pub signed: Signed,
+}
+
+impl Signed {
+    /// Facts of a signature that could be read.
+    pub fn facts(&self) -> Option<&SignatureFacts> {
+        match self {
+            Signed::Yes(facts) => Some(facts),
+            _ => None,
+        }
+    }
+}
+
 /// A readable signature and who stands behind it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignatureFacts {
@@ -457,6 +479,9 @@ pub struct Evidence {
     pub target: Target,
     /// Mach-O slices, by path, then slice.
     pub images: Vec<Image>,
+    /// Code that is no Mach-O and is signed all the same, by path.
+    #[serde(default)]
+    pub detached: Vec<Detached>,
     /// Mach-O slices in zip archives of the target (jars too), which the notary looks into; `path` is the archive's with the entry's behind it. macOS runs none
     /// of them from there, so nothing but the notary verdict asks for them.
     #[serde(default)]
@@ -493,6 +518,7 @@ impl Evidence {
         Self {
             target: Target::none(),
             images: Vec::new(),
+            detached: Vec::new(),
             archived: Vec::new(),
             bundles: Vec::new(),
             scripts: Vec::new(),

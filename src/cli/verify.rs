@@ -76,11 +76,6 @@ pub fn verify(system: &dyn System, request: &Request, options: Options) -> anyho
     if evidence.target.kind == TargetKind::Folder {
         return Ok(said(-67028));
     }
-    if is_signed_elsewhere(system, &path, &evidence) {
-        anyhow::bail!(
-            "{name} keeps its signature beside its code, as scripts do; Temper verifies Mach-O code only: use codesign --verify on a Mac"
-        );
-    }
     let asked = options.requirement.as_deref().map(parse).transpose()?;
     let mut judge = Judge { evidence: &evidence, options: &options, progress: String::new() };
     let main = evidence.target.executable.clone();
@@ -117,18 +112,6 @@ pub fn verify(system: &dyn System, request: &Request, options: Options) -> anyho
 /// `codesign` takes a text only after a `=`; without one it wants a file.
 fn parse(text: &str) -> anyhow::Result<Requirement> {
     requirement::parse(text.strip_prefix('=').unwrap_or(text)).map_err(|why| anyhow::anyhow!("the requirement of -R cannot be read: {why}"))
-}
-
-/// Code that is no Mach-O has its signature in files of its bundle or in extended attributes (`bundlediskrep.cpp`, `filediskrep.cpp`).
-fn is_signed_elsewhere(system: &dyn System, path: &Path, evidence: &Evidence) -> bool {
-    let main = evidence.target.executable.as_deref();
-    if evidence.images.iter().any(|image| Some(image.path.as_path()) == main) {
-        return false;
-    }
-    let has = |file: &str| evidence.files.binary_search_by(|path| path.as_path().cmp(Path::new(file))).is_ok();
-    has("Contents/_CodeSignature/CodeDirectory")
-        || has("_CodeSignature/CodeDirectory")
-        || system.has_attribute(path, "com.apple.cs.CodeDirectory")
 }
 
 /// What could not be read was not compared: then nothing is called valid.
@@ -188,7 +171,7 @@ impl Judge<'_> {
     /// Whether every slice satisfies a requirement; an error when that cannot be told here.
     fn satisfies(&self, code: &Path, requirement: &Requirement) -> anyhow::Result<bool> {
         let mut is_known = Ok(true);
-        for facts in nested::images(self.evidence, code).iter().filter_map(|image| image.facts()) {
+        for facts in nested::facts(self.evidence, code) {
             match verify::satisfies(facts, requirement) {
                 Verdict::True => {}
                 Verdict::False(_) => return Ok(false),
@@ -212,7 +195,7 @@ impl Judge<'_> {
     fn code(&mut self, code: &Path, is_basic: bool, depth: usize) -> Option<Failure> {
         let images = nested::images(self.evidence, code);
         let is_universal = images.iter().any(|image| image.universal);
-        if images.is_empty() {
+        if nested::is_unknown(self.evidence, code) {
             let is_missing = self.evidence.bundles.iter().any(|bundle| {
                 bundle.path == code && bundle.executable.as_ref().is_none_or(|path| self.evidence.files.binary_search(path).is_err())
             });
@@ -253,7 +236,7 @@ impl Judge<'_> {
             return Some(Failure::of(finding));
         }
         for sealed in check.nested.iter().filter(|sealed| !sealed.is_missing && depth < MAX_DEPTH) {
-            if nested::images(self.evidence, &sealed.path).is_empty() && self.is_script(&sealed.path) {
+            if nested::is_unknown(self.evidence, &sealed.path) && self.is_script(&sealed.path) {
                 continue;
             }
             self.tell("prepared", &sealed.path);

@@ -4,6 +4,7 @@
 //! refuses (`bsd/kern/ubc_subr.c`) is a fault here, so that the rest can still be shown.
 
 pub mod constraint;
+pub mod detached;
 mod directory;
 mod pages;
 mod superblob;

@@ -189,7 +189,7 @@ impl Scanned {
             .extend(streamed.gaps.into_iter().map(|why| Gap { path: path.to_path_buf(), why: format!("{}: {why}", macho.arch.name()) }));
         if let Signed::Yes(facts) = &mut signed {
             let found = main_of.and_then(|index| around.bundles.get(index));
-            compare(facts, path, &macho, found, streamed.pages, around);
+            compare(facts, &Places::of(path, &macho, found, around), Some(&macho), streamed.pages, around);
             facts.slice_size = window.len();
         }
         Image {
@@ -215,15 +215,13 @@ fn directories(signed: &Signed) -> &[CodeDirectory] {
 }
 
 /// Compares what every directory says with the pages, Info.plist and the seal.
-fn compare(
+pub(super) fn compare(
     facts: &mut SignatureFacts,
-    path: &Path,
-    macho: &MachO,
-    found: Option<&Found>,
+    places: &Places,
+    macho: Option<&MachO>,
     pages: Vec<Option<PageResult>>,
     around: &Surroundings<'_>,
 ) {
-    let places = Places::of(path, macho, found, around);
     let info = match &places.info {
         Some(info) => slot_matches(&facts.signature, 1, info, around),
         None => section_matches(&facts.signature, macho),
@@ -241,21 +239,26 @@ fn compare(
         facts.pages.clone_from(&check.pages);
         (facts.info_plist_matches, facts.resources_match) = (check.info_plist_matches, check.resources_match);
     }
-    facts.info = info_values(&facts.signature, &places, macho, around);
+    facts.info = info_values(&facts.signature, places, macho, around);
 }
 
 /// Where the files lie that slots −1 and −3 are about.
-struct Places {
+#[derive(Default)]
+pub(super) struct Places {
     info: Option<PathBuf>,
     seal: Option<PathBuf>,
 }
 
 impl Places {
+    pub(super) fn of_bundle(found: &Found, around: &Surroundings<'_>) -> Self {
+        Self { info: Some(around.root.join(&found.bundle.info_path)), seal: Some(around.root.join(&found.seal)) }
+    }
+
     /// For the main executable of a bundle its Info.plist and seal, there or not. For other code that has no Info.plist of its own inside, those that lie
     /// where they would if it were one (another version of a framework, a program examined without its bundle).
     fn of(path: &Path, macho: &MachO, found: Option<&Found>, around: &Surroundings<'_>) -> Self {
         if let Some(found) = found {
-            return Self { info: Some(around.root.join(&found.bundle.info_path)), seal: Some(around.root.join(&found.seal)) };
+            return Self::of_bundle(found, around);
         }
         let full = around.root.join(path);
         let Some(folder) = full.parent().filter(|_| macho.section("__TEXT", "__info_plist").is_none()) else {
@@ -273,7 +276,7 @@ impl Places {
 fn info_values(
     signature: &Signature,
     places: &Places,
-    macho: &MachO,
+    macho: Option<&MachO>,
     around: &Surroundings<'_>,
 ) -> Option<Vec<(String, crate::read::entitlements::Value)>> {
     let set = signature.requirement_set.as_ref()?.as_ref().ok()?;
@@ -283,7 +286,7 @@ fn info_values(
     }
     let bytes = match &places.info {
         Some(path) => around.system.read_small(path, super::bundle::MAX_INFO).ok()?,
-        None => macho.info_plist.clone().unwrap_or_default(),
+        None => macho.and_then(|macho| macho.info_plist.clone()).unwrap_or_default(),
     };
     if bytes.is_empty() { Some(Vec::new()) } else { requirement::info_values(&bytes).ok() }
 }
@@ -293,15 +296,18 @@ pub(super) fn sign(window: &Window<'_>, macho: &MachO, anchors: &TrustAnchors) -
     let signature = window.read_vec(range.offset, range.size, signature::MAX_SIGNATURE).and_then(|bytes| signature::read(&bytes));
     match signature {
         Err(error) => Signed::Unreadable(error.to_string()),
-        Ok(signature) => {
-            let signer = signer(&signature, anchors);
-            let mut facts = SignatureFacts::new(signature, signer);
-            let cms = facts.signature.cms.as_ref();
-            facts.chain = cms.filter(|cms| !cms.chain.is_empty()).map(|cms| cms::trusted_chain(&cms.chain, anchors));
-            facts.timestamp_chain = cms.and_then(|cms| cms::timestamp_chain(cms, anchors));
-            Signed::Yes(Box::new(facts))
-        }
+        Ok(signature) => Signed::Yes(Box::new(judged(signature, anchors))),
     }
+}
+
+/// The signature with who made it; nothing is compared yet.
+pub(super) fn judged(signature: Signature, anchors: &TrustAnchors) -> SignatureFacts {
+    let signer = signer(&signature, anchors);
+    let mut facts = SignatureFacts::new(signature, signer);
+    let cms = facts.signature.cms.as_ref();
+    facts.chain = cms.filter(|cms| !cms.chain.is_empty()).map(|cms| cms::trusted_chain(&cms.chain, anchors));
+    facts.timestamp_chain = cms.and_then(|cms| cms::timestamp_chain(cms, anchors));
+    facts
 }
 
 /// Who signed. The App Store and TestFlight sign with Apple's own certificates: the team is the one in the directory (TN3161).
@@ -322,9 +328,9 @@ fn signer(signature: &Signature, anchors: &TrustAnchors) -> Signer {
 }
 
 /// Slot −1 of every directory against the section `__TEXT,__info_plist`. `None` when the slot is empty or there is no such section.
-fn section_matches(signature: &Signature, macho: &MachO) -> Vec<Option<bool>> {
-    let section = macho.section("__TEXT", "__info_plist");
-    let bytes = section.and_then(|section| macho.info_plist.as_deref().filter(|bytes| bytes.len() as u64 == section.size));
+fn section_matches(signature: &Signature, macho: Option<&MachO>) -> Vec<Option<bool>> {
+    let section = macho.and_then(|macho| Some((macho.section("__TEXT", "__info_plist")?, macho.info_plist.as_deref()?)));
+    let bytes = section.and_then(|(section, bytes)| (bytes.len() as u64 == section.size).then_some(bytes));
     let matches = |directory: &CodeDirectory| {
         let expected = special_slot(directory, 1)?;
         let mut hasher = Hasher::new(directory.hash_type)?;

@@ -5,6 +5,7 @@
 
 mod archive;
 mod bundle;
+mod detached;
 mod digest;
 mod file;
 pub mod install_name;
@@ -458,6 +459,8 @@ impl Run<'_> {
         seals.iter_mut().flat_map(|check| &mut check.nested).for_each(|sealed| sealed.is_script = known.contains(&sealed.path));
         evidence.seals = seals;
         evidence.gaps.extend(gaps);
+        let main = scripts.iter().map(PathBuf::as_path).filter(|path| role(path) == Role::Main);
+        evidence.detached = detached::read(&evidence, seen, main, &self.surroundings(root, found, &Spare::default()));
         let scripts = scripts.into_iter().map(|path| (role(&path), path)).filter(|(role, _)| *role != Role::Data);
         for (index, (role, path)) in scripts.enumerate() {
             if index >= MAX_SCRIPTS {
@@ -510,16 +513,7 @@ impl Run<'_> {
         work.sort_by(|a, b| (b.size, &a.path).cmp(&(a.size, &b.path)));
         self.meter.update(|progress| progress.images_total = total);
         let spare = Spare::default();
-        let around = Surroundings {
-            system: self.system,
-            root,
-            bundles: found,
-            anchors: &self.request.anchors,
-            signatures_only: self.request.signatures_only,
-            cancel: self.cancel,
-            meter: self.meter,
-            spare: &spare,
-        };
+        let around = self.surroundings(root, found, &spare);
         let one = |work: &Work| {
             let wanted = wanted.get(&work.path).copied();
             if !work.is_image {
@@ -548,6 +542,19 @@ impl Run<'_> {
         }
         read.images.sort_by(|a, b| (&a.path, a.slice).cmp(&(&b.path, b.slice)));
         Ok(read)
+    }
+
+    fn surroundings<'a>(&'a self, root: &'a Path, bundles: &'a [Found], spare: &'a Spare) -> Surroundings<'a> {
+        Surroundings {
+            system: self.system,
+            root,
+            bundles,
+            anchors: &self.request.anchors,
+            signatures_only: self.request.signatures_only,
+            cancel: self.cancel,
+            meter: self.meter,
+            spare,
+        }
     }
 
     fn read_script(&self, root: &Path, path: PathBuf, is_main: bool, files: &[PathBuf], gaps: &mut Vec<Gap>) -> Option<Script> {

@@ -10,15 +10,18 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Longest attribute that is read (bytes): a quarantine value has about 60.
-const MAX_ATTRIBUTE: usize = 4096;
+/// Longest attribute that is read (bytes): a quarantine value has about 60, the CMS of a signed script 10,000.
+const MAX_ATTRIBUTE: usize = 1 << 20;
 
 /// Value of an extended attribute of the file itself, not of what a link names; `None` when absent, too long or refused.
 pub(super) fn attribute(path: &Path, name: &str) -> Option<Vec<u8>> {
     let path = CString::new(path.as_os_str().as_bytes()).ok()?;
     let name = CString::new(name).ok()?;
-    let mut value = vec![0_u8; MAX_ATTRIBUTE];
-    // SAFETY: both strings end in NUL and outlive the call; the buffer is writable for the length that is given.
+    // SAFETY: both strings end in NUL and outlive the call; without a buffer only the length is asked for.
+    let length = unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), std::ptr::null_mut(), 0, 0, libc::XATTR_NOFOLLOW) };
+    let length = usize::try_from(length).ok().filter(|length| *length <= MAX_ATTRIBUTE)?;
+    let mut value = vec![0_u8; length];
+    // SAFETY: as above; the buffer is writable for the length that is given.
     let length = unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), value.as_mut_ptr().cast(), value.len(), 0, libc::XATTR_NOFOLLOW) };
     value.truncate(usize::try_from(length).ok()?);
     Some(value)

@@ -1,19 +1,19 @@
 //! Requirements evaluated against what is known of code: its own designated one, and the one a seal holds for nested code.
 
-use super::of_slice;
-use crate::evidence::{Image, SignatureFacts};
+use super::{Code, of_slice};
+use crate::evidence::SignatureFacts;
 use crate::finding::Finding;
 use crate::read::requirement::{Facts, Op, Requirement, RequirementType, Verdict};
 
 /// The explicit designated requirement of a slice against the slice itself. An implicit one is made from the signature and always satisfied.
-pub(super) fn designated(image: &Image, facts: &SignatureFacts) -> Option<Finding> {
+pub(super) fn designated(code: Code<'_>, facts: &SignatureFacts) -> Option<Finding> {
     let set = match facts.signature.requirement_set.as_ref()? {
         Ok(set) => set,
-        Err(fault) => return Some(unreadable(image, &fault.to_string())),
+        Err(fault) => return Some(unreadable(code, &fault.to_string())),
     };
     let broken = set.faults.first().or_else(|| set.entries.iter().find_map(|entry| entry.requirement.as_ref().err()));
     if let Some(fault) = broken {
-        return Some(unreadable(image, &fault.to_string()));
+        return Some(unreadable(code, &fault.to_string()));
     }
     let entry = set.entries.iter().find(|entry| entry.kind == RequirementType::Designated)?;
     let requirement = entry.requirement.as_ref().ok()?;
@@ -21,14 +21,14 @@ pub(super) fn designated(image: &Image, facts: &SignatureFacts) -> Option<Findin
         Verdict::False(term) => {
             let words =
                 format!("does not satisfy its own designated requirement ({term}): it was signed again by somebody else, or damaged");
-            Some(of_slice(image, "designated-requirement-not-satisfied", &words, &[requirement.to_string()]))
+            Some(of_slice(code, "designated-requirement-not-satisfied", &words, &[requirement.to_string()]))
         }
         Verdict::True | Verdict::Unknown(_) => None,
     }
 }
 
-fn unreadable(image: &Image, why: &str) -> Finding {
-    of_slice(image, "requirements-unreadable", &format!("has internal requirements that cannot be read: {why}"), &[why.to_owned()])
+fn unreadable(code: Code<'_>, why: &str) -> Finding {
+    of_slice(code, "requirements-unreadable", &format!("has internal requirements that cannot be read: {why}"), &[why.to_owned()])
 }
 
 /// Judges a requirement by what the files tell of one slice. A chain without a trusted root leaves `anchor apple` open: whom to trust is another finding.

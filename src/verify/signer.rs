@@ -1,36 +1,36 @@
 //! The cryptographic signature of a slice: does it cover these directories, by whom, and was the certificate good at the time?
 
-use super::of_slice;
-use crate::evidence::{Image, SignatureFacts};
+use super::{Code, of_slice};
+use crate::evidence::SignatureFacts;
 use crate::finding::Finding;
 use crate::read::cms::{Certificate, Cms};
 use crate::read::signature::CodeSignatureFlags;
 
-pub(super) fn verify(image: &Image, facts: &SignatureFacts, examined_at: i64) -> Vec<Finding> {
+pub(super) fn verify(code: Code<'_>, facts: &SignatureFacts, examined_at: i64) -> Vec<Finding> {
     let flags = facts.signature.directory().map_or(CodeSignatureFlags(0), |directory| directory.flags);
     let is_ad_hoc = flags.contains(CodeSignatureFlags::ADHOC);
     let Some(cms) = &facts.signature.cms else {
         let is_said = is_ad_hoc || flags.contains(CodeSignatureFlags::LINKER_SIGNED) || facts.signature.directories.is_empty();
         let words = "has no certificate, though its signature does not say that it is ad hoc";
-        let found = (!is_said).then(|| of_slice(image, "certificate-missing", words, &[format!("flags {:#x}", flags.0)]));
+        let found = (!is_said).then(|| of_slice(code, "certificate-missing", words, &[format!("flags {:#x}", flags.0)]));
         return found.into_iter().collect();
     };
-    let mut all = content(image, cms);
+    let mut all = content(code, cms);
     // What follows asks for a signature that holds.
     if all.is_empty() {
-        all.extend(timestamp(image, facts, cms));
-        all.extend(chain(image, facts));
-        all.extend(validity(image, cms, flags, examined_at));
+        all.extend(timestamp(code, facts, cms));
+        all.extend(chain(code, facts));
+        all.extend(validity(code, cms, flags, examined_at));
     }
     all
 }
 
 /// The signature itself, and what it covers.
-fn content(image: &Image, cms: &Cms) -> Vec<Finding> {
+fn content(code: Code<'_>, cms: &Cms) -> Vec<Finding> {
     let faults: Vec<String> = cms.faults.iter().map(ToString::to_string).take(8).collect();
     let one = |id, words: &str, quote: &str| {
         let quotes: Vec<String> = std::iter::once(quote.to_owned()).chain(faults.iter().cloned()).collect();
-        vec![of_slice(image, id, words, &quotes)]
+        vec![of_slice(code, id, words, &quotes)]
     };
     if cms.chain.is_empty() {
         return one("cms-unreadable", "has a cryptographic signature that cannot be read", "no certificate of the signer");
@@ -49,13 +49,13 @@ fn content(image: &Image, cms: &Cms) -> Vec<Finding> {
     Vec::new()
 }
 
-fn timestamp(image: &Image, facts: &SignatureFacts, cms: &Cms) -> Option<Finding> {
+fn timestamp(code: Code<'_>, facts: &SignatureFacts, cms: &Cms) -> Option<Finding> {
     let is_broken = facts.timestamp_chain.as_ref().is_some_and(|chain| chain.is_broken);
     if cms.timestamp_verifies? && !is_broken {
         let chain = facts.timestamp_chain.as_ref().filter(|chain| !chain.is_trusted)?;
         let why = chain.problem.clone().unwrap_or_default();
         let words = format!("has a secure timestamp of a signer that is not trusted: {why}");
-        return Some(of_slice(image, "timestamp-signer-not-trusted", &words, &[why]));
+        return Some(of_slice(code, "timestamp-signer-not-trusted", &words, &[why]));
     }
     let stamp = cms.timestamp_token.as_ref();
     let why = match stamp {
@@ -66,29 +66,29 @@ fn timestamp(image: &Image, facts: &SignatureFacts, cms: &Cms) -> Option<Finding
         Some(stamp) if !stamp.is_for_timestamping => "its certificate is not one for timestamps",
         Some(_) => "the chain of its certificate does not verify",
     };
-    Some(of_slice(image, "timestamp-does-not-verify", &format!("has a secure timestamp that does not hold: {why}"), &[why.into()]))
+    Some(of_slice(code, "timestamp-does-not-verify", &format!("has a secure timestamp that does not hold: {why}"), &[why.into()]))
 }
 
-fn chain(image: &Image, facts: &SignatureFacts) -> Option<Finding> {
+fn chain(code: Code<'_>, facts: &SignatureFacts) -> Option<Finding> {
     let chain = facts.chain.as_ref()?;
     let why = chain.problem.clone().unwrap_or_default();
     if chain.is_broken {
         let words = format!("is signed with a certificate whose chain does not verify: {why}");
-        return Some(of_slice(image, "certificate-chain-broken", &words, &[why]));
+        return Some(of_slice(code, "certificate-chain-broken", &words, &[why]));
     }
     if !chain.is_trusted {
         let words = format!("is signed by somebody Temper has no reason to trust: {why}");
-        return Some(of_slice(image, "signer-not-trusted", &words, &[why]));
+        return Some(of_slice(code, "signer-not-trusted", &words, &[why]));
     }
     let leaf = chain.certificates.first().filter(|leaf| !leaf.is_for_code_signing())?;
     let words = "is signed with a certificate that is not one for signing code";
     let quote = format!("{}: extended key usage {}", name(leaf), leaf.purposes.as_ref().map_or_else(|| "absent".into(), |p| p.join(", ")));
-    Some(of_slice(image, "certificate-not-for-code-signing", words, &[quote]))
+    Some(of_slice(code, "certificate-not-for-code-signing", words, &[quote]))
 }
 
 /// With a secure timestamp its time counts (`StaticCode.cpp verifySignature`). Without one an expired certificate is tolerated, unless the flag `expires` is
 /// set.
-fn validity(image: &Image, cms: &Cms, flags: CodeSignatureFlags, examined_at: i64) -> Option<Finding> {
+fn validity(code: Code<'_>, cms: &Cms, flags: CodeSignatureFlags, examined_at: i64) -> Option<Finding> {
     let stamp = cms.timestamp_token.as_ref().filter(|stamp| stamp.verifies()).map(|stamp| stamp.time);
     let time = stamp.unwrap_or(examined_at);
     let bad = cms.chain.iter().find(|certificate| !certificate.is_valid_at(time)).filter(|_| time > 0)?;
@@ -102,7 +102,7 @@ fn validity(image: &Image, cms: &Cms, flags: CodeSignatureFlags, examined_at: i6
         (false, false) => ("certificate-not-yet-valid", "is signed without a secure timestamp, with a certificate that is not valid yet"),
     };
     let quote = format!("{}: valid from {} to {}, judged at {}", name(bad), date(bad.not_before), date(bad.not_after), date(time));
-    Some(of_slice(image, id, words, &[quote]))
+    Some(of_slice(code, id, words, &[quote]))
 }
 
 fn name(certificate: &Certificate) -> String {

@@ -1,7 +1,7 @@
 //! One slice: pages, slots, limits and forms of its signature.
 
-use super::{of_slice, requirement, signer};
-use crate::evidence::{Image, SignatureFacts, Signed};
+use super::{Code, of_slice, requirement, signer};
+use crate::evidence::{Detached, Image, SignatureFacts, Signed};
 use crate::finding::Finding;
 use crate::read::signature::{CodeDirectory, CodeSignatureFlags, HashType};
 
@@ -25,19 +25,49 @@ pub(super) fn verify(image: &Image, examined_at: i64) -> Vec<Finding> {
             vec![of_slice(image, "unsigned-executable", words, &["no LC_CODE_SIGNATURE".into()])]
         }
         Signed::No => Vec::new(),
-        Signed::Unreadable(why) => {
-            vec![of_slice(image, "signature-unreadable", &format!("has a signature that cannot be read: {why}"), std::slice::from_ref(why))]
-        }
+        Signed::Unreadable(why) => vec![unreadable(image.into(), why)],
         Signed::Yes(facts) => {
-            let mut all = structure(image, facts);
-            all.extend(signer::verify(image, facts, examined_at));
-            all.extend(slots(image, facts));
+            let mut all = signed(image.into(), facts, examined_at);
             all.extend(limits(image, facts));
-            all.extend(pages(image, facts));
-            all.extend(requirement::designated(image, facts));
+            all.extend(page_form(image, facts));
             all
         }
     }
+}
+
+/// Code that is no Mach-O. No kernel maps it, so that pages may be of any size.
+pub(super) fn verify_detached(code: &Detached, examined_at: i64) -> Vec<Finding> {
+    match &code.signed {
+        Signed::Yes(facts) => {
+            let mut all = signed(code.into(), facts, examined_at);
+            all.extend(longer(code, facts));
+            all
+        }
+        Signed::Unreadable(why) => vec![unreadable(code.into(), why)],
+        Signed::No => Vec::new(),
+    }
+}
+
+/// What holds for every signature.
+fn signed(code: Code<'_>, facts: &SignatureFacts, examined_at: i64) -> Vec<Finding> {
+    let mut all = structure(code, facts);
+    all.extend(signer::verify(code, facts, examined_at));
+    all.extend(slots(code, facts));
+    all.extend(pages(code, facts));
+    all.extend(requirement::designated(code, facts));
+    all
+}
+
+/// Only a strict look compares the code limit with the file (`singlediskrep.cpp strictValidate`).
+fn longer(code: &Detached, facts: &SignatureFacts) -> Option<Finding> {
+    let limit = facts.signature.directories.iter().map(|directory| directory.code_limit).min()?;
+    let quote = format!("code limit {limit}, file of {} bytes", facts.slice_size);
+    let words = "is longer than what was signed: something was appended that no signature covers";
+    (facts.slice_size > limit).then(|| of_slice(code, "file-longer-than-signed", words, &[quote]))
+}
+
+fn unreadable(code: Code<'_>, why: &str) -> Finding {
+    of_slice(code, "signature-unreadable", &format!("has a signature that cannot be read: {why}"), &[why.to_owned()])
 }
 
 /// The name of a directory in proofs.
@@ -58,7 +88,7 @@ fn those(facts: &SignatureFacts, check: impl Fn(usize) -> bool) -> Vec<&'static 
 }
 
 /// What cannot be read, and directories that do not go together.
-fn structure(image: &Image, facts: &SignatureFacts) -> Vec<Finding> {
+fn structure(code: Code<'_>, facts: &SignatureFacts) -> Vec<Finding> {
     let signature = &facts.signature;
     let mut all = Vec::new();
     let is_twin = |index: &usize| {
@@ -69,23 +99,23 @@ fn structure(image: &Image, facts: &SignatureFacts) -> Vec<Finding> {
         let words = "has two code directories with one kind of digest, which macOS refuses";
         let listed: Vec<String> =
             signature.directories.iter().map(|directory| format!("slot {:#x}: {}", directory.slot, named(directory))).collect();
-        all.push(of_slice(image, "two-directories-of-one-digest", words, &listed));
+        all.push(of_slice(code, "two-directories-of-one-digest", words, &listed));
     }
     // The reader notes twins as a fault too.
     let faults: Vec<String> =
         signature.faults.iter().map(ToString::to_string).filter(|fault| !fault.starts_with("two CodeDirectories")).take(8).collect();
     if let Some(first) = faults.first() {
-        all.push(of_slice(image, "signature-malformed", &format!("has a signature that is damaged: {first}"), &faults));
+        all.push(of_slice(code, "signature-malformed", &format!("has a signature that is damaged: {first}"), &faults));
     }
-    all.extend(disagreement(image, &signature.directories));
+    all.extend(disagreement(code, &signature.directories));
     if signature.entitlements.as_ref().is_some_and(|entitlements| entitlements.forms_differ) {
         let words = "has entitlements whose XML and DER forms say different things; macOS goes by the DER form";
-        all.push(of_slice(image, "entitlements-forms-differ", words, &["slots -5 and -7 differ".into()]));
+        all.push(of_slice(code, "entitlements-forms-differ", words, &["slots -5 and -7 differ".into()]));
     }
     all
 }
 
-fn disagreement(image: &Image, directories: &[CodeDirectory]) -> Option<Finding> {
+fn disagreement(code: Code<'_>, directories: &[CodeDirectory]) -> Option<Finding> {
     let first = directories.first()?;
     let differs = |other: &&CodeDirectory| {
         (&other.identifier, &other.team, other.flags, other.code_limit) != (&first.identifier, &first.team, first.flags, first.code_limit)
@@ -98,29 +128,29 @@ fn disagreement(image: &Image, directories: &[CodeDirectory]) -> Option<Finding>
             format!("{}: identifier {}, team {team}, flags {:#x}, code limit {}", named(d), d.identifier, d.flags.0, d.code_limit)
         })
         .collect();
-    Some(of_slice(image, "directories-disagree", "has code directories that say different things of it", &listed))
+    Some(of_slice(code, "directories-disagree", "has code directories that say different things of it", &listed))
 }
 
 /// Special slots: embedded blobs, Info.plist, the seal; against every directory.
-fn slots(image: &Image, facts: &SignatureFacts) -> Vec<Finding> {
+fn slots(code: Code<'_>, facts: &SignatureFacts) -> Vec<Finding> {
     let mut all = Vec::new();
     let info = those(facts, |index| facts.directories.get(index).is_some_and(|check| check.info_plist_matches == Some(false)));
     if !info.is_empty() {
         let quote = format!("special slot -1 differs ({})", info.join(", "));
-        all.push(of_slice(image, "info-plist-does-not-match", "has an Info.plist that was changed or lost after signing", &[quote]));
+        all.push(of_slice(code, "info-plist-does-not-match", "has an Info.plist that was changed or lost after signing", &[quote]));
     }
     let seal = those(facts, |index| facts.directories.get(index).is_some_and(|check| check.resources_match == Some(false)));
     if !seal.is_empty() {
         let quote = format!("special slot -3 differs ({})", seal.join(", "));
         let words = "has a resource seal (CodeResources) that was changed or lost after signing";
-        all.push(of_slice(image, "seal-does-not-match", words, &[quote]));
+        all.push(of_slice(code, "seal-does-not-match", words, &[quote]));
     }
     for (slot, what) in SLOTS {
         let bad = those(facts, |index| facts.signature.slot_faults.get(index).is_some_and(|slots| slots.contains(slot)));
         if !bad.is_empty() {
             let quote = format!("special slot -{slot} differs ({})", bad.join(", "));
             let words = format!("has a signature whose {what} (slot -{slot}) does not match");
-            all.push(of_slice(image, "signature-slot-does-not-match", &words, &[quote]));
+            all.push(of_slice(code, "signature-slot-does-not-match", &words, &[quote]));
         }
     }
     all
@@ -164,10 +194,8 @@ fn exec_segment(image: &Image, facts: &SignatureFacts) -> Option<Finding> {
     Some(of_slice(image, "exec-segment-does-not-match", "has a signature that places its code elsewhere than it is", &[quote]))
 }
 
-/// Pages against the digests of every directory; one finding, with a proof for each directory. The kernel takes pages of 4 KiB or of its own size, which is
-/// 4 KiB on Intel Macs (`ubc_subr.c`); Security takes any.
-fn pages(image: &Image, facts: &SignatureFacts) -> Vec<Finding> {
-    let mut all = Vec::new();
+/// Pages against the digests of every directory; one finding, with a proof for each directory.
+fn pages(code: Code<'_>, facts: &SignatureFacts) -> Option<Finding> {
     let mut quotes = Vec::new();
     let mut worst: Option<(u64, u64)> = None;
     for (directory, check) in facts.signature.directories.iter().zip(&facts.directories) {
@@ -179,20 +207,24 @@ fn pages(image: &Image, facts: &SignatureFacts) -> Vec<Finding> {
             worst = Some((pages.bad_count, pages.checked));
         }
     }
-    if let Some((bad, checked)) = worst {
-        let words = format!("was changed after it was signed: {bad} of {checked} pages do not match");
-        all.push(of_slice(image, "page-does-not-match", &words, &quotes));
-    }
+    let (bad, checked) = worst?;
+    let words = format!("was changed after it was signed: {bad} of {checked} pages do not match");
+    Some(of_slice(code, "page-does-not-match", &words, &quotes))
+}
+
+/// The kernel takes pages of 4 KiB or of its own size, which is 4 KiB on Intel Macs (`ubc_subr.c`); Security takes any.
+fn page_form(image: &Image, facts: &SignatureFacts) -> Option<Finding> {
     let chosen = facts.signature.directory();
     if let Some(directory) = chosen.filter(|directory| matches!(directory.hash_type, HashType::Other(_))) {
         let words = "has a signature with a digest that macOS does not accept";
-        all.push(of_slice(image, "page-digest-not-accepted", words, &[named(directory).into()]));
+        Some(of_slice(image, "page-digest-not-accepted", words, &[named(directory).into()]))
     } else if let Some(directory) = chosen.filter(|directory| !matches!(directory.page_size, 12 | 14)) {
         let words = "has a signature with a page size that macOS does not accept";
-        all.push(of_slice(image, "page-size-not-accepted", words, &[format!("page size 2^{}", directory.page_size)]));
+        Some(of_slice(image, "page-size-not-accepted", words, &[format!("page size 2^{}", directory.page_size)]))
     } else if chosen.is_some_and(|directory| directory.page_size == 14) && !image.arch().is_arm64() {
         let words = "has a signature with pages of 16 KiB, which Intel Macs do not accept";
-        all.push(of_slice(image, "page-size-not-accepted", words, &["page size 16384".into()]));
+        Some(of_slice(image, "page-size-not-accepted", words, &["page size 16384".into()]))
+    } else {
+        None
     }
-    all
 }

@@ -10,6 +10,7 @@ mod collect;
 mod command_line;
 mod constraints;
 mod corpus;
+mod detached;
 mod display;
 mod experiments;
 mod fix_loop;

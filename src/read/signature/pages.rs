@@ -88,13 +88,20 @@ impl<'a> PageCheck<'a> {
     /// A check for `directory`; `None` when its digest or page size is not one the kernel accepts (4 KiB or 16 KiB; no paging at all is
     /// refused with `disallowing unsupported code signature page shift`, `ubc_subr.c`).
     pub fn new(directory: &'a CodeDirectory) -> Option<Self> {
-        if !matches!(directory.page_size, 12 | 14) {
-            return None;
-        }
+        Self::of_any_size(directory).filter(|_| matches!(directory.page_size, 12 | 14))
+    }
+
+    /// A check for code that the kernel does not map: Security takes pages of any size, and 0 is one page for all (`StaticCode.cpp validateExecutable`).
+    /// `None` for an unknown digest.
+    pub fn of_any_size(directory: &'a CodeDirectory) -> Option<Self> {
+        let page_bytes = match directory.page_size {
+            0 => directory.code_limit.max(1),
+            size => 1_u64.checked_shl(u32::from(size))?,
+        };
         Some(Self {
             expected: &directory.code_slots,
             digest: Digest::new(directory.hash_type)?,
-            page_bytes: 1_u64.checked_shl(u32::from(directory.page_size))?,
+            page_bytes,
             code_limit: directory.code_limit,
             at: 0,
             compared: 0,
@@ -107,6 +114,18 @@ impl<'a> PageCheck<'a> {
     pub fn seek(&mut self, offset: u64) {
         self.at = offset;
         self.digest.reset();
+    }
+
+    /// Feeds all of a source, which may end before the code limit does. An error when it cannot be read.
+    pub fn read(mut self, source: &dyn Source) -> Result<PageResult, ReadError> {
+        let end = source.len().min(self.code_limit);
+        let mut offset = 0_u64;
+        while offset < end {
+            let len = end.saturating_sub(offset).min(CHUNK);
+            self.feed(&source.read_vec(offset, len, usize::try_from(CHUNK).unwrap_or(usize::MAX))?);
+            offset = offset.saturating_add(len);
+        }
+        Ok(self.finish())
     }
 
     /// The next bytes of the slice.
@@ -160,13 +179,6 @@ impl<'a> PageCheck<'a> {
 /// Convenience for tests and small files: checks the pages of a whole slice. An error when the kernel would not take the directory's page size
 /// or digest, or the source cannot be read.
 pub fn check_pages(source: &dyn Source, directory: &CodeDirectory) -> Result<PageResult, ReadError> {
-    let mut check = PageCheck::new(directory).ok_or_else(|| ReadError::new("page size or digest that the kernel does not accept", 0))?;
-    let end = source.len().min(directory.code_limit);
-    let mut offset = 0_u64;
-    while offset < end {
-        let len = end.saturating_sub(offset).min(CHUNK);
-        check.feed(&source.read_vec(offset, len, usize::try_from(CHUNK).unwrap_or(usize::MAX))?);
-        offset = offset.saturating_add(len);
-    }
-    Ok(check.finish())
+    let check = PageCheck::new(directory).ok_or_else(|| ReadError::new("page size or digest that the kernel does not accept", 0))?;
+    check.read(source)
 }

@@ -8,8 +8,8 @@ use crate::read::{ReadError, entitlements, requirement};
 
 const MAGIC_REQUIREMENTS: u32 = 0xfade_0c01;
 const MAGIC_CODE_DIRECTORY: u32 = 0xfade_0c02;
-const MAGIC_SUPER_BLOB: u32 = 0xfade_0cc0;
-const MAGIC_WRAPPER: u32 = 0xfade_0b01;
+pub(super) const MAGIC_SUPER_BLOB: u32 = 0xfade_0cc0;
+pub(super) const MAGIC_WRAPPER: u32 = 0xfade_0b01;
 const MAGIC_ENTITLEMENTS: u32 = 0xfade_7171;
 const MAGIC_ENTITLEMENTS_DER: u32 = 0xfade_7172;
 const MAGIC_CONSTRAINT: u32 = 0xfade_8181;
@@ -23,7 +23,7 @@ const SLOT_ENTITLEMENTS_DER: u32 = 7;
 const SLOTS_HASHED: std::ops::RangeInclusive<u32> = 2..=11;
 /// Alternate CodeDirectories (`CSSLOT_ALTERNATE_CODEDIRECTORIES` and its maximum of five).
 const SLOTS_ALTERNATE: std::ops::Range<u32> = 0x1000..0x1005;
-const SLOT_CMS: u32 = 0x10000;
+pub(super) const SLOT_CMS: u32 = 0x10000;
 
 /// Most entries of the index that are read; Apple's signer writes fewer than twenty.
 const MAX_BLOBS: u32 = 1_000;
@@ -94,7 +94,7 @@ impl<'a> SuperBlob<'a> {
     }
 }
 
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
+pub(super) fn word(bytes: &[u8], at: usize) -> Option<u32> {
     let digits = bytes.get(at..at.checked_add(4)?)?;
     Some(u32::from_be_bytes(digits.try_into().ok()?))
 }

@@ -26,6 +26,33 @@ fn indexed(magic: u32, blobs: &[(u32, Vec<u8>)]) -> Vec<u8> {
     blob(magic, &index)
 }
 
+/// What a CodeDirectory covers.
+struct Covered<'a> {
+    code: &'a [u8],
+    /// Pages of 1 << this many bytes; 0 for one page of everything.
+    page_shift: u8,
+    text: (u64, u64),
+    is_executable: bool,
+    sdk: u32,
+}
+
+impl<'a> Covered<'a> {
+    fn of(image: &'a Image, options: &SignOptions) -> Self {
+        let page_shift = options.page_shift.unwrap_or(if image.is_arm64() { 14 } else { 12 });
+        Self { code: image.code(), page_shift, text: image.text, is_executable: image.is_executable(), sdk: image.sdk }
+    }
+}
+
+/// The signature of what is no Mach-O, by the names of its parts (`bundlediskrep.cpp`, `filediskrep.cpp`).
+pub fn parts(code: &[u8], options: &SignOptions) -> Vec<(&'static str, Vec<u8>)> {
+    let covered = Covered { code, page_shift: 0, text: (0, 0), is_executable: false, sdk: 0 };
+    let options = SignOptions { flags: options.flags & !RUNTIME, ..options.clone() };
+    let requirements = requirements(&options);
+    let directory = code_directory(&covered, &options, &[(2, requirements.clone())]);
+    let cms = cms::signed_data(options.identity, &directory, options.signing_time, options.timestamp);
+    vec![("CodeDirectory", directory), ("CodeRequirements", requirements), ("CodeSignature", cms)]
+}
+
 /// The whole embedded signature.
 pub fn super_blob(image: &Image, options: &SignOptions) -> Vec<u8> {
     let mut blobs = vec![(2, requirements(options))];
@@ -33,7 +60,7 @@ pub fn super_blob(image: &Image, options: &SignOptions) -> Vec<u8> {
         blobs.extend(entitlements(options));
     }
     blobs.extend(options.constraints.iter().map(|(slot, der)| (*slot, blob(0xfade_8181, der))));
-    let directory = code_directory(image, options, &blobs);
+    let directory = code_directory(&Covered::of(image, options), options, &blobs);
     let cms = cms::signed_data(options.identity, &directory, options.signing_time, options.timestamp);
     blobs.insert(0, (0, directory));
     blobs.push((0x10000, blob(0xfade_0b01, &cms)));
@@ -96,11 +123,11 @@ pub fn requirement_text(identifier: &str, identity: Identity, cdhashes: &[[u8; 2
     }
 }
 
-fn code_directory(image: &Image, options: &SignOptions, blobs: &[(u32, Vec<u8>)]) -> Vec<u8> {
+fn code_directory(covered: &Covered<'_>, options: &SignOptions, blobs: &[(u32, Vec<u8>)]) -> Vec<u8> {
     let special = special_slots(options, blobs);
-    let page = 1usize << options.page_shift.unwrap_or(if image.is_arm64() { 14 } else { 12 });
-    let code = image.code();
-    let runtime = options.runtime_version.unwrap_or(if options.flags & RUNTIME != 0 { image.sdk } else { 0 });
+    let code = covered.code;
+    let page = if covered.page_shift == 0 { code.len().max(1) } else { 1usize << covered.page_shift };
+    let runtime = options.runtime_version.unwrap_or(if options.flags & RUNTIME != 0 { covered.sdk } else { 0 });
     let hardened = runtime != 0;
     let header = if hardened { 96 } else { 88 };
     let mut names = [options.identifier.as_bytes(), &[0]].concat();
@@ -123,11 +150,11 @@ fn code_directory(image: &Image, options: &SignOptions, blobs: &[(u32, Vec<u8>)]
     word(special.len());
     word(count);
     word(code.len());
-    out.extend([HASH as u8, 2, 0, page.trailing_zeros() as u8]);
+    out.extend([HASH as u8, 2, 0, covered.page_shift]);
     out.extend([0; 8]); // spare2, scatterOffset
     out.extend((team_offset as u32).to_be_bytes());
     out.extend([0; 12]); // spare3, codeLimit64
-    for value in [image.text.0, image.text.1, u64::from(image.is_executable())] {
+    for value in [covered.text.0, covered.text.1, u64::from(covered.is_executable)] {
         out.extend(value.to_be_bytes());
     }
     if hardened {

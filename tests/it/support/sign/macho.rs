@@ -46,6 +46,11 @@ pub fn signature_range(slice: &[u8]) -> Option<Range<usize>> {
     Some(start..start + word(slice, at + 12) as usize)
 }
 
+/// A 64-bit Mach-O, thin or in a universal file.
+pub fn is_macho(bytes: &[u8]) -> bool {
+    bytes.starts_with(&0xfeed_facf_u32.to_le_bytes()) || bytes.starts_with(&0xcafe_babe_u32.to_be_bytes())
+}
+
 /// Ranges of the slices; the whole for a thin file.
 pub fn slices(bytes: &[u8]) -> Vec<Range<usize>> {
     let big = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;

@@ -9,9 +9,11 @@ mod der;
 mod macho;
 mod seal;
 
+#[allow(unused_imports, reason = "only tests need it")]
+pub use blob::parts;
 pub use cms::Identity;
 #[allow(unused_imports, reason = "only the builder of practice apps and its tests need all")]
-pub use macho::{arch_name, join, set_sdk, slices, uuid};
+pub use macho::{arch_name, is_macho, join, set_sdk, slices, uuid};
 pub use seal::sign_bundle;
 
 use sha2::{Digest, Sha256};
@@ -167,5 +169,9 @@ pub fn code_directory(slice: &[u8]) -> Option<&[u8]> {
 
 /// The cdhash of a thin slice.
 pub fn cdhash(slice: &[u8]) -> Option<[u8; 20]> {
-    Sha256::digest(code_directory(slice)?)[..20].try_into().ok()
+    code_directory(slice).map(directory_hash)
+}
+
+fn directory_hash(directory: &[u8]) -> [u8; 20] {
+    Sha256::digest(directory)[..20].try_into().unwrap()
 }
