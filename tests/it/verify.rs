@@ -607,6 +607,19 @@ fn each_change_of_what_is_sealed_is_found_and_nothing_else() {
 }
 
 #[test]
+fn an_ad_hoc_signature_whose_requirement_asks_for_a_certificate_is_told_as_such() {
+    let (_folder, app) = changed(|root| {
+        slice(&root.join(MAIN), |bytes| {
+            put(bytes, blob(bytes, 0x10000).start + 4, 8);
+            add(bytes, FLAGS, 0x2);
+        });
+    });
+    let finding = verify(&evidence(&app)).pop().unwrap();
+    assert_eq!((finding.id, finding.subject.as_str()), (REQUIREMENT, MAIN));
+    assert!(finding.message.ends_with("it is signed ad hoc, without the certificate that is asked for"), "{}", finding.message);
+}
+
+#[test]
 fn a_further_version_of_a_framework_must_be_the_frameworks_own() {
     let library = |root: &Path| root.join(KIT).join("Versions/B/Kit");
     let add = |root: &Path, options: SignOptions| {
