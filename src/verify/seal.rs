@@ -38,7 +38,7 @@ fn covers_seal(image: &Image) -> bool {
 pub(super) fn verify(check: &SealCheck, evidence: &Evidence) -> Vec<Finding> {
     let bundle = evidence.bundles.iter().position(|bundle| bundle.path == check.bundle);
     let mains: Vec<&Image> = bundle.map(|index| mains(evidence, index).collect()).unwrap_or_default();
-    let mut all = around(check);
+    let mut all = around(check, evidence);
     all.extend(no_current(check, evidence));
     // Without a signature over it the seal says nothing, and one that was changed says nothing reliable: both are findings of the slice.
     let is_attested = |image: &&Image| covers_seal(image) && image.facts().is_some_and(|facts| facts.resources_match != Some(false));
@@ -146,7 +146,7 @@ fn weakness(check: &SealCheck, source: &str) -> Vec<Finding> {
 }
 
 /// What lies where no seal covers it.
-fn around(check: &SealCheck) -> Vec<Finding> {
+fn around(check: &SealCheck, evidence: &Evidence) -> Vec<Finding> {
     let (id, words) = if check.is_framework {
         ("unsealed-contents-in-framework-root", "a framework may hold only Versions and links into it")
     } else {
@@ -165,7 +165,7 @@ fn around(check: &SealCheck) -> Vec<Finding> {
     }
     if check.is_ambiguous {
         let path = check.bundle.to_string_lossy().into_owned();
-        let name = check.bundle.file_name().map_or_else(|| "the framework".into(), |name| name.to_string_lossy());
+        let name = check.bundle.file_name().map_or_else(|| evidence.target.name(), |name| name.to_string_lossy().into_owned());
         let message = format!("{name} holds its program or Info.plist twice: in its current version, and as a copy in its own folder");
         all.push(finding("bundle-layout-ambiguous", &path, None, message, Vec::new()));
     }
