@@ -199,8 +199,11 @@ pub struct SealCheck {
     pub unsealed: Vec<PathBuf>,
     /// The layout is that of a versioned framework.
     pub is_framework: bool,
-    /// It has both the layout of an app and that of a framework.
+    /// A framework whose own folder holds another program or Info.plist than its current version.
     pub is_ambiguous: bool,
+    /// A framework whose `Versions/Current` leads to no version: [`SealCheck::base`] is the last one that is there.
+    #[serde(default)]
+    pub lacks_current: bool,
 }
 
 /// Most differences that are kept of one bundle; the counts stay exact.

@@ -193,6 +193,9 @@ impl Judge<'_> {
 
     /// The first fault of a file or bundle; `is_basic` looks at its signature only.
     fn code(&mut self, code: &Path, is_basic: bool, depth: usize) -> Option<Failure> {
+        if let Some(failure) = self.no_version(code) {
+            return Some(failure);
+        }
         let images = nested::images(self.evidence, code);
         let is_universal = images.iter().any(|image| image.universal);
         if nested::is_unknown(self.evidence, code) {
@@ -215,6 +218,13 @@ impl Judge<'_> {
         }
         let check = self.evidence.seals.iter().find(|check| check.bundle == code).filter(|_| !is_basic && self.is_bundle(code))?;
         self.resources(check, depth)
+    }
+
+    /// Where Security finds no version of a framework it reads no signature.
+    fn no_version(&self, code: &Path) -> Option<Failure> {
+        let check =
+            self.evidence.seals.iter().find(|check| check.bundle == code && check.lacks_current).filter(|_| self.is_bundle(code))?;
+        verify::of_seal(self.evidence, check).iter().find(|finding| finding.id == "framework-without-current-version").map(Failure::of)
     }
 
     /// A script keeps its signature in extended attributes, and copies lose them.

@@ -89,7 +89,8 @@ pub(super) fn find(system: &dyn System, root: &Path, root_kind: TargetKind, seen
             (false, None) if has_contents && !is_symbols => TargetKind::Bundle,
             _ => continue,
         };
-        if let Some(layout) = layout(folder, kind, seen) {
+        let name = if is_root { root } else { folder };
+        if let Some(layout) = layout(folder, name, kind, seen) {
             found.push(read(system, root, folder, kind, &layout, seen));
         }
     }
@@ -100,8 +101,8 @@ pub(super) fn find(system: &dyn System, root: &Path, root_kind: TargetKind, seen
     found
 }
 
-/// `None` for a folder that only has the name of a bundle.
-fn layout(folder: &Path, kind: TargetKind, seen: &Seen) -> Option<Layout> {
+/// `None` for a folder that only has the name of a bundle. `name` is the folder's own, which the root has not in `folder`.
+fn layout(folder: &Path, name: &Path, kind: TargetKind, seen: &Seen) -> Option<Layout> {
     let contents = folder.join("Contents");
     if seen.has_folder(&contents) {
         return Some(Layout { info: contents.clone(), code: contents.join("MacOS"), seal: contents });
@@ -110,18 +111,35 @@ fn layout(folder: &Path, kind: TargetKind, seen: &Seen) -> Option<Layout> {
         return Some(Layout { info: version.join("Resources"), code: version.clone(), seal: version });
     }
     let resources = folder.join("Resources");
-    if seen.has_file(&resources.join("Info.plist")) && !seen.has_file(&folder.join("Info.plist")) {
+    if let Some(version) = last_version(folder, name, seen) {
+        let of_version = version.join("Resources");
+        let info = if has_info(&of_version, seen) { of_version } else { resources };
+        return Some(Layout { info, code: version.clone(), seal: version });
+    }
+    if has_info(&resources, seen) && !seen.has_file(&folder.join("Info.plist")) {
         return Some(Layout { info: resources, code: folder.to_path_buf(), seal: folder.to_path_buf() });
     }
     let is_flat = seen.has_file(&folder.join("Info.plist")) || kind != TargetKind::Bundle;
     is_flat.then(|| Layout { info: folder.to_path_buf(), code: folder.to_path_buf(), seal: folder.to_path_buf() })
 }
 
-/// The folder of a framework's current version: where `Versions/Current` leads, else the last one.
-fn current_version(folder: &Path, seen: &Seen) -> Option<PathBuf> {
+/// The folder of a framework's current version: where `Versions/Current` leads (`bundlediskrep.cpp setup`).
+pub(super) fn current_version(folder: &Path, seen: &Seen) -> Option<PathBuf> {
+    seen.real(&folder.join("Versions/Current")).filter(|path| seen.has_folder(path))
+}
+
+/// The last version of a framework that lost `Versions/Current`: dyld loads it by its path all the same. Security and CFBundle look into the framework's own
+/// folder then, so `None` when the program lies there; its `Resources/Info.plist` counts when the version has none (`CFBundle_InfoPlist.c`).
+fn last_version(folder: &Path, name: &Path, seen: &Seen) -> Option<PathBuf> {
+    if seen.real(&folder.join(name.file_stem()?)).is_some_and(|program| seen.has_file(&program)) {
+        return None;
+    }
     let versions = folder.join("Versions");
-    let current = seen.real(&versions.join("Current")).filter(|path| seen.has_folder(path));
-    current.or_else(|| seen.folders().iter().rev().find(|path| path.parent() == Some(&versions)).cloned())
+    seen.folders().iter().rev().find(|path| path.parent() == Some(&versions)).cloned()
+}
+
+fn has_info(folder: &Path, seen: &Seen) -> bool {
+    seen.real(&folder.join("Info.plist")).is_some_and(|path| seen.has_file(&path))
 }
 
 fn read(system: &dyn System, root: &Path, folder: &Path, kind: TargetKind, layout: &Layout, seen: &Seen) -> Found {
@@ -223,5 +241,24 @@ mod tests {
         assert_eq!(kit.info_path, Path::new("Contents/Frameworks/Kit.framework/Versions/A/Resources/Info.plist"));
         let flat = found.iter().find(|bundle| bundle.path.ends_with("Flat.framework")).unwrap();
         assert_eq!(flat.executable.as_deref(), Some(Path::new("Contents/Frameworks/Flat.framework/Flat")));
+    }
+
+    #[test]
+    fn a_framework_without_current_is_read_where_its_parts_lie() {
+        const INFO: &str = "<plist><dict><key>CFBundleIdentifier</key><string>org.example.kit</string></dict></plist>";
+        let base = "Contents/Frameworks/Kit.framework";
+        let read = |files: &[&str]| {
+            let system = FakeSystem::new().file("/x/Demo.app/Contents/Info.plist", "");
+            let add = |system: FakeSystem, file: &&str| system.file(&format!("/x/Demo.app/{base}/{file}"), INFO);
+            let found = bundles(&files.iter().fold(system, add), TargetKind::App).pop().unwrap();
+            let identifier = found.info.and_then(|info| info.identifier);
+            assert_eq!(identifier.as_deref(), Some("org.example.kit"), "{files:?}");
+            [found.info_path, found.executable.unwrap()].map(|path| path.strip_prefix(base).unwrap().to_str().unwrap().to_owned())
+        };
+        let of_version = ["Versions/A/Resources/Info.plist", "Versions/A/Kit"];
+        assert_eq!(read(&["Versions/A/Kit", "Versions/A/Resources/Info.plist"]), of_version);
+        assert_eq!(read(&["Versions/A/Kit", "Versions/A/Resources/Info.plist", "Resources/Info.plist"]), of_version);
+        assert_eq!(read(&["Versions/A/Kit", "Resources/Info.plist"]), ["Resources/Info.plist", "Versions/A/Kit"]);
+        assert_eq!(read(&["Versions/A/Kit", "Resources/Info.plist", "Kit"]), ["Resources/Info.plist", "Kit"]);
     }
 }

@@ -357,6 +357,9 @@ impl Run<'_> {
         let executable = real.strip_prefix(&root).unwrap_or(real).to_path_buf();
         let directory = evidence.images_at(&executable).find_map(|image| image.facts()?.signature.directory());
         let identifier = directory.map(|directory| directory.identifier.clone());
+        if evidence.images.is_empty() && evidence.gaps.is_empty() {
+            evidence.gaps.push(Gap { path: PathBuf::new(), why: "no code was found in this file: symbols for a debugger are none".into() });
+        }
         evidence.target = Target { path: path.to_path_buf(), root, kind: TargetKind::MachO, identifier, executable: Some(executable) };
         Ok(evidence)
     }

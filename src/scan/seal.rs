@@ -1,13 +1,13 @@
 //! The seal of each bundle against the files that are there, as `StaticCode.cpp validateResources` goes about it: rules say what belongs to the seal,
 //! entries say what it must be. Two steps: [`plan`] compares names and links and says which files must be hashed, [`Plan::finish`] compares the digests.
 
-use super::bundle::Found;
+use super::bundle::{Found, current_version};
 use super::digest::{Digests, Wanted};
 use super::file::FileSource;
 use super::queue::{self, Spare};
 use super::walk::Seen;
 use super::{Run, ScanError, install_name};
-use crate::evidence::{Gap, MAX_SEAL_FAULTS, SealCheck, SealFault, SealFaultKind, SealedCode};
+use crate::evidence::{Bundle, Gap, MAX_SEAL_FAULTS, SealCheck, SealFault, SealFaultKind, SealedCode};
 use crate::read::code_resources::{self, Class, CodeResources, Folder, Rules, Seal};
 use crate::system::System;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -71,7 +71,7 @@ fn of_bundle(run: &Run<'_>, found: &Found, disk: Disk<'_>) -> Option<Compared> {
             Ok(resources) => return compare(check, resources, found, disk),
             Err(why) => check.unusable = Some(why),
         }
-    } else if check.unsealed.is_empty() && !check.is_ambiguous {
+    } else if check.unsealed.is_empty() && !check.is_ambiguous && !check.lacks_current {
         return None;
     }
     Some(Compared { check, files: Vec::new(), gaps: Vec::new() })
@@ -92,14 +92,27 @@ fn layout(found: &Found, seen: &Seen) -> SealCheck {
     let bundle = &found.bundle.path;
     let is_framework = base.parent().is_some_and(|versions| versions == bundle.join("Versions"));
     let mut check = SealCheck { bundle: bundle.clone(), seal: found.seal.clone(), is_framework, ..SealCheck::default() };
-    if is_framework {
+    if is_framework && current_version(bundle, seen).is_none() {
+        check.lacks_current = true;
+    } else if is_framework {
         check.unsealed = beside_versions(bundle, &base, seen);
+        check.is_ambiguous = is_moved(&found.bundle, seen);
     } else if base == bundle.join("Contents") {
         check.unsealed = beside_contents(bundle, seen);
-        check.is_ambiguous = seen.real(&bundle.join("Versions/Current")).is_some();
     }
     check.base = base;
     check
+}
+
+/// `bundlediskrep.cpp checkMoved`: the program or the Info.plist that lies in a framework's own folder is another file than that of its current version. Links
+/// into the version are the same file; copies of what was linked are not.
+fn is_moved(bundle: &Bundle, seen: &Seen) -> bool {
+    let Some(program) = bundle.executable.as_ref().filter(|program| seen.has_file(program)) else { return false };
+    let is_other = |path: &Path, current: &Path| seen.real(path).is_some_and(|real| seen.has_file(&real) && real != current);
+    let name = program.file_name().unwrap_or_default();
+    let resources = bundle.path.join("Resources");
+    let info = seen.real(&resources).map_or_else(|| bundle.path.clone(), |_| resources).join("Info.plist");
+    is_other(&bundle.path.join(name), program) || seen.has_file(&bundle.info_path) && is_other(&info, &bundle.info_path)
 }
 
 /// `bundlediskrep.cpp setup`: `Contents`, and four names that Finder and the installer leave.

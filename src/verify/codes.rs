@@ -56,6 +56,7 @@ pub const CERTIFICATE_NOT_VALID_YET: i32 = -2_147_409_653;
 
 /// Every kind of fault, in the order in which Security meets them (`StaticCode.cpp staticValidate`): the first of them is what `codesign` says.
 pub const RULES: &[Rule] = &[
+    incomplete("framework-without-current-version", -67028),
     defect("unsigned-executable", -67062),
     defect("signature-unreadable", -67061),
     defect("certificate-missing", -67062),
@@ -101,9 +102,9 @@ pub const RULES: &[Rule] = &[
     strict("data-after-signature", -67010),
     strict("file-longer-than-signed", -67045),
     strict("unsealed-contents-in-bundle-root", -67014),
+    strict("bundle-layout-ambiguous", -67011),
     strict("unsealed-contents-in-framework-root", -67008),
     strict("framework-version-invalid", -67009),
-    strict("bundle-layout-ambiguous", -67011),
     strict("ds-store-is-link", -67012),
     strict("link-leaves-bundle", -67003),
     strict("file-has-sideband-data", -66999),

@@ -4,6 +4,7 @@ use super::{Code, of_slice};
 use crate::evidence::SignatureFacts;
 use crate::finding::Finding;
 use crate::read::requirement::{Facts, Op, Requirement, RequirementType, Verdict};
+use crate::read::signature::CodeSignatureFlags;
 
 /// The explicit designated requirement of a slice against the slice itself. An implicit one is made from the signature and always satisfied.
 pub(super) fn designated(code: Code<'_>, facts: &SignatureFacts) -> Option<Finding> {
@@ -19,8 +20,13 @@ pub(super) fn designated(code: Code<'_>, facts: &SignatureFacts) -> Option<Findi
     let requirement = entry.requirement.as_ref().ok()?;
     match evaluate(requirement, facts) {
         Verdict::False(term) => {
-            let words =
-                format!("does not satisfy its own designated requirement ({term}): it was signed again by somebody else, or damaged");
+            let is_ad_hoc = facts.signature.directory().is_some_and(|directory| directory.flags.contains(CodeSignatureFlags::ADHOC));
+            let why = if is_ad_hoc && asks_for_certificate(requirement) {
+                "it is signed ad hoc, without the certificate that is asked for"
+            } else {
+                "it was signed again by somebody else, or damaged"
+            };
+            let words = format!("does not satisfy its own designated requirement ({term}): {why}");
             Some(of_slice(code, "designated-requirement-not-satisfied", &words, &[requirement.to_string()]))
         }
         Verdict::True | Verdict::Unknown(_) => None,
@@ -51,6 +57,25 @@ pub(super) fn evaluate(requirement: &Requirement, facts: &SignatureFacts) -> Ver
         info: facts.info.as_deref(),
         entitlements: Some(entitlements),
         notarized: None,
+    })
+}
+
+/// What no ad hoc signature has is part of it.
+fn asks_for_certificate(requirement: &Requirement) -> bool {
+    let Requirement::Expression(ops) = requirement else { return false };
+    ops.iter().any(|op| {
+        matches!(
+            op,
+            Op::AppleAnchor
+                | Op::AppleGenericAnchor
+                | Op::CertificateHash { .. }
+                | Op::CertificateField { .. }
+                | Op::CertificateExtension { .. }
+                | Op::CertificatePolicy { .. }
+                | Op::CertificateDate { .. }
+                | Op::TrustedCertificate(_)
+                | Op::TrustedCertificates
+        )
     })
 }
 

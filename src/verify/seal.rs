@@ -34,7 +34,8 @@ fn covers_seal(image: &Image) -> bool {
 pub(super) fn verify(check: &SealCheck, evidence: &Evidence) -> Vec<Finding> {
     let bundle = evidence.bundles.iter().position(|bundle| bundle.path == check.bundle);
     let mains: Vec<&Image> = bundle.map(|index| mains(evidence, index).collect()).unwrap_or_default();
-    let mut all = around(check);
+    let mut all = around(check, evidence);
+    all.extend(no_current(check, evidence));
     // Without a signature over it the seal says nothing, and one that was changed says nothing reliable: both are findings of the slice.
     let is_attested = |image: &&Image| covers_seal(image) && image.facts().is_some_and(|facts| facts.resources_match != Some(false));
     if !mains.is_empty() && !mains.iter().any(is_attested) {
@@ -141,7 +142,7 @@ fn weakness(check: &SealCheck, source: &str) -> Vec<Finding> {
 }
 
 /// What lies where no seal covers it.
-fn around(check: &SealCheck) -> Vec<Finding> {
+fn around(check: &SealCheck, evidence: &Evidence) -> Vec<Finding> {
     let (id, words) = if check.is_framework {
         ("unsealed-contents-in-framework-root", "a framework may hold only Versions and links into it")
     } else {
@@ -160,8 +161,26 @@ fn around(check: &SealCheck) -> Vec<Finding> {
     }
     if check.is_ambiguous {
         let path = check.bundle.to_string_lossy().into_owned();
-        let message = "the bundle has the layout of an app and that of a framework".to_owned();
+        let name = check.bundle.file_name().map_or_else(|| evidence.target.name(), |name| name.to_string_lossy().into_owned());
+        let message = format!("{name} holds its program or Info.plist twice: in its current version, and as a copy in its own folder");
         all.push(finding("bundle-layout-ambiguous", &path, None, message, Vec::new()));
     }
     all
+}
+
+/// A framework that lost `Versions/Current`. Security then takes its own folder for the bundle (`bundlediskrep.cpp setup`): with an Info.plist there that file is
+/// the code, and not signed; without one the folder is no bundle at all. dyld does not care.
+fn no_current(check: &SealCheck, evidence: &Evidence) -> Option<Finding> {
+    if !check.lacks_current {
+        return None;
+    }
+    let has_info = ["Resources/Info.plist", "Info.plist"].iter().any(|info| evidence.files.binary_search(&check.bundle.join(info)).is_ok());
+    let path = check.bundle.join("Versions/Current").to_string_lossy().into_owned();
+    let words = if has_info { "only an Info.plist that is not signed" } else { "no bundle" };
+    let message = format!(
+        "{path} leads to no version (copies that do not keep links lose it): codesign sees {words} in the framework, whatever {} holds",
+        check.base.to_string_lossy()
+    );
+    let found = finding("framework-without-current-version", &path, None, message, Vec::new());
+    Some(if has_info { Finding { code: Some(-67062), ..found } } else { found })
 }

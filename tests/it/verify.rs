@@ -103,6 +103,13 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// A link becomes a copy of what it leads to.
+fn flatten(link: &Path) {
+    let target = link.canonicalize().unwrap();
+    fs::remove_file(link).unwrap();
+    copy(&target, link);
+}
+
 fn request(path: &Path, at: i64) -> Request {
     let root = cms::read_anchor(include_bytes!("../../scenarios/labs/pki/root.cert.pem")).unwrap();
     Request { path: Some(path.into()), anchors: TrustAnchors { extra: vec![root] }, at: Some(at), ..Request::default() }
@@ -528,15 +535,17 @@ const OF_SEAL: &[Change] = &[
     ),
     (
         "a flattened link of a framework",
-        |root| {
-            fs::remove_file(root.join(KIT).join("Kit")).unwrap();
-            fs::copy(root.join(KIT_CODE), root.join(KIT).join("Kit")).unwrap();
-        },
-        &[("unsealed-contents-in-framework-root", "Contents/Frameworks/Kit.framework/Kit")],
+        |root| flatten(&root.join(KIT).join("Kit")),
+        &[("bundle-layout-ambiguous", KIT), ("unsealed-contents-in-framework-root", "Contents/Frameworks/Kit.framework/Kit")],
     ),
     (
         "a framework without Current",
         |root| fs::remove_file(root.join(KIT).join("Versions/Current")).unwrap(),
+        &[("framework-without-current-version", "Contents/Frameworks/Kit.framework/Versions/Current")],
+    ),
+    (
+        "a framework whose Current is a copy",
+        |root| flatten(&root.join(KIT).join("Versions/Current")),
         &[("unsealed-contents-in-framework-root", "Contents/Frameworks/Kit.framework/Versions/Current")],
     ),
     (
@@ -545,7 +554,7 @@ const OF_SEAL: &[Change] = &[
             fs::create_dir_all(root.join("Versions/A")).unwrap();
             symlink("A", root.join("Versions/Current")).unwrap();
         },
-        &[("bundle-layout-ambiguous", ""), ("unsealed-contents-in-bundle-root", "Versions")],
+        &[("unsealed-contents-in-bundle-root", "Versions")],
     ),
 ];
 
@@ -595,6 +604,19 @@ fn each_change_of_code_is_found_and_nothing_else() {
 fn each_change_of_what_is_sealed_is_found_and_nothing_else() {
     check(OF_SEAL);
     assert!(OF_CODE.len() + OF_SEAL.len() >= 40);
+}
+
+#[test]
+fn an_ad_hoc_signature_whose_requirement_asks_for_a_certificate_is_told_as_such() {
+    let (_folder, app) = changed(|root| {
+        slice(&root.join(MAIN), |bytes| {
+            put(bytes, blob(bytes, 0x10000).start + 4, 8);
+            add(bytes, FLAGS, 0x2);
+        });
+    });
+    let finding = verify(&evidence(&app)).pop().unwrap();
+    assert_eq!((finding.id, finding.subject.as_str()), (REQUIREMENT, MAIN));
+    assert!(finding.message.ends_with("it is signed ad hoc, without the certificate that is asked for"), "{}", finding.message);
 }
 
 #[test]
@@ -697,6 +719,23 @@ fn the_face_refuses_more_when_strict() {
     let root: fn(&Path) = |root| write(root, "notes.txt", "x");
     assert_eq!(said(root, plain()), (String::new(), 0));
     assert_eq!(said(root, strict()), ("APP: unsealed contents present in the bundle root\n".into(), 1));
+}
+
+#[test]
+fn the_face_tells_a_framework_that_lost_its_links_as_codesign_does() {
+    let no_current: fn(&Path) = |root| fs::remove_file(root.join(KIT).join("Versions/Current")).unwrap();
+    let expected = format!("APP: bundle format unrecognized, invalid, or unsuitable\nIn subcomponent: APP/{KIT}\n");
+    assert_eq!(said(no_current, plain()), (expected, 1));
+    let with_info: fn(&Path) = |root| {
+        flatten(&root.join(KIT).join("Resources"));
+        fs::remove_file(root.join(KIT).join("Versions/Current")).unwrap();
+    };
+    let expected = format!("APP: code object is not signed at all\nIn subcomponent: APP/{KIT}\n");
+    assert_eq!(said(with_info, plain()), (expected, 1));
+    let copies: fn(&Path) = |root| ["Resources", "Kit", "Versions/Current"].iter().for_each(|link| flatten(&root.join(KIT).join(link)));
+    let expected = format!("APP: bundle format is ambiguous (could be app or framework)\nIn subcomponent: APP/{KIT}\n");
+    assert_eq!(said(copies, Options { deep: true, ..strict() }), (expected, 1));
+    assert_eq!(said(copies, Options { deep: true, ..plain() }), (String::new(), 0));
 }
 
 #[test]

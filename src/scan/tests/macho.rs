@@ -155,6 +155,18 @@ fn a_single_mach_o_without_libraries_has_its_own_folder_as_root() {
 }
 
 #[test]
+fn symbols_given_alone_are_told_to_be_no_code() {
+    const DSYM: u32 = 10;
+    let symbols = Build { file_type: DSYM, strings: b"x\0", ..Build::default() }.bytes();
+    let evidence = examine(&FakeSystem::new().file("/x/Demo", symbols), &request("/x/Demo")).unwrap();
+    assert!(evidence.images.is_empty());
+    assert_eq!(
+        evidence.gaps.iter().map(|gap| gap.why.as_str()).collect::<Vec<_>>(),
+        ["no code was found in this file: symbols for a debugger are none"]
+    );
+}
+
+#[test]
 fn a_script_brings_the_program_it_starts() {
     let system = FakeSystem::new()
         .file("/x/tool/run.sh", "#!/bin/sh\nexec /opt/tool/bin/tool\n")
