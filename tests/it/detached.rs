@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+use temper::cli::display;
 use temper::cli::verify::{self as face, Options, Said};
 use temper::evidence::Evidence;
 use temper::read::cms::{self, TrustAnchors};
@@ -173,4 +174,38 @@ fn a_script_is_verified_by_its_attributes() {
     assert_eq!(face(&system, &path).text, "/x/hello.sh: invalid signature (code or signature have been modified)\n");
     let bare = FakeSystem::new().file("/x/hello.sh", "#!/bin/sh\n");
     assert_eq!(face(&bare, &path).text, "/x/hello.sh: code object is not signed at all\n");
+}
+
+/// The lines of `temper display` with one of these beginnings.
+fn lines(system: &dyn System, path: &Path, beginnings: &[&str]) -> Vec<String> {
+    let options = display::Options { verbosity: 4, requirements: true, ..display::Options::default() };
+    let answer = display::display(system, &request(path), options).unwrap();
+    answer.text.lines().filter(|line| beginnings.iter().any(|beginning| line.starts_with(beginning))).map(str::to_owned).collect()
+}
+
+#[test]
+fn their_signatures_are_displayed() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = folder.path().canonicalize().unwrap().join("Launch.app");
+    build(&app);
+    let shown = ["Executable=", "Identifier=", "Format=", "Page size=", "TeamIdentifier=", "Sealed Resources", "Info.plist"];
+    let executable = format!("Executable={}", app.join(SCRIPT).display());
+    let expected = [
+        &executable,
+        "Identifier=org.example.launch",
+        "Format=bundle with generic",
+        "Page size=none",
+        "Info.plist entries=2",
+        "TeamIdentifier=PRACTICE01",
+        "Sealed Resources version=2 rules=13 files=3",
+    ];
+    assert_eq!(lines(&RealSystem, &app, &shown), expected);
+    assert_eq!(lines(&RealSystem, &app.join(ART), &["Format=", "Info.plist"]), ["Format=bundle", "Info.plist entries=1"]);
+    let (system, script) = signed_script(|_| {});
+    assert_eq!(
+        lines(&system, &script, &["Format=", "Info.plist", "designated"]).join("\n"),
+        "Format=generic\nInfo.plist=not bound\ndesignated => identifier \"org.example.hello\" and anchor apple generic and certificate \
+         1[field.1.2.840.113635.100.6.2.6] /* exists */ and certificate leaf[field.1.2.840.113635.100.6.1.13] /* exists */ and certificate \
+         leaf[subject.OU] = PRACTICE01"
+    );
 }

@@ -34,10 +34,11 @@ pub(super) struct Code {
     pub executable: PathBuf,
     /// The bundle it is the main executable of.
     pub bundle: Option<Bundle>,
-    /// A universal file, and the names of its slices.
+    /// A universal file, and the names of its slices: none for what is no Mach-O.
     pub is_universal: bool,
     pub archs: Vec<&'static str>,
-    pub macho: MachO,
+    /// `None` for what is no Mach-O.
+    pub macho: Option<MachO>,
     pub signature: Signature,
     /// Launch and library constraints as they are written, by slot; those that are DER at all.
     pub constraints: Vec<Vec<(String, Value)>>,
@@ -120,12 +121,9 @@ pub(super) fn read(system: &dyn System, path: &Path, arch: Option<Arch>, anchors
         None => real,
     };
     let disk = Disk(system.open(&executable).map_err(io)?);
-    // A script or data file has no embedded signature.
-    let slices = macho::slices(&disk).map_err(|_| Fault::Code(-67062))?;
+    let Ok(slices) = macho::slices(&disk) else { return read_beside(system, executable, layout.as_ref(), anchors) };
     let slice = choose(&slices, arch).ok_or(Fault::NoSlice)?;
     let (macho, signature, raw) = read_slice(&disk, slice)?;
-    let cms = signature.cms.as_ref();
-    let chain = cms.map(|cms| cms::trusted_chain(&cms.chain, anchors).certificates).unwrap_or_default();
     let cdhash = |signature: &Signature| signature.directory().map(|directory| directory.cdhash);
     let cdhashes = slices.slices.iter().filter_map(|other| match std::ptr::eq(other, slice) {
         true => cdhash(&signature),
@@ -140,11 +138,41 @@ pub(super) fn read(system: &dyn System, path: &Path, arch: Option<Arch>, anchors
         cms_digest: cms_digest(&signature, &raw),
         cdhashes,
         constraints: constraints(&signature, &raw),
+        chain: chain(&signature, anchors),
         executable,
-        macho,
+        macho: Some(macho),
         signature,
-        chain,
     })
+}
+
+/// Code that is no Mach-O: its signature lies in `_CodeSignature` of its bundle, or in extended attributes.
+fn read_beside(system: &dyn System, executable: PathBuf, layout: Option<&Layout>, anchors: &TrustAnchors) -> Result<Code, Fault> {
+    let in_bundle = |name: &str| {
+        let path = layout?.seal.join("_CodeSignature").join(name);
+        system.canonical(&path).and_then(|path| system.read_small(&path, MAX_SIGNATURE)).ok()
+    };
+    let of_file = |name: &str| system.attribute(&executable, &format!("com.apple.cs.{name}"));
+    let part = |name: &str| if layout.is_some() { in_bundle(name) } else { of_file(name) };
+    let raw = signature::detached::super_blob(part).ok_or(Fault::Code(-67062))?.map_err(|_| Fault::Code(-67061))?;
+    let signature = signature::read(&raw).map_err(|_| Fault::Code(-67061))?;
+    Ok(Code {
+        bundle: layout.map(|layout| read_bundle(system, layout)),
+        is_universal: false,
+        archs: Vec::new(),
+        own_entries: None,
+        cms_digest: cms_digest(&signature, &raw),
+        cdhashes: signature.directory().map(|directory| directory.cdhash).into_iter().collect(),
+        constraints: constraints(&signature, &raw),
+        chain: chain(&signature, anchors),
+        executable,
+        macho: None,
+        signature,
+    })
+}
+
+/// Certificates, leaf first, with the root as far as it is known.
+fn chain(signature: &Signature, anchors: &TrustAnchors) -> Vec<Certificate> {
+    signature.cms.as_ref().map(|cms| cms::trusted_chain(&cms.chain, anchors).certificates).unwrap_or_default()
 }
 
 /// SHA-256 of the directory in slot 0: its own digest, where it has that type.
@@ -206,8 +234,12 @@ fn bundle_at(system: &dyn System, root: &Path) -> Option<Layout> {
         return None;
     };
     let info = folder.join(info);
-    let named = read_info(system, &info)?.executable.or_else(|| Some(root.file_stem()?.to_str()?.to_owned()))?;
     let code = folder.join(code);
+    let by_folder = || root.file_stem()?.to_str().filter(|name| is_file(system, &code.join(name))).map(str::to_owned);
+    let Some(named) = read_info(system, &info)?.executable.or_else(by_folder) else {
+        // A bundle without code: its Info.plist stands for it (`BundleDiskRep::setup`).
+        return Some(Layout { executable: info.clone(), info, seal: folder });
+    };
     // A name is one part of a path: it must not lead out of the bundle.
     let is_plain = Path::new(&named).components().count() == 1 && Path::new(&named).file_name().is_some();
     is_plain.then(|| Layout { executable: code.join(&named), info, seal: folder })

@@ -54,8 +54,13 @@ pub(super) fn describe(code: &Code, verbosity: u8) -> String {
 
 fn format(code: &Code) -> String {
     let names = code.archs.join(" ");
-    let own = if code.is_universal { format!("Mach-O universal ({names})") } else { format!("Mach-O thin ({names})") };
+    let own = match &code.macho {
+        None => "generic".to_owned(),
+        Some(_) if code.is_universal => format!("Mach-O universal ({names})"),
+        Some(_) => format!("Mach-O thin ({names})"),
+    };
     match &code.bundle {
+        Some(_) if code.executable.ends_with("Info.plist") => "bundle".into(),
         Some(bundle) if bundle.is_app => format!("app bundle with {own}"),
         Some(_) => format!("bundle with {own}"),
         None => own,
@@ -78,10 +83,10 @@ fn head(lines: &mut Lines, directory: &CodeDirectory) {
 }
 
 fn versions(lines: &mut Lines, code: &Code) {
-    if let Some(platform) = code.macho.platform {
+    if let Some((macho, platform)) = code.macho.as_ref().and_then(|macho| Some((macho, macho.platform?))) {
         lines.at(4, "VersionPlatform=", platform.to_string());
-        lines.at(4, "VersionMin=", code.macho.min_os.map_or(0, |version| version.0).to_string());
-        lines.at(4, "VersionSDK=", code.macho.sdk.map_or(0, |version| version.0).to_string());
+        lines.at(4, "VersionMin=", macho.min_os.map_or(0, |version| version.0).to_string());
+        lines.at(4, "VersionSDK=", macho.sdk.map_or(0, |version| version.0).to_string());
     }
 }
 

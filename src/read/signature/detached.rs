@@ -29,14 +29,19 @@ const NAMES: [(u32, &str); 16] = [
     (SLOT_CMS, "CodeSignature"),
 ];
 
-/// Reads the signature from its parts; `part` gives one by its name, `None` when there is none. `None` without a CodeDirectory.
+/// Reads the signature from its parts; see [`super_blob`].
 pub fn read_parts(part: impl Fn(&str) -> Option<Vec<u8>>) -> Option<Result<Signature, ReadError>> {
-    let parts: Vec<(u32, &str, Vec<u8>)> = NAMES.iter().filter_map(|(slot, name)| Some((*slot, *name, part(name)?))).collect();
-    let has_directory = parts.first().is_some_and(|(slot, ..)| *slot == 0);
-    has_directory.then(|| superblob::read(&join(&parts)?))
+    super_blob(part).map(|bytes| superblob::read(&bytes?))
 }
 
-/// The SuperBlob that the parts would be in a Mach-O file. Only the CMS is kept without the header of a blob.
+/// The SuperBlob that the parts would be in a Mach-O file. `part` gives one by its name, `None` when there is none. `None` without a CodeDirectory.
+pub fn super_blob(part: impl Fn(&str) -> Option<Vec<u8>>) -> Option<Result<Vec<u8>, ReadError>> {
+    let parts: Vec<(u32, &str, Vec<u8>)> = NAMES.iter().filter_map(|(slot, name)| Some((*slot, *name, part(name)?))).collect();
+    let has_directory = parts.first().is_some_and(|(slot, ..)| *slot == 0);
+    has_directory.then(|| join(&parts))
+}
+
+/// Only the CMS is kept without the header of a blob.
 fn join(parts: &[(u32, &str, Vec<u8>)]) -> Result<Vec<u8>, ReadError> {
     let word =
         |value: usize| u32::try_from(value).map(u32::to_be_bytes).map_err(|_| ReadError::new("signature longer than Temper reads", 0));
