@@ -40,11 +40,15 @@ pub(super) fn unsigned(evidence: &Evidence) -> Vec<Finding> {
 
 fn program(bundle: &Bundle, evidence: &Evidence) -> Option<Finding> {
     let path = bundle.executable.as_deref()?;
-    if !nested::images(evidence, path).is_empty() || evidence.scripts.iter().any(|script| script.path == path) {
-        return None;
-    }
     let subject = path.to_string_lossy().into_owned();
     let name = bundle.path.file_name().map_or_else(|| evidence.target.name(), |name| name.to_string_lossy().into_owned());
+    if !nested::is_unknown(evidence, path) {
+        return None;
+    }
+    if evidence.scripts.iter().any(|script| script.path == path) {
+        let message = format!("{name} is started by a script, and has a seal but no signature beside it");
+        return bundle.has_seal.then(|| finding("code-not-signed", &subject, None, message, vec![seen(&subject, "no CodeDirectory")]));
+    }
     if evidence.files.binary_search_by(|file| file.as_path().cmp(path)).is_ok() {
         let is_said = evidence.unread.iter().any(|unread| unread == path);
         let message =

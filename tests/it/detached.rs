@@ -143,6 +143,11 @@ fn a_signature_that_is_cut_or_another_is_found() {
     });
     assert_eq!(ids, BTreeSet::from([("signature-unreadable".to_owned(), SCRIPT.to_owned())]));
     assert_eq!(said.status, 1);
+    expect(
+        |root| fs::remove_file(root.join(PARTS).join("CodeDirectory")).unwrap(),
+        &[("code-not-signed", SCRIPT)],
+        "APP: code object is not signed at all\n",
+    );
     // Signed again by another team: its own signature holds, the app's seal asks for another.
     let (ids, said) = changed(|root| {
         let again = [("", options("art").by(sign::Identity::OtherTeam))];
