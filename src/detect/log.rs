@@ -127,7 +127,10 @@ impl Line<'_> {
     }
 
     fn load(&self, failure: &LoadFailure) -> Detected {
-        let name = short(failure.file.as_deref().unwrap_or(&failure.name));
+        let name = match short(failure.file.as_deref().unwrap_or(&failure.name)) {
+            "" => "a library",
+            name => name,
+        };
         let (id, message) = match failure.reason {
             TriedReason::SystemPolicy => {
                 ("library-refused-by-policy", format!("{name} was refused by system policy (Gatekeeper), not by library validation"))

@@ -43,6 +43,18 @@ fn is_reason_alone(text: &str) -> bool {
     ["mapping process and mapped file", "mapped file has no"].iter().any(|words| said.starts_with(words))
 }
 
+/// A reason of library validation that somebody quotes to its end, without the sentence that names a file; the case of `Team` varies.
+fn whole_reason(text: &str) -> Option<TriedReason> {
+    const WHOLE: [(TriedReason, &str); 4] = [
+        (TriedReason::DifferentTeams, "mapping process and mapped file (non-platform) have different team ids"),
+        (TriedReason::NoTeam, "mapped file has no team id and is not a platform binary"),
+        (TriedReason::Unsigned, "mapped file has no cdhash, completely unsigned"),
+        (TriedReason::PlatformProcess, "mapping process is a platform binary, but mapped file is not"),
+    ];
+    let words = one_line(text).to_ascii_lowercase();
+    WHOLE.iter().find(|(_, whole)| words.contains(whole)).map(|(reason, _)| *reason)
+}
+
 /// `/path: stat() failed with errno=1`, with which dyld2 ends its list: the path.
 fn unreadable(line: &str) -> Option<&str> {
     line.trim_start().split_once(": stat() failed with errno").map(|(path, _)| path).filter(|path| path.starts_with('/'))
@@ -107,7 +119,7 @@ pub(super) fn read(text: &str) -> Option<LoadFailure> {
     let (reason, file, words) = strongest(&candidates).or_else(|| plain(text))?;
     let name = name(text).or_else(|| file.clone()).unwrap_or_default();
     // Other tools say "image not found" too.
-    if name.is_empty() && !text.contains("Reason:") {
+    if name.is_empty() && !text.contains("Reason:") && whole_reason(text).is_none() {
         return None;
     }
     let referenced_from =
@@ -284,7 +296,8 @@ fn plain(text: &str) -> Option<(TriedReason, Option<String>, String)> {
         "@ path expansion",
     ];
     let of_reason = if is_reason_alone(text) { text.lines().skip(1).find_map(unreadable) } else { None };
-    if of_reason.is_none() && !decides.iter().any(|mark| words.contains(mark)) {
+    let quoted = whole_reason(&words);
+    if of_reason.is_none() && quoted.is_none() && !decides.iter().any(|mark| words.contains(mark)) {
         return None;
     }
     // The path in `code signature in (path) …`, `blocked mmap() of 'path'`, `… in <uuid> 'path'`.
@@ -294,7 +307,7 @@ fn plain(text: &str) -> Option<(TriedReason, Option<String>, String)> {
     let file = file.or_else(|| words.split_once("' not valid for use in process").and_then(|(before, _)| before.rsplit('\'').next()));
     let file = file.or_else(|| bare_name(&words)).or(of_reason);
     let reason_words = after(&words, "Reason:").unwrap_or(&words).to_owned();
-    let known_reason = classify_known(&reason_words);
+    let known_reason = quoted.or_else(|| classify_known(&reason_words));
     // Without words of a reason a mention of dlopen is no failure.
     let reason = match known_reason {
         Some(reason) => reason,

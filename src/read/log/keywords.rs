@@ -56,6 +56,7 @@ const WORDS: &[(Families, &[&str])] = &[
             "(load command 0x",
             "mapping process and mapped file",
             "mapped file has no",
+            "mapping process is a platform",
         ],
     ),
     (
@@ -357,6 +358,7 @@ const WORDS: &[(Families, &[&str])] = &[
             "Saved type '",
             "Formulating fatal",
             "is damaged and can",
+            "Is Damaged And Can",
             "damaged and should",
             "cannot check it for",
             "could not verify",

@@ -312,6 +312,7 @@ fn read_plain(text: &str) -> Vec<LogLine> {
         facts.extend(issues);
     }
     runtime::leave_out_containers(&mut facts);
+    leave_out_nameless(&mut facts);
     for fact in report.iter().flat_map(read_report) {
         // A translated report in front of the JSON said it already.
         if !facts.iter().any(|known| known.fact == fact.fact) {
@@ -322,6 +323,19 @@ fn read_plain(text: &str) -> Vec<LogLine> {
     facts.dedup();
     name_speakers(&mut facts);
     facts
+}
+
+/// A reason that is quoted without its file says nothing where another line names a library that was refused.
+fn leave_out_nameless(facts: &mut Vec<LogLine>) {
+    let is_nameless = |fact: &LogFact| matches!(fact, LogFact::Load(failure) if failure.name.is_empty() && failure.file.is_none());
+    let names = |fact: &LogFact| match fact {
+        LogFact::Load(failure) => failure.reason.is_library_validation() && !failure.name.is_empty(),
+        LogFact::LibraryValidationRejected { .. } => true,
+        _ => false,
+    };
+    if facts.iter().any(|line| names(&line.fact)) {
+        facts.retain(|line| !is_nameless(&line.fact));
+    }
 }
 
 /// True when an `.ips` may stand in the text: then its lines are read as JSON, not as text.

@@ -123,10 +123,11 @@ fn reports(text: &str, out: &mut Vec<LogFact>) {
 }
 
 // The last three are Sparkle's, for an app that runs translocated.
-const GATEKEEPER: [&str; 20] = [
+const GATEKEEPER: [&str; 21] = [
     "Refusing to execute/trust quarantined",
     "Gatekeeper policy blocked execution",
     "is damaged and can",
+    "Is Damaged And Can",
     "damaged and should be moved",
     "Apple cannot check it for malicious software",
     "Apple could not verify",
