@@ -75,6 +75,10 @@ fn of_failure(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Cand
         TriedReason::PathPolicy => failure.path(),
         TriedReason::Sandbox => failure.sandboxed(),
         TriedReason::WrongArch => failure.other("rebuild-for-architecture", format!("{} was built for another architecture", failure.name)),
+        // The line that names the library was not given.
+        TriedReason::OtherFault if failure.name.starts_with('_') => {
+            failure.other("other", format!("the symbol {} is missing: a library does not fit the program or this macOS", failure.name))
+        }
         TriedReason::OtherFault => failure.other("other", format!("{} does not fit the program or this macOS", failure.name)),
         TriedReason::NotMachO | TriedReason::Missing => {
             return super::environment::missing(case, index, detected).or_else(|| Some(failure.missing()));

@@ -201,6 +201,7 @@ fn name(text: &str) -> Option<String> {
         // No library in particular should have had it: then the one that asks does not fit.
         let asks = || after(text, "Referenced from:").map(|rest| until(rest, "\n").trim());
         let file = file.filter(|file| !matches!(*file, "flat namespace" | "dynamic lookup")).or_else(asks);
+        let file = file.map(|file| until(file, " (which was built for "));
         return file.and_then(known).or_else(|| between(text, "Symbol not found:", "\n").and_then(known));
     }
     None
