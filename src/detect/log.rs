@@ -141,6 +141,7 @@ impl Line<'_> {
             }
             TriedReason::Sandbox => ("library-sandboxed", format!("{name} could not be opened: the sandbox forbids it")),
             TriedReason::WrongArch => ("library-wrong-architecture", format!("{name} has no code for this architecture")),
+            TriedReason::Untold => ("library-not-loaded", format!("{name} was not loaded; the lines that say why are not there")),
             TriedReason::OtherFault => ("library-does-not-fit", format!("{name} does not fit: a symbol or version is missing")),
             TriedReason::NotMachO | TriedReason::Missing => ("library-not-found", format!("{name} was not found")),
             reason => ("library-refused", format!("{name} was refused: {}", reason_words(reason))),

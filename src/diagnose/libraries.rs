@@ -75,6 +75,9 @@ fn of_failure(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Cand
         TriedReason::PathPolicy => failure.path(),
         TriedReason::Sandbox => failure.sandboxed(),
         TriedReason::WrongArch => failure.other("rebuild-for-architecture", format!("{} was built for another architecture", failure.name)),
+        // Library validation is not ruled out: only the app itself can show that the file is missing.
+        TriedReason::Untold if failure.process.is_some() && failure.file.is_none() && name.starts_with('@') => failure.missing(),
+        TriedReason::Untold => return None,
         // The line that names the library was not given.
         TriedReason::OtherFault if failure.name.starts_with('_') => {
             failure.other("other", format!("the symbol {} is missing: a library does not fit the program or this macOS", failure.name))

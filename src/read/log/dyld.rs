@@ -10,11 +10,12 @@ const MAX_BYTES: usize = 64 << 10;
 
 /// Joins the lines of a message that begins with `first`. Returns the text and how many following lines belong to it.
 pub(super) fn block(first: &str, following: impl Iterator<Item = String>) -> (String, usize) {
-    let mut text = first.to_owned();
+    let mut text = straight(first);
     let mut taken = 0_usize;
-    let mut wanted = wants_more(first);
+    let mut wanted = wants_more(&text);
     let alone = is_reason_alone(first);
     for line in following.take(MAX_LINES) {
+        let line = straight(&line);
         let start = line.trim_start();
         let named = ["Referenced from:", "Reason:", "tried:", "Expected in:", "Did find:", "in /", "using Library Validation"]
             .iter()
@@ -34,6 +35,11 @@ pub(super) fn block(first: &str, following: impl Iterator<Item = String>) -> (St
         wanted = wants_more(&text);
     }
     (text, taken)
+}
+
+/// Quotes as dyld writes them: a word processor curls them.
+fn straight(text: &str) -> String {
+    text.replace(['\u{2018}', '\u{2019}'], "'")
 }
 
 /// A reason that somebody pasted without the beginning of its sentence: of the message only the words and the next line are left.
@@ -312,13 +318,11 @@ fn plain(text: &str) -> Option<(TriedReason, Option<String>, String)> {
     // Without words of a reason a mention of dlopen is no failure.
     let reason = match known_reason {
         Some(reason) => reason,
-        None if words.contains("Library not loaded") => {
-            if words.contains("Reason: tried") {
-                TriedReason::Missing
-            } else {
-                TriedReason::OtherFault
-            }
-        }
+        None if words.contains("Library not loaded") => match after(&words, "Reason:").map(str::trim) {
+            Some(reason) if reason.starts_with("tried") => TriedReason::Missing,
+            None | Some("") => TriedReason::Untold,
+            Some(_) => TriedReason::OtherFault,
+        },
         None => return None,
     };
     Some((reason, file.and_then(known), reason_words))

@@ -28,6 +28,8 @@ use std::collections::BTreeSet;
 /// Why dyld refused a candidate file. The order is the strength: the strongest reason of a `tried:` list decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum TriedReason {
+    /// The lines that say why were cut off.
+    Untold,
     /// no such file, not in dyld cache, image not found
     Missing,
     /// not a mach-o file

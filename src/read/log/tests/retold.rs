@@ -160,6 +160,21 @@ fn names_of_a_list_that_run_together_are_told_apart() {
 }
 
 #[test]
+fn a_list_with_curled_quotes_is_joined_over_its_lines() {
+    let found = load(
+        "dyld[812]: Library not loaded: @rpath/Echo.framework/Versions/A/Echo\n  Referenced from: /Applications/Tern.app/Contents/MacOS/Tern\n  Reason: tried: ‘/Applications/Tern\nVoice.app/Contents/Frameworks/Echo.framework/Versions/A/Echo’ (code signature in\n<AA> ‘/Applications/Tern\nVoice.app/Echo’ not valid for use in process: mapped file\nhas no Team ID and is not a platform binary)\n",
+    );
+    assert_eq!(found.reason, TriedReason::NoTeam);
+}
+
+#[test]
+fn a_library_without_its_reason_rules_nothing_out() {
+    for text in ["dyld: Library not loaded: @rpath/Echo.framework/Versions/A/Echo", "dyld: Library not loaded: @rpath/Echo\n  Reason:"] {
+        assert_eq!(load(text).reason, TriedReason::Untold, "{text}");
+    }
+}
+
+#[test]
 fn dialogs_of_gatekeeper_in_other_languages_are_read() {
     for text in [
         "“Tern.app”已损坏，无法打开。 你应该将它移到废纸篓。",
