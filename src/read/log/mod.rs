@@ -435,9 +435,10 @@ pub enum TextKind {
     Log,
 }
 
-/// True when commands stand in a text: a property list among them is their output.
+/// True when commands stand in a text, or a fence with more behind it: a property list among them is output, or a part of a post.
 pub fn is_transcript(text: &str) -> bool {
-    text.lines().any(|line| shell::prompt(line).is_some())
+    let body = text.trim_end().trim_end_matches('`');
+    body.lines().any(|line| shell::prompt(line).is_some() || line.trim_start().starts_with("```"))
 }
 
 /// Recognises a text.
