@@ -26,6 +26,15 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Detected> {
     all
 }
 
+/// Whether flags of a process say that it is hardened. One that was refused at exec is killed before it is signed in the kernel's eyes: its flags say nothing
+/// (xnu: `CS_KILLED` without `CS_SIGNED`).
+pub(crate) fn process_is_hardened(flags: u32) -> Option<bool> {
+    const KILLED: u32 = 0x0100_0000;
+    const SIGNED: u32 = 0x2000_0000;
+    let is_unset = flags == 0 || flags & KILLED != 0 && flags & SIGNED == 0;
+    (!is_unset).then_some(flags & CodeSignatureFlags::RUNTIME != 0)
+}
+
 struct Look<'a> {
     source: &'a str,
     report: &'a CrashReport,
@@ -330,8 +339,12 @@ impl Look<'_> {
 
     fn process_flags(&self) -> Option<Detected> {
         let flags = self.report.cs_flags?;
-        let hardened = flags & CodeSignatureFlags::RUNTIME != 0;
-        let words = if hardened { "the process was hardened" } else { "the process was not hardened" };
+        let words = match process_is_hardened(flags) {
+            Some(true) => "the process was hardened",
+            _ if flags == 0 => "the process was not hardened",
+            Some(false) => "the process was not hardened",
+            None => "the process was killed before it had its flags",
+        };
         let mut detected = self.symptom("process-flags", words, Clue::ProcessFlags(flags));
         detected.finding.severity = Severity::Note;
         detected.finding.proof = vec![self.proof("cs_flags", format!("codeSigningFlags {flags} = {flags:#x}"))];

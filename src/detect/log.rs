@@ -127,7 +127,10 @@ impl Line<'_> {
     }
 
     fn load(&self, failure: &LoadFailure) -> Detected {
-        let name = short(failure.file.as_deref().unwrap_or(&failure.name));
+        let name = match short(failure.file.as_deref().unwrap_or(&failure.name)) {
+            "" => "a library",
+            name => name,
+        };
         let (id, message) = match failure.reason {
             TriedReason::SystemPolicy => {
                 ("library-refused-by-policy", format!("{name} was refused by system policy (Gatekeeper), not by library validation"))
@@ -138,6 +141,7 @@ impl Line<'_> {
             }
             TriedReason::Sandbox => ("library-sandboxed", format!("{name} could not be opened: the sandbox forbids it")),
             TriedReason::WrongArch => ("library-wrong-architecture", format!("{name} has no code for this architecture")),
+            TriedReason::Untold => ("library-not-loaded", format!("{name} was not loaded; the lines that say why are not there")),
             TriedReason::OtherFault => ("library-does-not-fit", format!("{name} does not fit: a symbol or version is missing")),
             TriedReason::NotMachO | TriedReason::Missing => ("library-not-found", format!("{name} was not found")),
             reason => ("library-refused", format!("{name} was refused: {}", reason_words(reason))),
@@ -522,6 +526,11 @@ fn named_arch(name: &str) -> Option<Arch> {
 }
 
 pub(super) fn short(path: &str) -> &str {
+    // `X.framework/Versions/A` is known by the framework's name.
+    let path = path
+        .split_once(".framework/Versions/")
+        .filter(|(_, rest)| !rest.contains('/'))
+        .map_or(path, |(_, rest)| path.get(..path.len().saturating_sub(rest.len() + "/Versions/".len())).unwrap_or(path));
     path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or(path)
 }
 

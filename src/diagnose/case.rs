@@ -218,7 +218,7 @@ impl<'a> Case<'a> {
     /// Whether the process that failed is hardened: from its own flags in a report, from `codesign -d` output, else from the slice.
     pub(crate) fn hardened(&self, image: Option<&Image>) -> Option<bool> {
         let reported = self.detected.iter().find_map(|d| match d.clue {
-            Clue::ProcessFlags(flags) if flags != 0 => Some(flags & crate::read::signature::CodeSignatureFlags::RUNTIME != 0),
+            Clue::ProcessFlags(flags) => crate::detect::process_is_hardened(flags),
             _ => None,
         });
         let shown = self.detected.iter().find_map(|d| match d.clue {

@@ -58,7 +58,7 @@ fn of_failure(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Cand
     let reported = file.as_deref().unwrap_or(name);
     let found = case.scene.file_by_name(reported).filter(|_| !reported.starts_with("/usr/") && !reported.starts_with("/System/"));
     let inside = found.is_some() || same_bundle(from.as_deref(), reported) || name.starts_with('@') && !is_of_the_machine(reported);
-    let short = reported.rsplit('/').next().unwrap_or(reported).to_owned();
+    let short = reported.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("a library").to_owned();
     let failure = Failure {
         case,
         index,
@@ -75,6 +75,13 @@ fn of_failure(case: &Case<'_>, index: usize, detected: &Detected) -> Option<Cand
         TriedReason::PathPolicy => failure.path(),
         TriedReason::Sandbox => failure.sandboxed(),
         TriedReason::WrongArch => failure.other("rebuild-for-architecture", format!("{} was built for another architecture", failure.name)),
+        // Library validation is not ruled out: only the app itself can show that the file is missing.
+        TriedReason::Untold if failure.process.is_some() && failure.file.is_none() && name.starts_with('@') => failure.missing(),
+        TriedReason::Untold => return None,
+        // The line that names the library was not given.
+        TriedReason::OtherFault if failure.name.starts_with('_') => {
+            failure.other("other", format!("the symbol {} is missing: a library does not fit the program or this macOS", failure.name))
+        }
         TriedReason::OtherFault => failure.other("other", format!("{} does not fit the program or this macOS", failure.name)),
         TriedReason::NotMachO | TriedReason::Missing => {
             return super::environment::missing(case, index, detected).or_else(|| Some(failure.missing()));
@@ -148,8 +155,8 @@ impl<'a> Failure<'a> {
             candidate.no_keys = Some("the reason is cut off: where Gatekeeper refuses a library, the words begin the same way".into());
         }
         if self.process.is_none() && self.file.is_none() && !self.reported.contains(['/', '.']) {
-            candidate.no_keys =
-                Some("only a name is shown: the framework may be the app's, somebody else's or a changed one of macOS".into());
+            let shown = if self.reported.is_empty() { "no path is shown: the library" } else { "only a name is shown: the framework" };
+            candidate.no_keys = Some(format!("{shown} may be the app's, somebody else's or a changed one of macOS"));
         }
         if reason == TriedReason::PlatformProcess {
             candidate.no_keys = Some("the program is Apple's own: no entitlement can be added to it".into());

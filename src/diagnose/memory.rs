@@ -5,7 +5,7 @@
 
 use super::case::{Candidate, Case, Use};
 use crate::detect::{Clue, Detected, MemoryUse, OwnFault, Sign};
-use crate::evidence::Image;
+use crate::evidence::{Image, TextFacts};
 use crate::finding::Confidence;
 use crate::policy::{Action, Decision, Process, decide, key};
 use crate::read::macho::Arch;
@@ -282,6 +282,9 @@ impl<'a> Look<'a> {
 
     /// The program's own use of JIT memory is wrong: no key mends that.
     fn misused(&self) -> Candidate {
+        if self.is_java_unprotected() {
+            return self.unprotected();
+        }
         let summary = format!(
             "{} wrote to or ran its memory for generated code against its protection; the code must switch before it writes",
             self.name()
@@ -290,6 +293,27 @@ impl<'a> Look<'a> {
         candidate.only = vec!["adopt-map-jit"];
         candidate.add = Some(Vec::new());
         candidate.facts.insert(Condition::MapsWriteExecute);
+        candidate
+    }
+
+    /// True for a crash inside Java on a Mac whose System Integrity Protection is off. Public threads show it on Apple silicon: the same Java runs once the
+    /// protection is on (corretto-11 issue 385 and others).
+    fn is_java_unprotected(&self) -> bool {
+        let text = self.detected.text.and_then(|text| self.case.scene.evidence.texts.get(text));
+        let Some(TextFacts::Crash(report, _)) = text.map(|text| &text.facts) else { return false };
+        let is_java = report.frames.iter().any(|frame| frame.image.starts_with("libjvm"));
+        is_java && self.arch().is_some_and(Arch::is_arm64) && report.sip.as_deref().is_some_and(|sip| sip.trim() == "disabled")
+    }
+
+    fn unprotected(&self) -> Candidate {
+        let summary = format!(
+            "{} may not write to its memory for generated code: with System Integrity Protection off, Java fails so on Apple silicon. Turn it on and try again",
+            self.name()
+        );
+        let mut candidate = self.start(Confidence::Likely, summary);
+        candidate.cause = "not-signing";
+        candidate.scenario = "not-signing";
+        candidate.only = vec!["other"];
         candidate
     }
 

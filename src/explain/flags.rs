@@ -81,6 +81,8 @@ fn reading(bits: u32) -> String {
         } else {
             "Library validation was off: it carries disable-library-validation."
         });
+    } else if has(KILLED) && !has(SIGNED) {
+        words.push("The kernel ended it before it had its flags: whether it is hardened they do not say.");
     } else {
         words.push("The process was not hardened: the hardened runtime is not the cause, and its entitlements do nothing here.");
     }

@@ -197,6 +197,7 @@ fn every_namespace_and_code_has_a_page() {
 fn every_reason_of_dyld_has_a_page() {
     use crate::read::log::TriedReason as R;
     let id = |reason: R| match reason {
+        R::Untold => "dyld-untold",
         R::Missing => "dyld-missing",
         R::NotMachO => "dyld-not-mach-o",
         R::OtherFault => "dyld-other-fault",
@@ -212,6 +213,7 @@ fn every_reason_of_dyld_has_a_page() {
         R::LibraryValidation => "dyld-library-validation",
     };
     let reasons = [
+        R::Untold,
         R::Missing,
         R::NotMachO,
         R::OtherFault,
@@ -518,6 +520,7 @@ fn flags_of_a_process_are_read_bit_by_bit() {
 fn the_flags_seen_in_public_reports_are_read_right() {
     let cases = [
         ("570425857", "was not hardened"),
+        ("16777216", "before it had its flags"),
         ("570425861", "development build"),
         ("570503953", "Unsigned memory may not run. Library validation was on."),
         ("570503957", "development build"),

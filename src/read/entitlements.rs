@@ -173,7 +173,9 @@ pub fn looks_like_plist(bytes: &[u8]) -> bool {
     let text = bounded::utf16(head).unwrap_or_else(|| super::lossy(head));
     let text = text.trim_start_matches('\u{feff}').trim_start();
     if text.starts_with('<') {
-        return ["<plist", "<!DOCTYPE plist", "<dict>", "<dict/>"].iter().any(|mark| text.contains(mark));
+        // What stands inside a dictionary begins no file: it was pasted out of one, and the rest of it may follow.
+        let inside = ["<key", "<string", "<true", "<false", "</"].iter().any(|mark| text.starts_with(mark));
+        return !inside && ["<plist", "<!DOCTYPE plist", "<dict>", "<dict/>"].iter().any(|mark| text.contains(mark));
     }
     is_old_style(text)
 }

@@ -1,6 +1,7 @@
 //! Crash reports: `.ips` (two JSON documents) and legacy `.crash` text, however they were pasted.
 
 pub(in crate::read) mod clean;
+mod glued;
 mod ips;
 pub(in crate::read) mod loose;
 mod region;
@@ -186,7 +187,7 @@ const WEAK: [&str; 9] = [
 /// [`read`] refuses by name.
 pub fn looks_like_crash(text: &str) -> bool {
     let text = bounded(text);
-    looks_like_json(text) || other_kind_of_text(text).is_some() || looks_like_text(text)
+    looks_like_json(text) || other_kind_of_text(text).is_some() || looks_like_text(text) || glued::is_one(text)
 }
 
 fn bounded(text: &str) -> &str {
@@ -270,6 +271,11 @@ fn read_cleaned(cleaned: &str) -> Result<CrashReport, ReadError> {
     }
     if let Some(kind) = other_kind_of_text(cleaned) {
         return Err(ReadError::new(format!("{kind}, not a crash report"), 0));
+    }
+    if let Some(separated) = glued::separated(cleaned) {
+        let mut report = text::read(&separated.text);
+        separated.restore(&mut report);
+        return Ok(report);
     }
     if !looks_like_text(cleaned) {
         return Err(ReadError::new("not a crash report", 0));

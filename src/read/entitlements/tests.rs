@@ -242,7 +242,9 @@ fn property_lists_are_told_from_other_evidence() {
     {
         assert!(looks_like_plist(plist), "{}", String::from_utf8_lossy(plist));
     }
-    for other in [&b"{\"app_name\":\"x\"}"[..], b"{ }", b"Process: x", b"", b"<html><body>", b"{\"a=b\": 1}"] {
+    for other in
+        [&b"{\"app_name\":\"x\"}"[..], b"{ }", b"Process: x", b"", b"<html><body>", b"{\"a=b\": 1}", b"<key>a</key>\n<plist><dict>"]
+    {
         assert!(!looks_like_plist(other), "{}", String::from_utf8_lossy(other));
     }
 }

@@ -49,8 +49,21 @@ fn is_callback_file(path: &str) -> bool {
 }
 
 fn keys(list: &str) -> Vec<String> {
-    let words = list.split([',', ' ', ';', '\'', '"', '[', ']', '(', ')']).map(|word| word.trim_end_matches('.'));
+    let words = list.split([',', ' ', ';', '\'', '"', '[', ']', '(', ')']).flat_map(run_together).map(|word| word.trim_end_matches('.'));
     words.filter(|word| word.contains(['.', '-']) && !word.contains('<')).take(100).map(str::to_owned).collect()
+}
+
+/// The kernel writes the names of a list without anything between them: `com.apple.developer.acom.apple.developer.b`.
+fn run_together(word: &str) -> Vec<&str> {
+    let starts = word.match_indices("com.apple.").map(|(at, _)| at).filter(|at| *at > 0);
+    let ends: Vec<usize> = starts.chain([word.len()]).collect();
+    let mut from = 0_usize;
+    let parts = ends.into_iter().filter_map(|end| {
+        let part = word.get(from..end);
+        from = end;
+        part
+    });
+    parts.collect()
 }
 
 /// A program as taskgated and amfid name it: identifier, name or path.

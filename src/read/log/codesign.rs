@@ -272,6 +272,12 @@ fn problems<'a>(text: &str, following: &Following<'a>, context: &mut Context, ou
         out.push(LogFact::CodesignProblem { file: None, text: "the App Sandbox finds the code signature not valid".into(), code: None });
         return;
     }
+    // Squirrel.Mac asks for the signature of the app that runs before it updates it.
+    const OWN: &str = "Could not get code signature for running application";
+    if text.contains(OWN) {
+        out.push(LogFact::CodesignProblem { file: None, text: OWN.into(), code: None });
+        return;
+    }
     if let Some((_, why)) = FAILURES.iter().find(|(mark, _)| text.contains(mark)) {
         out.push(LogFact::SigningFailed { why: *why });
         return;
@@ -314,6 +320,11 @@ fn problems<'a>(text: &str, following: &Following<'a>, context: &mut Context, ou
     // tccd asks of every program whether it is Apple's, or another one that has a grant; that it is not is no fault.
     if text.contains("matchesCodeRequirement") {
         out.push(LogFact::Noise { why: "tccd asked whether a program is one that it knows" });
+        return;
+    }
+    // Spotlight's indexer asks each program for its signature, and logs each one that has none (public logs show it by the hundred).
+    if text.contains("in the process of getting signing information") {
+        out.push(LogFact::Noise { why: "a system program read the signature of a file that has none; nothing was refused for it" });
         return;
     }
     // `NSOSStatusErrorDomain Code=-67062`, `(-67061)`, `error -67054`.

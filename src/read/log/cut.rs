@@ -41,9 +41,9 @@ pub(super) fn hex(text: &str) -> Option<u64> {
     u64::from_str_radix(text.get(..length)?, 16).ok()
 }
 
-/// A name or path as a fact: trimmed; `None` for nothing, `<private>`, `<nil>`, `(null)`, `N/A`.
+/// A name or path as a fact: trimmed, without quotes; `None` for nothing, `<private>`, `<nil>`, `(null)`, `N/A`.
 pub(super) fn known(text: &str) -> Option<String> {
-    let text = text.trim().trim_matches(['\'', '"']);
+    let text = text.trim().trim_matches(['\'', '"', '`']);
     let unknown = matches!(text, "" | "<private>" | "<nil>" | "(null)" | "<null>" | "N/A" | "none" | "<none>" | "???");
     (!unknown).then(|| text.to_owned())
 }

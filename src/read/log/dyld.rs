@@ -10,11 +10,12 @@ const MAX_BYTES: usize = 64 << 10;
 
 /// Joins the lines of a message that begins with `first`. Returns the text and how many following lines belong to it.
 pub(super) fn block(first: &str, following: impl Iterator<Item = String>) -> (String, usize) {
-    let mut text = first.to_owned();
+    let mut text = straight(first);
     let mut taken = 0_usize;
-    let mut wanted = wants_more(first);
+    let mut wanted = wants_more(&text);
     let alone = is_reason_alone(first);
     for line in following.take(MAX_LINES) {
+        let line = straight(&line);
         let start = line.trim_start();
         let named = ["Referenced from:", "Reason:", "tried:", "Expected in:", "Did find:", "in /", "using Library Validation"]
             .iter()
@@ -36,11 +37,28 @@ pub(super) fn block(first: &str, following: impl Iterator<Item = String>) -> (St
     (text, taken)
 }
 
+/// Quotes as dyld writes them: a word processor curls them.
+fn straight(text: &str) -> String {
+    text.replace(['\u{2018}', '\u{2019}'], "'")
+}
+
 /// A reason that somebody pasted without the beginning of its sentence: of the message only the words and the next line are left.
 fn is_reason_alone(text: &str) -> bool {
     let said = text.trim_start();
     let said = said.strip_prefix("Reason:").map_or(said, str::trim_start);
     ["mapping process and mapped file", "mapped file has no"].iter().any(|words| said.starts_with(words))
+}
+
+/// A reason of library validation that somebody quotes to its end, without the sentence that names a file; the case of `Team` varies.
+fn whole_reason(text: &str) -> Option<TriedReason> {
+    const WHOLE: [(TriedReason, &str); 4] = [
+        (TriedReason::DifferentTeams, "mapping process and mapped file (non-platform) have different team ids"),
+        (TriedReason::NoTeam, "mapped file has no team id and is not a platform binary"),
+        (TriedReason::Unsigned, "mapped file has no cdhash, completely unsigned"),
+        (TriedReason::PlatformProcess, "mapping process is a platform binary, but mapped file is not"),
+    ];
+    let words = one_line(text).to_ascii_lowercase();
+    WHOLE.iter().find(|(_, whole)| words.contains(whole)).map(|(reason, _)| *reason)
 }
 
 /// `/path: stat() failed with errno=1`, with which dyld2 ends its list: the path.
@@ -107,7 +125,7 @@ pub(super) fn read(text: &str) -> Option<LoadFailure> {
     let (reason, file, words) = strongest(&candidates).or_else(|| plain(text))?;
     let name = name(text).or_else(|| file.clone()).unwrap_or_default();
     // Other tools say "image not found" too.
-    if name.is_empty() && !text.contains("Reason:") {
+    if name.is_empty() && !text.contains("Reason:") && whole_reason(text).is_none() {
         return None;
     }
     let referenced_from =
@@ -189,6 +207,7 @@ fn name(text: &str) -> Option<String> {
         // No library in particular should have had it: then the one that asks does not fit.
         let asks = || after(text, "Referenced from:").map(|rest| until(rest, "\n").trim());
         let file = file.filter(|file| !matches!(*file, "flat namespace" | "dynamic lookup")).or_else(asks);
+        let file = file.map(|file| until(file, " (which was built for "));
         return file.and_then(known).or_else(|| between(text, "Symbol not found:", "\n").and_then(known));
     }
     None
@@ -284,7 +303,8 @@ fn plain(text: &str) -> Option<(TriedReason, Option<String>, String)> {
         "@ path expansion",
     ];
     let of_reason = if is_reason_alone(text) { text.lines().skip(1).find_map(unreadable) } else { None };
-    if of_reason.is_none() && !decides.iter().any(|mark| words.contains(mark)) {
+    let quoted = whole_reason(&words);
+    if of_reason.is_none() && quoted.is_none() && !decides.iter().any(|mark| words.contains(mark)) {
         return None;
     }
     // The path in `code signature in (path) …`, `blocked mmap() of 'path'`, `… in <uuid> 'path'`.
@@ -294,17 +314,15 @@ fn plain(text: &str) -> Option<(TriedReason, Option<String>, String)> {
     let file = file.or_else(|| words.split_once("' not valid for use in process").and_then(|(before, _)| before.rsplit('\'').next()));
     let file = file.or_else(|| bare_name(&words)).or(of_reason);
     let reason_words = after(&words, "Reason:").unwrap_or(&words).to_owned();
-    let known_reason = classify_known(&reason_words);
+    let known_reason = quoted.or_else(|| classify_known(&reason_words));
     // Without words of a reason a mention of dlopen is no failure.
     let reason = match known_reason {
         Some(reason) => reason,
-        None if words.contains("Library not loaded") => {
-            if words.contains("Reason: tried") {
-                TriedReason::Missing
-            } else {
-                TriedReason::OtherFault
-            }
-        }
+        None if words.contains("Library not loaded") => match after(&words, "Reason:").map(str::trim) {
+            Some(reason) if reason.starts_with("tried") => TriedReason::Missing,
+            None | Some("") => TriedReason::Untold,
+            Some(_) => TriedReason::OtherFault,
+        },
         None => return None,
     };
     Some((reason, file.and_then(known), reason_words))

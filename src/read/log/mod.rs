@@ -28,6 +28,8 @@ use std::collections::BTreeSet;
 /// Why dyld refused a candidate file. The order is the strength: the strongest reason of a `tried:` list decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum TriedReason {
+    /// The lines that say why were cut off.
+    Untold,
     /// no such file, not in dyld cache, image not found
     Missing,
     /// not a mach-o file
@@ -312,6 +314,7 @@ fn read_plain(text: &str) -> Vec<LogLine> {
         facts.extend(issues);
     }
     runtime::leave_out_containers(&mut facts);
+    leave_out_nameless(&mut facts);
     for fact in report.iter().flat_map(read_report) {
         // A translated report in front of the JSON said it already.
         if !facts.iter().any(|known| known.fact == fact.fact) {
@@ -322,6 +325,19 @@ fn read_plain(text: &str) -> Vec<LogLine> {
     facts.dedup();
     name_speakers(&mut facts);
     facts
+}
+
+/// A reason that is quoted without its file says nothing where another line names a library that was refused.
+fn leave_out_nameless(facts: &mut Vec<LogLine>) {
+    let is_nameless = |fact: &LogFact| matches!(fact, LogFact::Load(failure) if failure.name.is_empty() && failure.file.is_none());
+    let names = |fact: &LogFact| match fact {
+        LogFact::Load(failure) => failure.reason.is_library_validation() && !failure.name.is_empty(),
+        LogFact::LibraryValidationRejected { .. } => true,
+        _ => false,
+    };
+    if facts.iter().any(|line| names(&line.fact)) {
+        facts.retain(|line| !is_nameless(&line.fact));
+    }
 }
 
 /// True when an `.ips` may stand in the text: then its lines are read as JSON, not as text.
@@ -419,9 +435,10 @@ pub enum TextKind {
     Log,
 }
 
-/// True when commands stand in a text: a property list among them is their output.
+/// True when commands stand in a text, or a fence with more behind it: a property list among them is output, or a part of a post.
 pub fn is_transcript(text: &str) -> bool {
-    text.lines().any(|line| shell::prompt(line).is_some())
+    let body = text.trim_end().trim_end_matches('`');
+    body.lines().any(|line| shell::prompt(line).is_some() || line.trim_start().starts_with("```"))
 }
 
 /// Recognises a text.

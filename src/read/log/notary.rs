@@ -113,6 +113,11 @@ pub(super) fn said(fact: &LogFact) -> Option<(&str, &str)> {
 
 /// A sentence of the service in other output: `path: sentence`, `[warning]: (path): sentence`, `message: "sentence"`.
 pub(super) fn sentence(text: &str, out: &mut Vec<LogFact>) {
+    // 68 is `EX_NOHOST`: Apple's server was not reached (sysexits.h).
+    if text.contains("action failed! Error 68") {
+        out.push(LogFact::Noise { why: "stapler did not reach Apple's server; that says nothing of the ticket" });
+        return;
+    }
     let ticket = text.contains("The staple and validate action failed") || text.contains("Could not find base64 encoded ticket");
     if ticket || text.contains("status: Invalid") || text.contains("\"status\":\"Invalid\"") {
         out.push(LogFact::NotaryUnread { ticket });

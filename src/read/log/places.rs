@@ -46,7 +46,7 @@ pub(super) fn refused(text: &str, logger: &Proc) -> Option<LogFact> {
     let full_disk = FULL_DISK.iter().find_map(|place| path_with(text, place));
     let (path, full_disk) = match full_disk {
         Some(path) => (path, true),
-        None => (FOLDERS.iter().find_map(|folder| of_user(text, folder))?, false),
+        None => (FOLDERS.iter().find_map(|folder| of_user(text, folder).or_else(|| named(text, folder)))?, false),
     };
     Some(LogFact::ProtectedPlace { process: logger.clone(), path, full_disk })
 }
@@ -72,6 +72,14 @@ fn of_user(text: &str, folder: &str) -> Option<String> {
     let place = format!("/{folder}");
     let (before, _) = text.split_once(&place)?;
     if is_home(before) { path_with(text, &place) } else { None }
+}
+
+/// `ls: Desktop: Operation not permitted`: a tool names the folder as it was given, from inside the user's folder.
+fn named(text: &str, folder: &str) -> Option<String> {
+    let (tool, rest) = text.trim_start().split_once(": ")?;
+    let (path, why) = rest.split_once(": ")?;
+    let is_folder = path.trim_end_matches('/').trim_start_matches("./") == folder && why.starts_with("Operation not permitted");
+    (is_folder && !tool.contains([' ', '/'])).then(|| path.to_owned())
 }
 
 /// What follows a whole name.
@@ -106,6 +114,8 @@ mod tests {
             ),
             ("PermissionError: [Errno 1] Operation not permitted: '/Users/a/Documents/plan'", one("/Users/a/Documents/plan")),
             ("cat: ~/Downloads/x: Operation not permitted", one("~/Downloads/x")),
+            ("ls: Desktop: Operation not permitted", one("Desktop")),
+            ("du: ./Downloads/: Operation not permitted", one("./Downloads/")),
         ] {
             assert_eq!(place(text), want, "{text}");
         }
@@ -120,6 +130,8 @@ mod tests {
             "open /srv/Documents/x: operation not permitted",
             "mylg: bind.socket: operation not permitted",
             "xattr: [Errno 1] Operation not permitted: '/Users/a/Desktop/x'",
+            "ls: Desktop: Permission denied",
+            "ls: Desktop-old: Operation not permitted",
         ] {
             assert_eq!(place(text), None, "{text}");
         }

@@ -123,14 +123,19 @@ fn reports(text: &str, out: &mut Vec<LogFact>) {
 }
 
 // The last three are Sparkle's, for an app that runs translocated.
-const GATEKEEPER: [&str; 20] = [
+const GATEKEEPER: [&str; 37] = [
     "Refusing to execute/trust quarantined",
     "Gatekeeper policy blocked execution",
     "is damaged and can",
+    "Is Damaged And Can",
     "damaged and should be moved",
     "Apple cannot check it for malicious software",
     "Apple could not verify",
     "developer cannot be verified",
+    "cannot verify the developer of",
+    "cannot verify that this app is free",
+    "is not from an identified developer",
+    "was blocked to protect your Mac",
     "will damage your computer",
     "is from an unidentified developer",
     "from an unidentified developer",
@@ -142,6 +147,19 @@ const GATEKEEPER: [&str; 20] = [
     "Adding Gatekeeper denial breadcrumb",
     "GK Xprotect results: malware",
     "running from the location it was downloaded to",
+    // The dialogs of Chinese, Japanese and French systems, as public threads show them.
+    "已损坏，无法打开",
+    "已损坏,无法打开",
+    "已损坏，打不开",
+    "已损坏,打不开",
+    "无法验证开发者",
+    "无法检查其是否包含恶意软件",
+    "開発元を検証できない",
+    "開発元が未確認",
+    "壊れているため開けません",
+    "est endommagé et ne peut pas être ouvert",
+    "le développeur ne peut pas être vérifié",
+    "ne contient aucun logiciel malveillant",
     "running from a read-only volume",
     "opened from a read-only or a temporary location",
 ];
@@ -173,11 +191,12 @@ fn gatekeeper(text: &str, refused: bool, out: &mut Vec<LogFact>) {
     }
 }
 
-const ATTACH: [&str; 14] = [
+const ATTACH: [&str; 15] = [
     "Not allowed to attach to process",
     "ot allowed to attach",
     "attach failed: lost connection",
     "Could not attach to pid",
+    "Failed to attach to target process",
     "could not attach to process",
     "Unable to find Mach task port",
     "unable to access process with pid",

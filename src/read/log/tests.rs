@@ -808,6 +808,8 @@ fn kinds_are_told_by_content() {
         ("<!-- keys --><plist version=\"1.0\">", TextKind::Plist),
         ("Process: Tern [1]\nException Type: EXC_CRASH", TextKind::CrashReport),
         ("> {\"app_name\":\"T\",\"bug_type\":\"309\"}\n> {\"procName\":\"T\"", TextKind::CrashReport),
+        ("<plist><dict/></plist>\n```\n", TextKind::Plist),
+        ("<plist><dict>\n```\nWhat now?\n", TextKind::Log),
         ("zsh: killed ./t", TextKind::Log),
         ("", TextKind::Log),
         ("{\"eventMessage\":\"x\",\"processImagePath\":\"y\"}", TextKind::Log),

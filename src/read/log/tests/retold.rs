@@ -103,3 +103,95 @@ fn a_name_alone_is_left_of_the_beginning() {
     assert_eq!((found.reason, found.name.as_str()), (TriedReason::NoTeam, "EchoCore"));
     assert!(facts("The library is not valid for use in process reviews: mapping is wrong\n").is_empty());
 }
+
+#[test]
+fn a_whole_reason_in_prose_is_read_in_any_case_without_a_file() {
+    for (words, reason) in [
+        ("mapping process and mapped file (non-platform) have different team IDs", TriedReason::DifferentTeams),
+        ("mapped file has no Team ID and is not a platform binary", TriedReason::NoTeam),
+        ("mapping process is a platform binary, but mapped file is not", TriedReason::PlatformProcess),
+    ] {
+        let found = load(&format!("The plug-in failed with ‘{words}’, what now?\n"));
+        assert_eq!((found.reason, found.name.as_str(), found.file), (reason, "", None), "{words}");
+    }
+    // Another line names what was refused: the quotation says it again.
+    let named = facts(
+        "dlopen(/p/libecho.dylib, 1): no suitable image found.  Did find:\n\t/p/libecho.dylib: code signature in (/p/libecho.dylib) not valid for use in process using Library Validation: mapped file has no Team ID and is not a platform binary\n\nSo: \"mapped file has no Team ID and is not a platform binary\".\n",
+    );
+    assert!(matches!(&named[..], [LogFact::Load(failure)] if failure.name == "/p/libecho.dylib"), "{named:?}");
+}
+
+#[test]
+fn every_sentence_of_gatekeeper_is_read() {
+    for text in [
+        "macOS cannot verify the developer of “Tern”. Are you sure you want to open it?",
+        "macOS cannot verify that this app is free from malware.",
+        "\"Tern\" was blocked from use because it is not from an identified developer.",
+        "“Tern” was blocked to protect your Mac.",
+        "“Tern” Is Damaged And Can’t Be Opened.",
+    ] {
+        assert!(matches!(&facts(text)[..], [LogFact::Gatekeeper { .. }]), "{text}");
+    }
+}
+
+#[test]
+fn the_indexers_look_at_unsigned_files_is_noise() {
+    let said = facts(
+        "mdworker[3250]: code validation failed in the process of getting signing information: Error Domain=NSOSStatusErrorDomain Code=-67062 \"(null)\" UserInfo={SecCSArchitecture=x86_64}\n",
+    );
+    assert!(matches!(&said[..], [LogFact::Noise { .. }]), "{said:?}");
+}
+
+#[test]
+fn names_of_a_list_that_run_together_are_told_apart() {
+    let said = facts(
+        "kernel: AMFI: bailing out because of restricted entitlements.\nCode has restricted entitlements, but the validation of its code signature failed.\nUnsatisfied Entitlements: com.apple.developer.team-identifiercom.apple.application-identifier\n",
+    );
+    let keys: Vec<String> = said
+        .into_iter()
+        .filter_map(|fact| match fact {
+            LogFact::RestrictedEntitlements { keys, .. } => Some(keys),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    assert!(keys.iter().any(|key| key == "com.apple.developer.team-identifier"), "{keys:?}");
+    assert!(keys.iter().all(|key| !key.contains("identifiercom")), "{keys:?}");
+}
+
+#[test]
+fn a_list_with_curled_quotes_is_joined_over_its_lines() {
+    let found = load(
+        "dyld[812]: Library not loaded: @rpath/Echo.framework/Versions/A/Echo\n  Referenced from: /Applications/Tern.app/Contents/MacOS/Tern\n  Reason: tried: ‘/Applications/Tern\nVoice.app/Contents/Frameworks/Echo.framework/Versions/A/Echo’ (code signature in\n<AA> ‘/Applications/Tern\nVoice.app/Echo’ not valid for use in process: mapped file\nhas no Team ID and is not a platform binary)\n",
+    );
+    assert_eq!(found.reason, TriedReason::NoTeam);
+}
+
+#[test]
+fn a_library_without_its_reason_rules_nothing_out() {
+    for text in ["dyld: Library not loaded: @rpath/Echo.framework/Versions/A/Echo", "dyld: Library not loaded: @rpath/Echo\n  Reason:"] {
+        assert_eq!(load(text).reason, TriedReason::Untold, "{text}");
+    }
+}
+
+#[test]
+fn dialogs_of_gatekeeper_in_other_languages_are_read() {
+    for text in [
+        "“Tern.app”已损坏，无法打开。 你应该将它移到废纸篓。",
+        "无法打开“Tern”，因为无法验证开发者。",
+        "“Tern”は、開発元を検証できないため開けません",
+        "Impossible d’ouvrir « Tern » car le développeur ne peut pas être vérifié.",
+    ] {
+        assert!(matches!(&facts(text)[..], [LogFact::Gatekeeper { .. }]), "{text}");
+    }
+}
+
+#[test]
+fn a_server_that_was_not_reached_says_nothing_of_the_ticket() {
+    assert!(matches!(&facts("The staple and validate action failed! Error 68.")[..], [LogFact::Noise { .. }]));
+    assert!(matches!(&facts("Error: Could not get code signature for running application")[..], [LogFact::CodesignProblem { .. }]));
+    let symbol = load(
+        "dyld: lazy symbol binding failed: Symbol not found: ____chkstk_darwin\n  Referenced from: /p/libecho.dylib (which was built for Mac OS X 10.15)\n",
+    );
+    assert_eq!(symbol.name, "/p/libecho.dylib");
+}
