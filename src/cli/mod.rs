@@ -149,8 +149,12 @@ mod tests {
     #[test]
     fn the_code_is_the_target_wherever_it_stands() {
         let app = |name: &str| format!("/x/{name}.app/Contents/Info.plist");
-        let system =
-            FakeSystem::new().file(&app("My"), "").file(&app("Other"), "").file("/x/a.log", "dyld: x").file("/x/reports/a.ips", "{}");
+        let system = FakeSystem::new()
+            .file(&app("My"), "")
+            .file(&app("Other"), "")
+            .file("/x/a.log", "dyld: x")
+            .file("/x/reports/a.ips", "{}")
+            .file("/y/build/In.app/Contents/Info.plist", "");
         let named = |path: &str, texts: &[&str]| {
             let subject = Subject { path: Some(path.into()), texts: texts.iter().map(PathBuf::from).collect(), ..Subject::default() };
             request(&system, &subject).map(|request| (request.path.unwrap_or_default(), request.texts))
@@ -159,6 +163,8 @@ mod tests {
         assert_eq!(named("/x/My.app", &["/x/a.log"]).expect("one app"), right(&["/x/a.log"]));
         assert_eq!(named("/x/a.log", &["-", "/x/My.app"]).expect("one app"), right(&["/x/a.log", "-"]));
         assert_eq!(named("/x/reports", &["/x/My.app"]).expect("one app"), right(&["/x/reports"]));
+        // A folder of reports may hold an app too.
+        assert_eq!(named("/x/My.app", &["/y"]).expect("one app"), (PathBuf::from("/x/My.app"), vec![PathBuf::from("/y")]));
         let said = named("/x/Other.app", &["/x/My.app"]).expect_err("two apps").to_string();
         assert!(said.starts_with("/x/Other.app and /x/My.app: both are code"), "{said}");
     }

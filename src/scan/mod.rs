@@ -132,10 +132,11 @@ pub fn program(system: &dyn System, path: &Path) -> Result<PathBuf, ScanError> {
     target::program(system, path)
 }
 
-/// Whether a path is a bundle or a Mach-O, which no evidence is. False for what cannot be read.
+/// Whether a path is a bundle or a Mach-O itself, which no evidence is. False for a folder that holds one, and for what cannot be read.
 pub fn is_code(system: &dyn System, path: &Path) -> bool {
+    let is_file = || system.canonical(path).and_then(|real| system.entry(&real)).is_ok_and(|kind| matches!(kind, EntryKind::File(_)));
     match target::recognise(system, path) {
-        Ok(Goal::Folder { kind, .. }) => kind != TargetKind::Folder,
+        Ok(Goal::Folder { kind, path: named, .. }) => kind != TargetKind::Folder && (named == path || is_file()),
         Ok(Goal::MachO(_)) => true,
         Ok(Goal::Script(_) | Goal::Evidence | Goal::Case(_)) | Err(_) => false,
     }
