@@ -341,9 +341,8 @@ impl Look<'_> {
         let flags = self.report.cs_flags?;
         let words = match process_is_hardened(flags) {
             Some(true) => "the process was hardened",
-            _ if flags == 0 => "the process was not hardened",
-            Some(false) => "the process was not hardened",
-            None => "the process was killed before it had its flags",
+            None if flags != 0 => "the process was killed before it had its flags",
+            Some(false) | None => "the process was not hardened",
         };
         let mut detected = self.symptom("process-flags", words, Clue::ProcessFlags(flags));
         detected.finding.severity = Severity::Note;
