@@ -5,6 +5,7 @@ use serde_json::Value;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -270,10 +271,20 @@ fn the_first_interrupt_is_the_programs_and_the_second_kills() {
 }
 
 #[test]
+#[allow(unsafe_code, reason = "a signal is set between fork and exec")]
 fn an_interrupt_of_temper_reaches_the_program_and_temper_reports() {
     let stubs = Stubs::new();
     let app = stubs.app("trap 'echo caught; exit 0' INT; echo ready; while :; do sleep 0.1; done");
-    let mut child = stubs.command(&app, &["--yes"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut command = stubs.command(&app, &["--yes"]);
+    // Tests that a shell runs in the background ignore interrupts, and Temper lets what was ignored stay so.
+    // SAFETY: `signal` may be called between fork and exec.
+    unsafe {
+        command.pre_exec(|| {
+            nix::sys::signal::signal(nix::sys::signal::Signal::SIGINT, nix::sys::signal::SigHandler::SigDfl)?;
+            Ok(())
+        });
+    }
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     std::thread::sleep(Duration::from_secs(3));
     Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);

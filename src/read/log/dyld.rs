@@ -4,9 +4,13 @@ use super::cut::{after, between, known, until};
 use super::{LoadFailure, TriedReason};
 
 /// Most lines of one message, and most candidates that are read.
-const MAX_LINES: usize = 60;
+pub(super) const MAX_LINES: usize = 60;
 const MAX_CANDIDATES: usize = 400;
 const MAX_BYTES: usize = 64 << 10;
+/// Bytes at the end of a text that tell how it ends: room for a path, and for the longest sentence. A message is asked after each of its lines, so that more
+/// would take the square of its length.
+const PATH_TAIL: usize = 4 << 10;
+const SENTENCE_TAIL: usize = 512;
 
 /// Joins the lines of a message that begins with `first`. Returns the text and how many following lines belong to it.
 pub(super) fn block(first: &str, following: impl Iterator<Item = String>) -> (String, usize) {
@@ -20,7 +24,7 @@ pub(super) fn block(first: &str, following: impl Iterator<Item = String>) -> (St
         let named = ["Referenced from:", "Reason:", "tried:", "Expected in:", "Did find:", "in /", "using Library Validation"]
             .iter()
             .any(|mark| start.starts_with(mark));
-        let candidate = text.contains("Did find:") && (start.starts_with('/') && start.contains(": ") || start.starts_with('@'));
+        let candidate = (start.starts_with('/') && start.contains(": ") || start.starts_with('@')) && text.contains("Did find:");
         let listed = start.starts_with("'/") && text.contains("tried:");
         let of_reason = alone && taken == 0 && unreadable(start).is_some();
         if text.len() > MAX_BYTES || start.is_empty() || !(named || candidate || listed || of_reason || wanted) {
@@ -71,9 +75,22 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// The end of a text, at most `count` bytes.
+fn tail(text: &str, count: usize) -> &str {
+    let start = text.len().saturating_sub(count);
+    (start..text.len()).find_map(|at| text.get(at..)).unwrap_or(text)
+}
+
+/// What follows the last `code signature in` of a text, when it is near the end. `contains` is many times faster than a search from behind.
+fn last_signature(text: &str) -> Option<&str> {
+    const WORDS: &str = "code signature in";
+    let end = tail(text, PATH_TAIL);
+    end.contains(WORDS).then(|| end.rsplit_once(WORDS))?.map(|(_, rest)| rest)
+}
+
 /// dyld2's `path: code signature in (path) not valid for use in …`, of which the line ends before the second path or among the words that follow it.
 fn is_in_beginning(text: &str) -> bool {
-    let rest = text.rsplit_once("code signature in").map(|(_, rest)| rest).filter(|rest| !rest.contains("not valid for use in process"));
+    let rest = last_signature(text).filter(|rest| !rest.contains("not valid for use in process"));
     let words = rest.and_then(|rest| rest.rsplit_once(')')).map(|(_, words)| words.trim());
     [": code", "code signature", "code signature in"].iter().any(|words| text.ends_with(words))
         || words.is_some_and(|words| "not valid for use in".starts_with(words))
@@ -81,7 +98,7 @@ fn is_in_beginning(text: &str) -> bool {
 
 /// dyld2's `code signature in (path) not valid …`, of which the line ends within the path.
 fn is_inside_path(text: &str) -> bool {
-    let path = text.rsplit_once("code signature in").and_then(|(_, rest)| rest.trim_start().strip_prefix('('));
+    let path = last_signature(text).and_then(|rest| rest.trim_start().strip_prefix('('));
     path.is_some_and(|path| path.starts_with('/') && !path.contains(')')) && !text.contains("tried:")
 }
 
@@ -93,14 +110,18 @@ fn is_inside_policy(text: &str) -> bool {
         " process: library load disallowed by system policy",
         " process using library validation: library load disallowed by system policy",
     ];
-    let words = one_line(text).to_lowercase();
+    let end = tail(text, SENTENCE_TAIL);
+    if !end.contains("valid") {
+        return false;
+    }
+    let words = one_line(end).to_lowercase();
     let Some((_, said)) = words.rsplit_once(BEGINNING) else { return false };
     said != " process" && WORDS.iter().any(|words| words.starts_with(said)) && !WORDS.contains(&said)
 }
 
 /// A `tried:` list that goes on in the next line: it ends with a comma, or inside quotes or brackets.
 fn wants_more(text: &str) -> bool {
-    let Some(list) = after(text, "tried:") else {
+    let Some(list) = text.contains("tried:").then(|| after(text, "tried:")).flatten() else {
         let end = text.trim_end();
         return ["Did find:", "Reason:", ": no suitable", ": no suitable image"].iter().any(|mark| end.ends_with(mark))
             || is_in_beginning(end)

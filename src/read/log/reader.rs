@@ -112,7 +112,7 @@ pub(super) fn quote_of(line: &str) -> String {
 
 /// Reads all lines. With `skips_json` those of an `.ips` are left to its own reader.
 pub(super) fn scan(text: &str, skips_json: bool) -> (Vec<LogLine>, Context) {
-    let mut reader = Reader { text, context: Context::default(), kept: Kept::default(), skips_json };
+    let mut reader = Reader { text, context: Context::default(), kept: Kept::default(), barren_until: 0, skips_json };
     reader.scan();
     let mut facts = reader.kept.first;
     facts.extend(reader.kept.last);
@@ -125,6 +125,8 @@ struct Reader<'a> {
     skips_json: bool,
     context: Context,
     kept: Kept,
+    /// Number of the line before which no message of dyld begins.
+    barren_until: u32,
 }
 
 /// A line: its number, its place, and where the next one begins.
@@ -366,9 +368,14 @@ impl<'a> Reader<'a> {
         }
         let mut taken = 0_usize;
         let by_others = facts.iter().any(|fact| !matches!(fact, LogFact::Noise { .. }));
-        if families.has(Families::DYLD) && !by_others {
+        if families.has(Families::DYLD) && !by_others && place.number >= self.barren_until {
             let (block, more) = dyld::block(text, following());
-            if let Some(failure) = dyld::read(&block) {
+            let failure = dyld::read(&block);
+            if failure.is_none() && more >= dyld::MAX_LINES {
+                // No message is so long: to begin it anew at each of its lines would take very long and tell nothing either.
+                self.barren_until = place.number.saturating_add(u32::try_from(more / 2).unwrap_or(0));
+            }
+            if let Some(failure) = failure {
                 facts.push(LogFact::Load(failure));
                 taken = more;
             } else if self.kept.first.iter().any(|line| matches!(line.fact, LogFact::DyldVariable { .. })) {
