@@ -126,7 +126,7 @@ fn in_order(evidence: &mut Evidence) {
     evidence.files.sort();
     evidence.files.dedup();
     // Other names stand in another order.
-    evidence.images.sort_by(|a, b| (&a.path, a.slice).cmp(&(&b.path, b.slice)));
+    evidence.sort_images();
     let bundles = evidence.bundles.len();
     for image in &mut evidence.images {
         image.macho.undefined.sort_by(|a, b| a.name.cmp(&b.name));

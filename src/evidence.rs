@@ -331,10 +331,7 @@ impl Image {
 
     /// The readable signature.
     pub fn facts(&self) -> Option<&SignatureFacts> {
-        match &self.signed {
-            Signed::Yes(facts) => Some(facts),
-            _ => None,
-        }
+        self.signed.facts()
     }
 
     /// Embedded entitlements.
@@ -535,6 +532,16 @@ impl Evidence {
             arch: None,
             files: Vec::new(),
         }
+    }
+
+    /// Brings the images into their order, in which [`Evidence::images_at`] finds them.
+    pub fn sort_images(&mut self) {
+        self.images.sort_by(|a, b| (&a.path, a.slice).cmp(&(&b.path, b.slice)));
+    }
+
+    /// File name of what lies at a path, for sentences; the target's own for the root.
+    pub fn name_of(&self, path: &std::path::Path) -> String {
+        path.file_name().map_or_else(|| self.target.name(), |name| name.to_string_lossy().into_owned())
     }
 
     /// Slices of the file at `path`.

@@ -198,7 +198,7 @@ impl Judge<'_> {
         }
         let images = nested::images(self.evidence, code);
         let is_universal = images.iter().any(|image| image.universal);
-        if nested::is_unknown(self.evidence, code) {
+        if images.is_empty() && nested::is_unknown(self.evidence, code) {
             let is_missing = self.evidence.bundles.iter().any(|bundle| {
                 bundle.path == code && bundle.executable.as_ref().is_none_or(|path| self.evidence.files.binary_search(path).is_err())
             });

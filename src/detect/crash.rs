@@ -26,15 +26,6 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Detected> {
     all
 }
 
-/// Whether flags of a process say that it is hardened. One that was refused at exec is killed before it is signed in the kernel's eyes: its flags say nothing
-/// (xnu: `CS_KILLED` without `CS_SIGNED`).
-pub(crate) fn process_is_hardened(flags: u32) -> Option<bool> {
-    const KILLED: u32 = 0x0100_0000;
-    const SIGNED: u32 = 0x2000_0000;
-    let is_unset = flags == 0 || flags & KILLED != 0 && flags & SIGNED == 0;
-    (!is_unset).then_some(flags & CodeSignatureFlags::RUNTIME != 0)
-}
-
 struct Look<'a> {
     source: &'a str,
     report: &'a CrashReport,
@@ -339,7 +330,7 @@ impl Look<'_> {
 
     fn process_flags(&self) -> Option<Detected> {
         let flags = self.report.cs_flags?;
-        let words = match process_is_hardened(flags) {
+        let words = match CodeSignatureFlags(flags).process_is_hardened() {
             Some(true) => "the process was hardened",
             None if flags != 0 => "the process was killed before it had its flags",
             Some(false) | None => "the process was not hardened",

@@ -527,10 +527,10 @@ fn named_arch(name: &str) -> Option<Arch> {
 
 pub(super) fn short(path: &str) -> &str {
     // `X.framework/Versions/A` is known by the framework's name.
-    let path = path
-        .split_once(".framework/Versions/")
-        .filter(|(_, rest)| !rest.contains('/'))
-        .map_or(path, |(_, rest)| path.get(..path.len().saturating_sub(rest.len() + "/Versions/".len())).unwrap_or(path));
+    let path = match path.rsplit_once("/Versions/") {
+        Some((framework, version)) if framework.ends_with(".framework") && !version.contains('/') => framework,
+        _ => path,
+    };
     path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or(path)
 }
 

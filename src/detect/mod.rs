@@ -15,7 +15,6 @@ mod scene;
 mod signing;
 mod tie;
 
-pub(crate) use crash::process_is_hardened;
 pub use keys::place;
 pub(crate) use log::{engine_name, process_of, reason_words};
 pub(crate) use memory::{RuledOut, call_text, rules_out};

@@ -218,7 +218,7 @@ impl<'a> Case<'a> {
     /// Whether the process that failed is hardened: from its own flags in a report, from `codesign -d` output, else from the slice.
     pub(crate) fn hardened(&self, image: Option<&Image>) -> Option<bool> {
         let reported = self.detected.iter().find_map(|d| match d.clue {
-            Clue::ProcessFlags(flags) => crate::detect::process_is_hardened(flags),
+            Clue::ProcessFlags(flags) => crate::read::signature::CodeSignatureFlags(flags).process_is_hardened(),
             _ => None,
         });
         let shown = self.detected.iter().find_map(|d| match d.clue {

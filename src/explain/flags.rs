@@ -3,13 +3,11 @@
 use super::{Kind, Page, all};
 use crate::read::signature::CodeSignatureFlags as Flags;
 
-/// Bits that only a process has (`cs_blobs.h`); their values are Apple's.
+/// Further bits that only a process has (`cs_blobs.h`); their values are Apple's.
 const GET_TASK_ALLOW: u32 = 0x4;
 const VALIDATED: u32 = 0x4000;
-const KILLED: u32 = 0x0100_0000;
 const PLATFORM: u32 = 0x0400_0000;
 const DEBUGGED: u32 = 0x1000_0000;
-const SIGNED: u32 = 0x2000_0000;
 
 /// The page of a number in decimal or hexadecimal, alone or as `flags=0x10002(adhoc,runtime)`. `None` when it is no such number, or has too few known bits to
 /// be one.
@@ -17,7 +15,7 @@ pub(super) fn decode(word: &str) -> Option<Page> {
     let bits = number(word)?;
     let known: Vec<(u32, &'static Page)> = all().iter().filter_map(|page| Some((bit_of(page)?, page))).collect();
     let (bit_count, set) = (bits.count_ones(), known.iter().filter(|(bit, _)| bits & bit != 0));
-    let of_process = bits & (SIGNED | PLATFORM | DEBUGGED | KILLED) != 0;
+    let of_process = bits & (Flags::SIGNED | PLATFORM | DEBUGGED | Flags::KILLED) != 0;
     let more: Vec<String> = set.map(|(bit, page)| format!("{bit:#010x} {}: {}", page.id, page.title)).collect();
     let unknown = known.iter().fold(bits, |left, (bit, _)| left & !bit);
     // Every bit from 0x1 to 0x80000000 that Apple names is known: a number with others is something else.
@@ -81,7 +79,7 @@ fn reading(bits: u32) -> String {
         } else {
             "Library validation was off: it carries disable-library-validation."
         });
-    } else if has(KILLED) && !has(SIGNED) {
+    } else if Flags(bits).process_is_hardened().is_none() {
         words.push("The kernel ended it before it had its flags: whether it is hardened they do not say.");
     } else {
         words.push("The process was not hardened: the hardened runtime is not the cause, and its entitlements do nothing here.");
@@ -89,7 +87,7 @@ fn reading(bits: u32) -> String {
     let rest = [
         (GET_TASK_ALLOW, "It is a development build (get-task-allow)."),
         (DEBUGGED, "A debugger had relaxed the rules: this run says little about a normal one."),
-        (KILLED, "The kernel ended it for its signature; without frames it never ran."),
+        (Flags::KILLED, "The kernel ended it for its signature; without frames it never ran."),
         (PLATFORM, "It is Apple's own code."),
         (VALIDATED, "A provisioning profile authorised its entitlements."),
     ];

@@ -42,6 +42,9 @@ impl CodeSignatureFlags {
     pub const REQUIRE_LV: u32 = 0x2000;
     pub const RUNTIME: u32 = 0x10000;
     pub const LINKER_SIGNED: u32 = 0x20000;
+    /// Of a process only, like the next.
+    pub const KILLED: u32 = 0x0100_0000;
+    pub const SIGNED: u32 = 0x2000_0000;
 
     pub fn contains(self, bit: u32) -> bool {
         self.0 & bit != 0
@@ -49,6 +52,13 @@ impl CodeSignatureFlags {
 }
 
 impl CodeSignatureFlags {
+    /// Whether the flags of a process say that it is hardened. One that was refused at exec is killed before it is signed in the kernel's eyes: its flags say
+    /// nothing (`CS_KILLED` without `CS_SIGNED`), nor do none at all.
+    pub fn process_is_hardened(self) -> Option<bool> {
+        let is_unset = self.0 == 0 || self.contains(Self::KILLED) && !self.contains(Self::SIGNED);
+        (!is_unset).then(|| self.contains(Self::RUNTIME))
+    }
+
     /// `codesign`'s spelling in the order of its own table; an unknown bit is `???`.
     pub fn names(self) -> Vec<&'static str> {
         const TABLE: [(u32, &str); 10] = [

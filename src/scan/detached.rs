@@ -5,7 +5,7 @@ use super::file::{self, FileSource, Places, Surroundings};
 use super::walk::Seen;
 use crate::evidence::{Detached, Evidence, Signed};
 use crate::read::Source;
-use crate::read::signature::{MAX_SIGNATURE, PageCheck, PageResult, Signature, detached};
+use crate::read::signature::{PageCheck, PageResult, Signature, detached};
 use std::path::Path;
 
 /// Signatures of the bundles without Mach-O code, of nested code that is none, and of the scripts that are started (`main`).
@@ -39,7 +39,7 @@ fn of_bundle(index: usize, found: &Found, evidence: &Evidence, seen: &Seen, arou
     }
     let part = |name: &str| {
         let path = folder.join(name);
-        seen.has_file(&path).then(|| around.system.read_small(&around.root.join(path), MAX_SIGNATURE).ok())?
+        seen.has_file(&path).then(|| around.system.read_small(&around.root.join(path), detached::MAX_PART).ok())?
     };
     let signature = detached::read_parts(part)?.map_err(|error| error.to_string());
     Some(Detached {
@@ -51,7 +51,7 @@ fn of_bundle(index: usize, found: &Found, evidence: &Evidence, seen: &Seen, arou
 
 fn of_file(path: &Path, around: &Surroundings<'_>) -> Option<Detached> {
     let full = around.root.join(path);
-    let signature = detached::read_parts(|name| around.system.attribute(&full, &format!("com.apple.cs.{name}")))?;
+    let signature = detached::read_parts(|name| around.system.attribute(&full, &detached::attribute(name)))?;
     let signed = compared(path, signature.map_err(|error| error.to_string()), &Places::default(), around);
     Some(Detached { path: path.to_path_buf(), main_of: None, signed })
 }

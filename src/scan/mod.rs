@@ -455,6 +455,7 @@ impl Run<'_> {
         let plan = seal::plan(self, root, seen, found)?;
         let Read { images, gaps, digests, unread } = self.read_files(root, images, seen, found, &plan.wanted())?;
         evidence.images = images;
+        evidence.sort_images();
         evidence.gaps.extend(gaps);
         evidence.unread.extend(unread);
         evidence.unread.sort();
@@ -544,7 +545,6 @@ impl Run<'_> {
                 }
             }
         }
-        read.images.sort_by(|a, b| (&a.path, a.slice).cmp(&(&b.path, b.slice)));
         Ok(read)
     }
 

@@ -160,7 +160,6 @@ struct Work<'a> {
     rules: &'a Rules,
     /// Indexes of entries that were met on the disk.
     met: HashSet<usize>,
-    seen: &'a Seen,
     /// What came out so far.
     check: SealCheck,
     files: Vec<(PathBuf, SealedDigests)>,
@@ -185,8 +184,7 @@ fn compare(mut check: SealCheck, mut resources: CodeResources, found: &Found, di
         rules.executable.clone_from(&executable);
     }
     let rules = resources.active_rules()?;
-    let seen = disk.seen;
-    let mut work = Work { disk, resources: &resources, rules, met: HashSet::new(), seen, check, files: Vec::new(), gaps: Vec::new() };
+    let mut work = Work { disk, resources: &resources, rules, met: HashSet::new(), check, files: Vec::new(), gaps: Vec::new() };
     for fault in resources.faults.iter().take(MAX_ENTRY_FAULTS) {
         let seal = work.check.seal.clone();
         work.fault(seal, SealFaultKind::Malformed(fault.what.clone()));
@@ -287,7 +285,7 @@ impl Work<'_> {
 
     /// Everything below the base: folders first, since nested bundles close what is in them.
     fn walk(&mut self) {
-        let seen = self.seen;
+        let seen = self.disk.seen;
         let base = self.check.base.clone();
         let mut closed: HashSet<&Path> = HashSet::new();
         let is_closed = |closed: &HashSet<&Path>, path: &Path| {
@@ -326,7 +324,7 @@ impl Work<'_> {
     fn nested_folder(&mut self, folder: &Path) {
         let name = name_in(&self.check.base, folder);
         let Some(index) = self.entry(&name) else {
-            self.check.counts.added_files += self.seen.files_below(folder).count() as u64;
+            self.check.counts.added_files += self.disk.seen.files_below(folder).count() as u64;
             return self.fault(folder.to_path_buf(), SealFaultKind::AddedCode);
         };
         self.met.insert(index);
@@ -395,11 +393,11 @@ impl Work<'_> {
             match &entry.seal {
                 Seal::Nested { cdhash, requirement } => {
                     self.check.nested_count += 1;
-                    let is_missing = !is_met && !self.seen.has_file(&path) && !self.seen.has_folder(&path);
+                    let is_missing = !is_met && !self.disk.seen.has_file(&path) && !self.disk.seen.has_folder(&path);
                     if is_missing && !entry.optional {
                         self.fault(path.clone(), SealFaultKind::Missing);
                     }
-                    if self.seen.has_file(&path) {
+                    if self.disk.seen.has_file(&path) {
                         self.sideband(&path);
                     }
                     if self.check.nested.len() < MAX_NESTED {

@@ -40,22 +40,23 @@ impl OpenFile for DiskFile {
     }
 }
 
-fn kind_of(metadata: &fs::Metadata) -> EntryKind {
-    let kind = metadata.file_type();
-    if kind.is_symlink() {
+/// What a file type is; `size` is asked of a regular file only.
+fn kind_of(kind: fs::FileType, size: impl FnOnce() -> io::Result<u64>) -> io::Result<EntryKind> {
+    Ok(if kind.is_symlink() {
         EntryKind::Link
     } else if kind.is_dir() {
         EntryKind::Directory
     } else if kind.is_file() {
-        EntryKind::File(metadata.len())
+        EntryKind::File(size()?)
     } else {
         EntryKind::Special
-    }
+    })
 }
 
 impl System for RealSystem {
     fn entry(&self, path: &Path) -> io::Result<EntryKind> {
-        Ok(kind_of(&fs::symlink_metadata(path)?))
+        let metadata = fs::symlink_metadata(path)?;
+        kind_of(metadata.file_type(), || Ok(metadata.len()))
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
@@ -63,12 +64,7 @@ impl System for RealSystem {
         for entry in fs::read_dir(path)? {
             let entry = entry?;
             // The folder itself tells most kinds; a size is asked of the entry, which may have gone away since, and then is none.
-            let kind = entry.file_type().and_then(|kind| match kind {
-                kind if kind.is_dir() => Ok(EntryKind::Directory),
-                kind if kind.is_symlink() => Ok(EntryKind::Link),
-                _ => Ok(kind_of(&entry.metadata()?)),
-            });
-            match kind {
+            match entry.file_type().and_then(|kind| kind_of(kind, || Ok(entry.metadata()?.len()))) {
                 Ok(kind) => entries.push(Entry { kind, path: entry.path() }),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),

@@ -15,7 +15,7 @@ pub(super) fn unsealed_bundle(evidence: &Evidence, index: usize) -> Option<Findi
     let bundle = evidence.bundles.get(index)?;
     let image = mains(evidence, index).find(|image| image.facts().is_some() && !covers_seal(image))?;
     let path = image.path.to_string_lossy();
-    let name = bundle.path.file_name().map_or_else(|| evidence.target.name(), |name| name.to_string_lossy().into_owned());
+    let name = evidence.name_of(&bundle.path);
     let message = format!("{name} is a bundle whose signature covers only its program: it was never signed as a bundle");
     Some(finding("bundle-not-sealed", &path, Some(image.arch()), message, vec![seen(&path, "special slot -3 is empty")]))
 }
@@ -161,7 +161,7 @@ fn around(check: &SealCheck, evidence: &Evidence) -> Vec<Finding> {
     }
     if check.is_ambiguous {
         let path = check.bundle.to_string_lossy().into_owned();
-        let name = check.bundle.file_name().map_or_else(|| evidence.target.name(), |name| name.to_string_lossy().into_owned());
+        let name = evidence.name_of(&check.bundle);
         let message = format!("{name} holds its program or Info.plist twice: in its current version, and as a copy in its own folder");
         all.push(finding("bundle-layout-ambiguous", &path, None, message, Vec::new()));
     }

@@ -11,7 +11,7 @@ pub(super) fn files(evidence: &Evidence) -> Vec<Finding> {
     let one = |path: &Path| {
         let why = evidence.gaps.iter().find(|gap| gap.path == path).map_or("it could not be read", |gap| gap.why.as_str());
         let subject = path.to_string_lossy().into_owned();
-        let name = path.file_name().map_or_else(|| evidence.target.name(), |name| name.to_string_lossy().into_owned());
+        let name = evidence.name_of(path);
         let message = format!("{name} could not be read, or not to its end: what its signature or seal covers was not compared");
         finding("file-not-read", &subject, None, message, vec![seen(&subject, why)])
     };
@@ -40,11 +40,11 @@ pub(super) fn unsigned(evidence: &Evidence) -> Vec<Finding> {
 
 fn program(bundle: &Bundle, evidence: &Evidence) -> Option<Finding> {
     let path = bundle.executable.as_deref()?;
-    let subject = path.to_string_lossy().into_owned();
-    let name = bundle.path.file_name().map_or_else(|| evidence.target.name(), |name| name.to_string_lossy().into_owned());
     if !nested::is_unknown(evidence, path) {
         return None;
     }
+    let subject = path.to_string_lossy().into_owned();
+    let name = evidence.name_of(&bundle.path);
     if evidence.scripts.iter().any(|script| script.path == path) {
         let message = format!("{name} is started by a script, and has a seal but no signature beside it");
         return bundle.has_seal.then(|| finding("code-not-signed", &subject, None, message, vec![seen(&subject, "no CodeDirectory")]));

@@ -6,7 +6,7 @@ use crate::read::entitlements::{self, Value};
 use crate::read::info_plist;
 use crate::read::macho::{self, Arch, MachO, SliceRange, Slices};
 use crate::read::requirement::{Requirement, RequirementSet};
-use crate::read::signature::{self, BlobIndex, ConstraintSlot, HashType, MAX_SIGNATURE, Signature};
+use crate::read::signature::{self, BlobIndex, ConstraintSlot, HashType, MAX_SIGNATURE, Signature, detached};
 use crate::read::source::Window;
 use crate::read::{ReadError, Source};
 use crate::system::{EntryKind, OpenFile, System};
@@ -149,11 +149,11 @@ pub(super) fn read(system: &dyn System, path: &Path, arch: Option<Arch>, anchors
 fn read_beside(system: &dyn System, executable: PathBuf, layout: Option<&Layout>, anchors: &TrustAnchors) -> Result<Code, Fault> {
     let in_bundle = |name: &str| {
         let path = layout?.seal.join("_CodeSignature").join(name);
-        system.canonical(&path).and_then(|path| system.read_small(&path, MAX_SIGNATURE)).ok()
+        system.canonical(&path).and_then(|path| system.read_small(&path, detached::MAX_PART)).ok()
     };
-    let of_file = |name: &str| system.attribute(&executable, &format!("com.apple.cs.{name}"));
+    let of_file = |name: &str| system.attribute(&executable, &detached::attribute(name));
     let part = |name: &str| if layout.is_some() { in_bundle(name) } else { of_file(name) };
-    let raw = signature::detached::super_blob(part).ok_or(Fault::Code(-67062))?.map_err(|_| Fault::Code(-67061))?;
+    let raw = detached::super_blob(part).ok_or(Fault::Code(-67062))?.map_err(|_| Fault::Code(-67061))?;
     let signature = signature::read(&raw).map_err(|_| Fault::Code(-67061))?;
     Ok(Code {
         bundle: layout.map(|layout| read_bundle(system, layout)),

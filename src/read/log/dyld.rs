@@ -121,7 +121,7 @@ fn is_inside_policy(text: &str) -> bool {
 
 /// A `tried:` list that goes on in the next line: it ends with a comma, or inside quotes or brackets.
 fn wants_more(text: &str) -> bool {
-    let Some(list) = text.contains("tried:").then(|| after(text, "tried:")).flatten() else {
+    let Some(list) = after(text, "tried:") else {
         let end = text.trim_end();
         return ["Did find:", "Reason:", ": no suitable", ": no suitable image"].iter().any(|mark| end.ends_with(mark))
             || is_in_beginning(end)

@@ -8,6 +8,14 @@ use crate::read::ReadError;
 /// Name of the part without which there is no signature.
 pub const CODE_DIRECTORY: &str = "CodeDirectory";
 
+/// Longest part that is read (bytes): what is covered has one digest or a few, and the CMS is the longest.
+pub const MAX_PART: usize = 8 << 20;
+
+/// The extended attribute that keeps a part of a file's signature (`FileDiskRep::attrName`).
+pub fn attribute(part: &str) -> String {
+    format!("com.apple.cs.{part}")
+}
+
 /// Slots and the names under which their parts are kept (`CodeDirectory::canonicalSlotName`, whose names of alternate directories are odd). The seal is no part
 /// here: it is compared where it lies.
 const NAMES: [(u32, &str); 16] = [
